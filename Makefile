@@ -1,0 +1,209 @@
+# Oriel. `make help` lists the targets.
+
+# ---- what, and how ----
+V ?= release
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 3
+SEEDS ?= 200
+
+B := $(if $(filter release,$(V)),build,build-$(V))
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+BASE := -std=c11 -g -MMD -MP -fPIC -fvisibility=hidden -Iinclude -Isrc -I. -Itests/unit $(WARN) \
+        $(if $(WERROR),-Werror)
+OPT_release := -O2
+OPT_debug   := -O0
+OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT_cov     := -O0 --coverage
+OPT_clang   := -O2
+LD_asan     := -fsanitize=address,undefined
+LD_cov      := --coverage
+CFLAGS ?=
+ALL_CFLAGS = $(BASE) $(OPT_$(V)) $(CFLAGS)
+ALL_LDFLAGS = $(LD_$(V)) $(LDFLAGS)
+Q := $(if $(VERBOSE),,@)
+
+SRC   := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+LENS  := $(sort $(wildcard lens/*.c))
+LAB   := $(sort $(wildcard lab/*.c))
+HOST  := $(sort $(wildcard host/*.c))
+CLI   := $(sort $(wildcard cli/*.c))
+UNIT  := $(sort $(wildcard tests/unit/*/test_*.c))
+BENCH := $(sort $(wildcard bench/*.c))
+FUZZ  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+ORACLE := $(sort $(wildcard tests/oracle/*.c))
+EXAMPLES := $(sort $(wildcard examples/*.c))
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+.PHONY: all lib
+all: $(B)/oriel lib
+lib: $(B)/liboriel.a $(B)/liboriel.so
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(B)/obj/cli/%.o $(B)/obj/host/%.o $(B)/obj/tests/%.o: BASE += -DORIEL_LABDIR='"$(PREFIX)/share/oriel/labs"'
+
+# ---- the library ----
+
+# Internals visible: for our own programs and tests.
+$(B)/core.a: $(call obj,$(SRC) $(LENS) $(LAB))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+# For others: only oriel_* can be seen, in the archive as in the shared object.
+$(B)/liboriel.a: $(call obj,$(SRC))
+	@rm -f $@
+	@echo "  AR    $@"
+	$(Q)ld -r -o $(B)/liboriel.o $^
+	$(Q)objcopy --localize-hidden $(B)/liboriel.o
+	$(Q)ar rcs $@ $(B)/liboriel.o
+
+$(B)/liboriel.so: $(call obj,$(SRC))
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel.so.0 -Wl,-z,defs $^ -o $@
+	$(Q)ln -sf liboriel.so $(B)/liboriel.so.0
+
+$(B)/oriel: $(call obj,$(CLI) $(HOST)) $(B)/core.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+# ---- tests, benches, fuzzers ----
+
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
+.PHONY: unit
+unit: $(UNIT_BIN)
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/test.o $(call obj,$(filter-out cli/main.c,$(CLI)) $(HOST)) $(B)/core.a
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %test.o $(B)/obj/tests/unit/$*.o,$^) \
+	    $(if $(filter cli/% host/%,$*),$(call obj,$(filter-out cli/main.c,$(CLI)) $(HOST))) \
+	    $(B)/core.a -lcmocka -o $@
+
+ORACLE_BIN := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(ORACLE))
+.PHONY: oracle
+oracle: $(ORACLE_BIN)
+$(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(B)/core.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+BENCH_BIN := $(patsubst bench/%.c,$(B)/bench/%,$(BENCH))
+.PHONY: benches bench
+benches: $(BENCH_BIN)
+$(B)/bench/%: $(B)/obj/bench/%.o $(B)/core.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+bench: deps-bench benches
+	$(Q)for b in $(BENCH_BIN); do echo "# $$b"; $$b || [ $$? -eq 77 ] || exit 1; done
+
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(FUZZ))
+FUZZ_FLAGS := -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+              -MMD -MP -Iinclude -Isrc -I. -Itests/unit -Itests/fuzz
+.PHONY: fuzz-build fuzz
+fuzz-build: $(FUZZ_BIN)
+build-fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -c $< -o $@
+build-fuzz/core.a: $(patsubst %.c,build-fuzz/obj/%.o,$(SRC) $(LENS) $(LAB))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+build-fuzz/fuzz_%: build-fuzz/obj/tests/fuzz/fuzz_%.o build-fuzz/core.a
+	@echo "  FUZZ  $@"
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $^ -o $@
+fuzz: deps-test fuzz-build
+	$(Q)for f in $(FUZZ_BIN); do echo "# $$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 || exit 1; done
+
+# Every object again with clang, for its warnings.
+.PHONY: objects
+objects: $(call obj,$(SRC) $(LENS) $(LAB) $(HOST) $(CLI) $(BENCH) $(UNIT) tests/unit/test.c)
+
+# ---- WebAssembly: no operating system, no C library but string.h ----
+
+WASM_FLAGS := --target=wasm32 -std=c11 -O2 -ffreestanding -nostdlib -isystem tools/wasm \
+              -Iinclude -Isrc -I. -Wall -Wextra
+.PHONY: wasm
+wasm: build/wasm/oriel.wasm
+build/wasm/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(WASM_FLAGS) -MMD -MP -c $< -o $@
+build/wasm/oriel.wasm: $(patsubst %.c,build/wasm/obj/%.o,$(SRC) $(LENS) $(LAB) tools/wasm/libc.c)
+	$(Q)wasm-ld --no-entry --export-dynamic $^ -o $@
+
+# ---- people's commands ----
+
+.PHONY: help run test tidy docs sim install dist clean print-sources deps-run deps-test deps-bench
+help:
+	@echo "make            build/oriel, build/liboriel.a, build/liboriel.so   (V=debug|asan|cov: variants)"
+	@echo "make run        a router, two hosts, one datagram: the ladder with a reason per packet"
+	@echo "make test       everything: unit tests, labs, properties, fuzzers; also under sanitizers"
+	@echo "make tidy       what the house refuses, and what it reports"
+	@echo "make bench      figures, with peers and bounds measured in the same run"
+	@echo "make fuzz       every fuzz target (FUZZ_SECONDS=$(FUZZ_SECONDS) each)"
+	@echo "make sim        random worlds with all checkers (SEEDS=$(SEEDS))"
+	@echo "make docs       regenerate docs/RFC.md, docs/REASONS.md, man pages"
+	@echo "make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "make dist       build/oriel-VERSION.tar.gz"
+
+deps-run:
+	@tools/deps.sh run
+deps-test:
+	@tools/deps.sh test
+deps-bench:
+	@tools/deps.sh bench
+
+run: deps-run
+	$(Q)$(MAKE) --no-print-directory -s all
+	$(Q)build/oriel lab run hello-udp --ladder -w build/hello-udp.pcapng
+
+test: deps-test
+	$(Q)tools/test.sh
+
+tidy: deps-test
+	$(Q)$(MAKE) --no-print-directory -s print-sources > build/sources.txt
+	$(Q)tools/tidy.py --sources build/sources.txt
+
+docs: all
+	$(Q)tools/rfc.py
+	$(Q)tools/reasons.py --docs
+	$(Q)mkdir -p man && rm -f man/*.1 && tools/man.sh build/oriel man
+
+sim: all
+	$(Q)tools/sim.sh build/oriel $(SEEDS)
+
+print-sources:
+	@printf '%s\n' $(SRC) $(LENS) $(LAB) $(HOST) $(CLI) $(UNIT) tests/unit/test.c $(BENCH) $(FUZZ) \
+	    $(ORACLE) $(EXAMPLES) tools/wasm/libc.c
+
+VERSION := $(shell sed -n 's/^#define ORIEL_VERSION "\(.*\)"/\1/p' include/oriel/oriel.h)
+I := $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(I)/bin $(I)/lib/pkgconfig $(I)/include/oriel $(I)/share/oriel/labs $(I)/share/man/man1 \
+	    $(I)/share/bash-completion/completions $(I)/share/zsh/site-functions $(I)/share/fish/vendor_completions.d
+	install -m 755 build/oriel $(I)/bin/oriel
+	install -m 644 build/liboriel.a $(I)/lib/liboriel.a
+	install -m 755 build/liboriel.so $(I)/lib/liboriel.so.$(VERSION)
+	ln -sf liboriel.so.$(VERSION) $(I)/lib/liboriel.so.0
+	ln -sf liboriel.so.0 $(I)/lib/liboriel.so
+	install -m 644 include/oriel/oriel.h $(I)/include/oriel/oriel.h
+	install -m 644 labs/*.lab $(I)/share/oriel/labs/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' tools/oriel.pc.in > $(I)/lib/pkgconfig/oriel.pc
+	tools/man.sh build/oriel $(I)/share/man/man1
+	build/oriel help --completion bash > $(I)/share/bash-completion/completions/oriel
+	build/oriel help --completion zsh > $(I)/share/zsh/site-functions/_oriel
+	build/oriel help --completion fish > $(I)/share/fish/vendor_completions.d/oriel.fish
+
+dist:
+	git archive --prefix=oriel-$(VERSION)/ -o build/oriel-$(VERSION).tar.gz HEAD
+	@echo build/oriel-$(VERSION).tar.gz
+
+clean:
+	rm -rf build build-asan build-debug build-cov build-clang build-fuzz
+
+-include $(shell find $(B)/obj build-fuzz/obj build/wasm/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,60 @@
+#!/bin/sh
+# What a make target needs on this machine. As root on Debian it is installed; otherwise the one line
+# to type is printed. Costs a few milliseconds when everything is there.
+#   tools/deps.sh run|test|bench
+set -eu
+want=$1
+missing=""
+
+has() { command -v "$1" >/dev/null 2>&1; }
+need() { # command package
+    has "$1" || missing="$missing $2"
+}
+need_file() { # path package
+    [ -e "$1" ] || missing="$missing $2"
+}
+
+need gcc gcc
+need ld binutils
+need_file /usr/include/stdio.h libc6-dev
+case $want in
+test)
+    need clang clang
+    need wasm-ld lld
+    need clang-format clang-format
+    need python3 python3
+    need tshark tshark
+    need git git
+    need man man-db
+    need_file /usr/include/cmocka.h libcmocka-dev
+    ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
+        ls /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
+        missing="$missing libclang-rt-14-dev"
+    ;;
+bench)
+    need valgrind valgrind
+    need python3 python3
+    ;;
+esac
+
+[ -n "$missing" ] || exit 0
+
+line="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" != 0 ]; then
+    echo "oriel: this needs packages that are not installed. As root:" >&2
+    echo "  $line" >&2
+    exit 1
+fi
+if ! has apt-get; then
+    echo "oriel: this needs:$missing (the names are Debian's; there is no apt-get here)" >&2
+    exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$line >/tmp/oriel-deps.$$ 2>&1 || { apt-get update >>/tmp/oriel-deps.$$ 2>&1 && $line >>/tmp/oriel-deps.$$ 2>&1; } || {
+    tail -n 20 /tmp/oriel-deps.$$ >&2
+    rm -f /tmp/oriel-deps.$$
+    echo "oriel: could not install:$missing" >&2
+    exit 1
+}
+rm -f /tmp/oriel-deps.$$

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Everything that `make test` looks at. Builds the variants, writes the plan, runs it, and ends with
+# the line `N passed, N failed`.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "== $*"; }
+jobs=$(nproc 2>/dev/null || echo 2)
+mk() { make --no-print-directory -s -j"$jobs" "$@" >build/test-build.log 2>&1 || {
+    grep -vE '^  (CC|LD|AR|FUZZ)' build/test-build.log | tail -n 40 >&2
+    echo "the build failed: make $*" >&2
+    echo "0 passed, 1 failed"
+    exit 1
+}; }
+
+mkdir -p build
+say "building: release"
+mk WERROR=1 all unit oracle benches
+say "building: with address and undefined-behaviour sanitizers"
+mk V=asan WERROR=1 all unit
+say "building: with clang, for its warnings"
+mk V=clang CC=clang WERROR=1 objects
+say "building: fuzzers, WebAssembly"
+mk fuzz-build
+mk wasm
+make --no-print-directory -s print-sources >build/sources.txt
+
+reasons=$PWD/build/reasons.txt
+rm -f "$reasons"
+plan=build/test.plan
+root=$PWD
+: >"$plan"
+row() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$plan"; }
+
+for v in build build-asan; do
+    for t in $(find $v/unit -type f -name 'test_*' -perm -u+x | sort); do
+        row "$t" 300 "ORIEL_REASONS_OUT=$reasons $t"
+    done
+done
+for lab in labs/*.lab; do
+    row "lab:$(basename "$lab" .lab)" 120 "ORIEL_REASONS_OUT=$reasons ORIEL=build/oriel tests/cli/one_lab.sh $lab"
+    row "lab:asan:$(basename "$lab" .lab)" 240 "ORIEL=build-asan/oriel tests/cli/one_lab.sh $lab"
+done
+for t in tests/cli/test_*.sh; do
+    row "$t" 300 "ORIEL=$root/build/oriel $t"
+done
+for t in tests/tools/*.py tests/oracle/*.py; do
+    row "$t" 300 "$t"
+done
+for f in build-fuzz/fuzz_*; do
+    case $f in *.d) continue ;; esac
+    row "exit:fuzz:$(basename "$f")" 60 "$f -max_total_time=${FUZZ_SECONDS:-3} -rss_limit_mb=4096 -verbosity=0 -artifact_prefix=build-fuzz/"
+done
+row "exit:sim" 600 "tools/sim.sh build/oriel ${SEEDS:-100}"
+row "exit:tidy" 120 "tools/tidy.py --quiet --sources build/sources.txt"
+row "exit:docs:rfc" 60 "tools/rfc.py --check"
+row "exit:docs:reasons" 60 "tools/reasons.py --check"
+
+status=0
+tools/testrun.py -j "$jobs" --then "exit:reasons gate	60	tools/reasons.py --gate $reasons" "$plan" || status=$?
+exit $status
