@@ -1,0 +1,66 @@
+/*
+ * Memory: an arena that only grows (made once, at creation), and pools of equal objects carved
+ * from it.
+ *
+ * A pool's whole capacity is reserved when it is made, and touched only as it is used: on a hosted
+ * system untouched memory costs nothing. Objects have a stable index, so tables can hold 32 bits
+ * instead of a pointer. A full pool returns NULL and counts it. Freed objects are poisoned under
+ * the address sanitizer; `live` is the leak count.
+ */
+#ifndef ORIEL_BASE_POOL_H
+#define ORIEL_BASE_POOL_H
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+
+struct arena {
+    uint8_t *base;
+    size_t used;
+    size_t size;
+};
+
+void arena_init(struct arena *a, void *memory, size_t size);
+
+/* Zeroed? No: memory as the host gave it. Aligned to 64. NULL when there is no room. */
+void *arena_take(struct arena *a, size_t n);
+void *arena_take_zeroed(struct arena *a, size_t n);
+
+#define POOL_NONE UINT32_MAX
+
+struct pool {
+    uint8_t *base;
+    const char *name;
+    uint32_t size;      /* bytes an object, a multiple of 16 */
+    uint32_t cap;       /* objects at most */
+    uint32_t fresh;     /* objects ever handed out; beyond it memory is untouched */
+    uint32_t free_head; /* index of the first free object, or POOL_NONE */
+    uint32_t live;
+    uint32_t peak;
+    uint64_t refused;   /* times it was full */
+};
+
+/* False when the arena has no room; the pool then has capacity 0 and is safe to use. */
+bool pool_init(struct pool *p, const char *name, struct arena *a, size_t size, uint32_t cap);
+
+void *pool_get(struct pool *p);             /* contents undefined; NULL when full */
+void *pool_get_zeroed(struct pool *p);
+void pool_put(struct pool *p, void *obj);
+
+/* Is the object of that index handed out at the moment? */
+bool pool_is_live(const struct pool *p, uint32_t index);
+
+static inline void *pool_at(const struct pool *p, uint32_t index)
+{
+    ORIEL_ASSERT(index < p->fresh);
+    return p->base + (size_t)index * p->size;
+}
+
+static inline uint32_t pool_index(const struct pool *p, const void *obj)
+{
+    size_t off = (size_t)((const uint8_t *)obj - p->base);
+    ORIEL_ASSERT(off < (size_t)p->fresh * p->size);
+    return (uint32_t)(off / p->size);
+}
+
+#endif
