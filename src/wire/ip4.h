@@ -1,0 +1,96 @@
+/* IPv4 header and options (RFC 791). */
+#ifndef ORIEL_WIRE_IP4_H
+#define ORIEL_WIRE_IP4_H
+
+#include "base/addr.h"
+
+#define IP4_HDR_LEN     20
+#define IP4_HDR_MAX     60
+#define IP4_OPTS_MAX    40
+#define IP4_OPTIONS_MAX 40      /* options in one header: each is a byte at least */
+#define IP4_LEN_MAX     65535
+
+#define IP4_DF 0x4000u
+#define IP4_MF 0x2000u
+
+enum ip_proto {
+    IP_HOPOPTS = 0,
+    IP_ICMP = 1,
+    IP_IGMP = 2,
+    IP_IPIP = 4,
+    IP_TCP = 6,
+    IP_UDP = 17,
+    IP_IP6IN4 = 41,
+    IP_ROUTING = 43,
+    IP_FRAGMENT = 44,
+    IP_ESP = 50,
+    IP_AH = 51,
+    IP_ICMP6 = 58,
+    IP_NONE = 59,
+    IP_DSTOPTS = 60,
+};
+
+enum ip4_opt {
+    IP4_OPT_EOL = 0,
+    IP4_OPT_NOP = 1,
+    IP4_OPT_RR = 7,
+    IP4_OPT_TS = 68,
+    IP4_OPT_LSRR = 131,
+    IP4_OPT_SSRR = 137,
+    IP4_OPT_RA = 148,           /* router alert, RFC 2113 */
+};
+
+struct ip4_hdr {
+    uint8_t hdr_len;            /* bytes, 20..60 */
+    uint8_t tos;
+    uint16_t total_len;
+    uint16_t id;
+    bool df;
+    bool mf;
+    uint16_t frag_off;          /* bytes, a multiple of 8 */
+    uint8_t ttl;
+    uint8_t proto;
+    uint16_t csum;              /* as on the wire */
+    struct oriel_addr src;
+    struct oriel_addr dst;
+    struct span opts;           /* points into the bytes that were parsed; n is hdr_len - 20 */
+};
+
+/*
+ * Reads the header with its options; r stands at the payload and still holds whatever follows the
+ * datagram (padding). FAULT_SHORT; FAULT_VERSION; FAULT_HDR_LEN: below 20, above total_len or
+ * beyond the bytes; FAULT_TOTAL_LEN: beyond the bytes (r's length at entry); FAULT_CSUM: the header
+ * checksum is wrong. Checked in the order: version, header length, checksum, total length.
+ */
+bool ip4_parse(struct rd *r, struct ip4_hdr *out);
+
+/*
+ * The same for a datagram that is quoted inside an ICMP error: total length and checksum are not
+ * checked (the quote is cut, and routers have changed the TTL).
+ */
+bool ip4_parse_quoted(struct rd *r, struct ip4_hdr *out);
+
+/* Writes the header; hdr_len comes from opts (padded to words with zeros), csum is computed. */
+void ip4_emit(struct wr *w, const struct ip4_hdr *h);
+void ip4_print(struct txt *t, const struct ip4_hdr *h);
+
+struct ip4_opt_it {             /* walk over options: one at a time, bounded */
+    uint8_t type;
+    struct span data;           /* after type and length */
+    const uint8_t *at;          /* its type byte: at - hdr.opts.p + 20 bytes into the header */
+};
+
+/*
+ * The next option other than NOP, false at the end (EOL included) or on a fault: then opts->bad is
+ * FAULT_OPT_LEN and out->at the option at fault. `opts` reads struct ip4_hdr's span.
+ */
+bool ip4_opt_next(struct rd *opts, struct ip4_opt_it *out);
+
+/* Change fields of a header in place, checksum updated (RFC 1624): forwarding and NAT. */
+void ip4_patch_ttl(uint8_t *hdr, uint8_t ttl);
+void ip4_patch_src(uint8_t *hdr, const struct oriel_addr *a);
+void ip4_patch_dst(uint8_t *hdr, const struct oriel_addr *a);
+
+const char *ip_proto_name(uint8_t proto);       /* "UDP"; NULL when it has no name here */
+
+#endif

@@ -1,0 +1,35 @@
+/* UDP header (RFC 768). */
+#ifndef ORIEL_WIRE_UDP_H
+#define ORIEL_WIRE_UDP_H
+
+#include "base/bytes.h"
+#include "base/text.h"
+
+#define UDP_HDR_LEN 8
+
+struct udp_hdr {
+    uint16_t src_port;
+    uint16_t dst_port;
+    uint16_t len;       /* header and data; at least 8 (0 is a jumbogram, not supported) */
+    uint16_t csum;      /* as on the wire; 0: none was computed (IPv4 only) */
+};
+
+/* Reads 8 bytes. FAULT_SHORT, FAULT_TOTAL_LEN (the field is below 8 or beyond what r holds). */
+bool udp_parse(struct rd *r, struct udp_hdr *out);
+void udp_emit(struct wr *w, const struct udp_hdr *h);
+void udp_print(struct txt *t, const struct udp_hdr *h);     /* "42181 -> 53 len 12" */
+
+/*
+ * The ports alone: the first four bytes of UDP and of TCP, which every quote inside an ICMP error
+ * has. FAULT_SHORT.
+ */
+bool udp_ports_parse(struct rd *r, uint16_t *src_port, uint16_t *dst_port);
+
+/*
+ * Change an endpoint of a header of 8 bytes in place: the port, and in the checksum (RFC 1624) also
+ * the IPv4 address of the pseudo-header, `from` -> `to`. A checksum of 0, none, stays 0.
+ */
+void udp_patch_src(uint8_t *hdr, uint16_t port, uint32_t from, uint32_t to);
+void udp_patch_dst(uint8_t *hdr, uint16_t port, uint32_t from, uint32_t to);
+
+#endif
