@@ -1,0 +1,399 @@
+/*
+ * Packets. The common packet is one block with headroom in front: push and pull move an offset.
+ * More slices appear only where payload is shared with a sender's buffer or a long chain arrives.
+ */
+#include "pkt/pkt.h"
+
+const uint32_t blk_class_bytes[BLK_CLASSES] = {
+    [BLK_HEAD] = 256 - sizeof(struct blk),
+    [BLK_FRAME] = 2048 - sizeof(struct blk),
+    [BLK_JUMBO] = 10240 - sizeof(struct blk),
+    [BLK_WHOLE] = 66048 - sizeof(struct blk),
+};
+
+#define CHARGE_UNIT 256
+
+/* ---- memory ---- */
+
+bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes)
+{
+    static const char *const name[BLK_CLASSES] = {"blk.head", "blk.frame", "blk.jumbo",
+                                                  "blk.whole"};
+    static const uint8_t share[BLK_CLASSES] = {10, 60, 10, 20};     /* per cent */
+    uint32_t pkts = 0;
+    for (unsigned c = 0; c < BLK_CLASSES; c++) {
+        size_t size = sizeof(struct blk) + blk_class_bytes[c];
+        size_t n = bytes / 100 * share[c] / size;
+        uint32_t cap = n < 2 ? 2 : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
+        if (!pool_init(&m->blks[c], name[c], a, size, cap))
+            return false;
+        pkts += cap;
+    }
+    return pool_init(&m->pkts, "pkt", a, sizeof(struct pkt), pkts + pkts / 2);
+}
+
+uint32_t pkt_mem_live(const struct pkt_mem *m)
+{
+    uint32_t n = m->pkts.live;
+    for (unsigned c = 0; c < BLK_CLASSES; c++)
+        n += m->blks[c].live;
+    return n;
+}
+
+/* A block of at least n usable bytes: the smallest class that has one. */
+static struct blk *blk_new(struct pkt_mem *m, size_t n)
+{
+    for (unsigned c = 0; c < BLK_CLASSES; c++) {
+        if (blk_class_bytes[c] < n)
+            continue;
+        struct blk *b = pool_get(&m->blks[c]);
+        if (!b)
+            continue;
+        b->mem = m;
+        b->refs = 1;
+        b->class = c;
+        return b;
+    }
+    return NULL;
+}
+
+static void blk_put(struct blk *b)
+{
+    ORIEL_ASSERT(b->refs > 0);
+    if (--b->refs == 0)
+        pool_put(&b->mem->blks[b->class], b);
+}
+
+static struct slice slice_share(struct slice s)
+{
+    s.blk->refs++;
+    return s;
+}
+
+static uint16_t charge_of(size_t blk_bytes)
+{
+    return (uint16_t)((blk_bytes + sizeof(struct pkt) + CHARGE_UNIT - 1) / CHARGE_UNIT);
+}
+
+static bool budget_take(struct budget *b, uint16_t charge)
+{
+    uint64_t bytes = (uint64_t)charge * CHARGE_UNIT;
+    if (oriel_unlikely(b->used + bytes > b->max)) {
+        b->refused++;
+        return false;
+    }
+    b->used += bytes;
+    if (b->used > b->peak)
+        b->peak = b->used;
+    return true;
+}
+
+static void budget_give(struct budget *b, uint16_t charge)
+{
+    uint64_t bytes = (uint64_t)charge * CHARGE_UNIT;
+    ORIEL_ASSERT(b->used >= bytes);
+    b->used -= bytes;
+}
+
+/* ---- making and ending ---- */
+
+/* A packet around a block, which it owns afterwards; the block is put back on failure. */
+static struct pkt *pkt_around(struct env *env, struct blk *b)
+{
+    uint16_t charge = charge_of(b->refs > 1 ? 0 : blk_class_bytes[b->class]);
+    struct pkt *p = NULL;
+    if (budget_take(env->budget, charge)) {
+        p = pool_get(&env->mem->pkts);
+        if (!p)
+            budget_give(env->budget, charge);
+    }
+    if (!p) {
+        blk_put(b);
+        return NULL;
+    }
+    *p = (struct pkt){.head.blk = b, .budget = env->budget, .charge = charge, .arrival = env->now};
+    return p;
+}
+
+struct pkt *pkt_new(struct env *env, size_t headroom, size_t len)
+{
+    struct blk *b = blk_new(env->mem, headroom + len);
+    struct pkt *p = b ? pkt_around(env, b) : NULL;
+    if (oriel_unlikely(!p))
+        return NULL;
+    p->head.off = (uint32_t)headroom;
+    p->head.len = (uint32_t)len;
+    return p;
+}
+
+struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data)
+{
+    struct pkt *p = pkt_new(env, headroom, data.n);
+    if (p && data.n > 0)
+        memcpy(pkt_data(p), data.p, data.n);
+    return p;
+}
+
+static void copy_facts(struct pkt *to, const struct pkt *from)
+{
+    to->arrival = from->arrival;
+    to->ev = from->ev;
+    to->nif = from->nif;
+    to->l3 = from->l3;
+    to->l4 = from->l4;
+    to->gso = from->gso;
+    to->gso_size = from->gso_size;
+    to->csum = from->csum;
+    to->why = from->why;
+    to->flags = from->flags;
+    to->hash = from->hash;
+}
+
+struct pkt *pkt_share(struct env *env, const struct pkt *p)
+{
+    struct slice head = slice_share(p->head);
+    struct pkt *q = pkt_around(env, head.blk);
+    if (!q)
+        return NULL;
+    q->head = head;
+    for (unsigned i = 0; i < p->more_n; i++)
+        q->more[i] = slice_share(p->more[i]);
+    q->more_n = p->more_n;
+    copy_facts(q, p);
+    return q;
+}
+
+struct pkt *pkt_copy(struct env *env, const struct pkt *p, size_t headroom)
+{
+    size_t n = pkt_len(p);
+    struct pkt *q = pkt_new(env, headroom, n);
+    if (!q)
+        return NULL;
+    pkt_read(p, 0, pkt_data(q), n);
+    copy_facts(q, p);
+    return q;
+}
+
+void pkt_free(struct pkt *p)
+{
+    ORIEL_ASSERT(p->next == NULL);
+    struct pkt_mem *m = p->head.blk->mem;
+    budget_give(p->budget, p->charge);
+    blk_put(p->head.blk);
+    for (unsigned i = 0; i < p->more_n; i++)
+        blk_put(p->more[i].blk);
+    pool_put(&m->pkts, p);
+}
+
+void pkt_drop_note(struct env *env, const struct pkt *p, enum drop why)
+{
+    ORIEL_ASSERT(why != DROP_NONE);
+    env->drop_count[why]++;
+    if (TRACE_ON(env, EV_PKT_DROP)) {
+        uint64_t was = env->cause;
+        if (p->ev)
+            env->cause = p->ev;
+        (void)trace_put(env, EV_PKT_DROP, (enum why)p->why, why, p->nif, pkt_len(p), 0, 0);
+        env->cause = was;
+    }
+}
+
+void pkt_drop(struct env *env, struct pkt *p, enum drop why)
+{
+    pkt_drop_note(env, p, why);
+    pkt_free(p);
+}
+
+bool pkt_recharge(struct pkt *p, struct budget *to)
+{
+    if (p->budget == to)
+        return true;
+    if (!budget_take(to, p->charge))
+        return false;
+    budget_give(p->budget, p->charge);
+    p->budget = to;
+    return true;
+}
+
+/* ---- bytes ---- */
+
+size_t pkt_len(const struct pkt *p)
+{
+    size_t n = p->head.len;
+    for (unsigned i = 0; i < p->more_n; i++)
+        n += p->more[i].len;
+    return n;
+}
+
+void pkt_read(const struct pkt *p, size_t from, void *to, size_t n)
+{
+    ORIEL_ASSERT(from + n <= pkt_len(p));
+    uint8_t *out = to;
+    const struct slice *s = &p->head;
+    for (unsigned i = 0; n > 0; s = &p->more[i++]) {
+        if (from >= s->len) {
+            from -= s->len;
+            continue;
+        }
+        size_t part = s->len - from < n ? s->len - from : n;
+        memcpy(out, s->blk->bytes + s->off + from, part);
+        out += part;
+        n -= part;
+        from = 0;
+    }
+}
+
+/* Replace all slices by one block that holds the same bytes, with that headroom. */
+static bool rebuild(struct env *env, struct pkt *p, size_t headroom, size_t room)
+{
+    size_t n = pkt_len(p);
+    struct blk *b = blk_new(env->mem, headroom + n + room);
+    if (!b)
+        return false;
+    uint16_t charge = charge_of(blk_class_bytes[b->class]);
+    if (charge > p->charge && !budget_take(p->budget, (uint16_t)(charge - p->charge))) {
+        blk_put(b);
+        return false;
+    }
+    if (charge < p->charge)
+        budget_give(p->budget, (uint16_t)(p->charge - charge));
+    pkt_read(p, 0, b->bytes + headroom, n);
+    blk_put(p->head.blk);
+    for (unsigned i = 0; i < p->more_n; i++)
+        blk_put(p->more[i].blk);
+    p->head = (struct slice){.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)n};
+    p->more_n = 0;
+    p->charge = charge;
+    return true;
+}
+
+bool pkt_need_slow(struct env *env, struct pkt *p, size_t n)
+{
+    return pkt_len(p) >= n && rebuild(env, p, PKT_HEADROOM, 0);
+}
+
+bool pkt_linearize(struct env *env, struct pkt *p)
+{
+    return p->more_n == 0 || rebuild(env, p, p->head.off, 0);
+}
+
+bool pkt_own_head(struct env *env, struct pkt *p)
+{
+    return oriel_likely(p->head.blk->refs == 1) || rebuild(env, p, p->head.off, 0);
+}
+
+uint8_t *pkt_push(struct env *env, struct pkt *p, size_t n)
+{
+    if (oriel_unlikely(p->head.off < n || p->head.blk->refs > 1)) {
+        if (!rebuild(env, p, PKT_HEADROOM + n, 0))
+            return NULL;
+    }
+    p->head.off -= (uint32_t)n;
+    p->head.len += (uint32_t)n;
+    p->l3 = (uint8_t)(p->l3 + n);
+    p->l4 = (uint16_t)(p->l4 + n);
+    return pkt_data(p);
+}
+
+void pkt_pull(struct pkt *p, size_t n)
+{
+    ORIEL_ASSERT(n <= p->head.len);
+    p->head.off += (uint32_t)n;
+    p->head.len -= (uint32_t)n;
+    p->l3 = (uint8_t)(p->l3 > n ? p->l3 - n : 0);
+    p->l4 = (uint16_t)(p->l4 > n ? p->l4 - n : 0);
+}
+
+void pkt_trim(struct pkt *p, size_t n)
+{
+    if (n < p->head.len)
+        p->head.len = (uint32_t)n;
+    n -= p->head.len;
+    unsigned keep = 0;
+    for (unsigned i = 0; i < p->more_n; i++) {
+        if (n == 0) {
+            blk_put(p->more[i].blk);
+            continue;
+        }
+        if (p->more[i].len > n)
+            p->more[i].len = (uint32_t)n;
+        n -= p->more[i].len;
+        keep++;
+    }
+    p->more_n = (uint8_t)(keep & 7);
+}
+
+bool pkt_extend(struct env *env, struct pkt *p, size_t n)
+{
+    size_t end = p->head.off + p->head.len;
+    bool fits = p->more_n == 0 && p->head.blk->refs == 1 &&
+                end + n <= blk_class_bytes[p->head.blk->class];
+    if (!fits && !rebuild(env, p, p->head.off, n))
+        return false;
+    memset(pkt_data(p) + p->head.len, 0, n);
+    p->head.len += (uint32_t)n;
+    return true;
+}
+
+uint32_t pkt_sum(const struct env *env, const struct pkt *p, size_t from, size_t n)
+{
+    ORIEL_ASSERT(from + n <= pkt_len(p));
+    if (oriel_likely(from + n <= p->head.len))
+        return csum_span(env->csum, span_of(pkt_data(p) + from, n));
+    uint32_t sum = 0;
+    bool odd = false;
+    const struct slice *s = &p->head;
+    for (unsigned i = 0; n > 0; s = &p->more[i++]) {
+        if (from >= s->len) {
+            from -= s->len;
+            continue;
+        }
+        size_t part = s->len - from < n ? s->len - from : n;
+        uint32_t add = csum_span(env->csum, span_of(s->blk->bytes + s->off + from, part));
+        sum = odd ? csum_add_odd(sum, add) : csum_add(sum, add);
+        odd ^= (part & 1) != 0;
+        n -= part;
+        from = 0;
+    }
+    return sum;
+}
+
+/* ---- queues ---- */
+
+void pkt_enqueue(struct pkt_queue *q, struct pkt *p)
+{
+    ORIEL_ASSERT(p->next == NULL && q->last != p);
+    if (q->last)
+        q->last->next = p;
+    else
+        q->first = p;
+    q->last = p;
+    q->n++;
+    q->bytes += (uint32_t)pkt_len(p);
+}
+
+struct pkt *pkt_dequeue(struct pkt_queue *q)
+{
+    struct pkt *p = q->first;
+    if (!p)
+        return NULL;
+    q->first = p->next;
+    if (!q->first)
+        q->last = NULL;
+    p->next = NULL;
+    q->n--;
+    q->bytes -= (uint32_t)pkt_len(p);
+    return p;
+}
+
+void pkt_queue_free(struct pkt_queue *q)
+{
+    for (struct pkt *p; (p = pkt_dequeue(q)) != NULL;)
+        pkt_free(p);
+}
+
+void pkt_queue_drop(struct env *env, struct pkt_queue *q, enum drop why)
+{
+    for (struct pkt *p; (p = pkt_dequeue(q)) != NULL;)
+        pkt_drop(env, p, why);
+}

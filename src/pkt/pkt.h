@@ -1,0 +1,202 @@
+/*
+ * Packets: who owns bytes.
+ *
+ *   blk    reference-counted storage from a pool of one of four sizes; a block knows where it came from
+ *   slice  a reference to part of a block; each holds one reference
+ *   pkt    a head slice with headroom before it, up to four payload slices, and what is known
+ *          about the packet; 128 bytes
+ *
+ * A packet has exactly one owner. *_input, *_output and *_queue consume it on every path; everything
+ * else borrows. Blocks may be shared (retransmission, the application, a switch that floods): a
+ * shared block is never written to.
+ *
+ * Headers are contiguous in the head: pkt_need pulls them together once, at the layer that reads
+ * them. Reference counts are plain integers: one thread.
+ *
+ * Pools may be shared by the stacks of one thread. What a stack holds is charged to its budget by
+ * true sizes; pkt_recharge moves a packet to another one, at a link.
+ */
+#ifndef ORIEL_PKT_PKT_H
+#define ORIEL_PKT_PKT_H
+
+#include "trace/env.h"
+
+#define PKT_SLICES_MAX 4
+#define PKT_HEADROOM   192      /* what a sender leaves for headers of all layers below it */
+
+enum blk_class {
+    BLK_HEAD,           /* headers, control packets */
+    BLK_FRAME,          /* one frame of 1,500 */
+    BLK_JUMBO,          /* one frame of 9,000 */
+    BLK_WHOLE,          /* the largest IP datagram */
+    BLK_CLASSES
+};
+
+extern const uint32_t blk_class_bytes[BLK_CLASSES];    /* usable bytes of each */
+
+struct blk {
+    struct pkt_mem *mem;
+    uint32_t refs;
+    uint32_t class;     /* enum blk_class; blk_class_bytes[class] bytes follow */
+    uint8_t bytes[];
+};
+
+struct slice {
+    struct blk *blk;
+    uint32_t off;
+    uint32_t len;
+};
+
+enum pkt_csum {         /* of the transport's checksum */
+    CSUM_NONE,          /* as it stands in the bytes; nobody has checked */
+    CSUM_VERIFIED,      /* the link vouches for it */
+    CSUM_PARTIAL,       /* the field holds the pseudo-header's sum; to be finished at the bottom */
+};
+
+enum pkt_gso {
+    GSO_NONE,
+    GSO_TCP4,
+    GSO_TCP6,
+    GSO_UDP,
+};
+
+enum pkt_flag {
+    PKT_L2_BCAST = 1,   /* it came to the link's broadcast address */
+    PKT_L2_MCAST = 2,
+    PKT_FORWARDED = 4,
+    PKT_LOOPED = 8,     /* it never left this host */
+    PKT_NO_NAT = 16,
+};
+
+struct budget {
+    uint64_t used;      /* bytes, by true sizes */
+    uint64_t max;
+    uint64_t peak;
+    uint64_t refused;
+};
+
+struct pkt {
+    struct pkt *next;           /* on a queue; the owner's */
+    struct slice head;          /* headers, and payload that arrived with them */
+    struct slice more[PKT_SLICES_MAX];
+    oriel_time arrival;         /* when the link gave it to us */
+    uint64_t ev;                /* event that describes its last step */
+    struct budget *budget;
+    uint16_t nif;               /* interface index: it came from, or is to leave by */
+    uint16_t l4;                /* offset of the transport header in the head */
+    uint16_t gso_size;          /* payload bytes a segment when gso is set */
+    uint16_t charge;            /* what is charged, in units of 256 bytes */
+    uint8_t l3;                 /* offset of the network header in the head */
+    uint8_t more_n : 3;
+    uint8_t csum : 2;           /* enum pkt_csum */
+    uint8_t gso : 3;            /* enum pkt_gso */
+    uint8_t why;                /* enum why: why it was sent; 0 on what arrived */
+    uint8_t flags;              /* enum pkt_flag */
+    uint32_t hash;              /* of its flow, where somebody computed it */
+};
+
+static_assert(sizeof(struct pkt) <= 128, "a packet is two cache lines");
+
+struct pkt_queue {
+    struct pkt *first;
+    struct pkt *last;
+    uint32_t n;
+    uint32_t bytes;
+};
+
+struct pkt_mem {
+    struct pool pkts;
+    struct pool blks[BLK_CLASSES];
+};
+
+/* Carve pools out of the arena: `bytes` in all. False when that is too little for a few packets. */
+bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes);
+
+/* Packets and blocks alive: zero when nothing is under way. */
+uint32_t pkt_mem_live(const struct pkt_mem *m);
+
+/* ---- making and ending ---- */
+
+/*
+ * A packet with room for `headroom` bytes before and `len` bytes of data behind it (contents
+ * undefined, length len). NULL when a pool or the budget is exhausted, counted there.
+ */
+struct pkt *pkt_new(struct env *env, size_t headroom, size_t len);
+struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data);
+
+/* The same bytes, shared; all that is known about it copied. NULL as pkt_new. */
+struct pkt *pkt_share(struct env *env, const struct pkt *p);
+
+/* The same bytes, copied and contiguous, with that headroom. NULL as pkt_new. */
+struct pkt *pkt_copy(struct env *env, const struct pkt *p, size_t headroom);
+
+void pkt_free(struct pkt *p);                                   /* its work is done */
+void pkt_drop(struct env *env, struct pkt *p, enum drop why);   /* counted and traced, then freed */
+
+/* Count and trace a drop of something that was never a packet of ours, or lives on. */
+void pkt_drop_note(struct env *env, const struct pkt *p, enum drop why);
+
+/* Move what p charges to another budget. False, nothing changed, when that one is full. */
+bool pkt_recharge(struct pkt *p, struct budget *to);
+
+/* ---- bytes ---- */
+
+size_t pkt_len(const struct pkt *p);
+
+static inline uint8_t *pkt_data(const struct pkt *p)
+{
+    return p->head.blk->bytes + p->head.off;
+}
+
+/* The contiguous head. */
+static inline struct span pkt_span(const struct pkt *p)
+{
+    return span_of(pkt_data(p), p->head.len);
+}
+
+static inline struct rd pkt_rd(const struct pkt *p, size_t from)
+{
+    ORIEL_ASSERT(from <= p->head.len);
+    return rd_of(span_of(pkt_data(p) + from, p->head.len - from));
+}
+
+/* The first n bytes are contiguous afterwards. False: the packet is shorter, or no memory. */
+bool pkt_need_slow(struct env *env, struct pkt *p, size_t n);
+
+static inline bool pkt_need(struct env *env, struct pkt *p, size_t n)
+{
+    return oriel_likely(p->head.len >= n) || pkt_need_slow(env, p, n);
+}
+
+/* All bytes contiguous. */
+bool pkt_linearize(struct env *env, struct pkt *p);
+
+/* The head may be written to afterwards: copied when its block is shared. False: no memory. */
+bool pkt_own_head(struct env *env, struct pkt *p);
+
+/* n more bytes in front (a header), to be written by the caller. NULL: no headroom and no memory. */
+uint8_t *pkt_push(struct env *env, struct pkt *p, size_t n);
+
+/* Take n bytes off the front; they must be in the head. l3 and l4 offsets follow. */
+void pkt_pull(struct pkt *p, size_t n);
+
+/* Shorten to n bytes. */
+void pkt_trim(struct pkt *p, size_t n);
+
+/* n more bytes at the end of a packet of one slice, zeroed. False: no room and no memory. */
+bool pkt_extend(struct env *env, struct pkt *p, size_t n);
+
+/* Copy n bytes from `from` on; the packet is at least that long. */
+void pkt_read(const struct pkt *p, size_t from, void *to, size_t n);
+
+/* Internet sum of n bytes from `from` on. */
+uint32_t pkt_sum(const struct env *env, const struct pkt *p, size_t from, size_t n);
+
+/* ---- queues ---- */
+
+void pkt_enqueue(struct pkt_queue *q, struct pkt *p);
+struct pkt *pkt_dequeue(struct pkt_queue *q);           /* NULL when empty */
+void pkt_queue_free(struct pkt_queue *q);
+void pkt_queue_drop(struct env *env, struct pkt_queue *q, enum drop why);
+
+#endif
