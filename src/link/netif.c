@@ -1,0 +1,210 @@
+/* The table of interfaces, their queues, and the door between frames and packets. */
+#include "link/netif.h"
+
+bool link_init(struct link *l, struct env *env, struct arena *a, uint16_t netifs_max)
+{
+    *l = (struct link){.env = env, .max = netifs_max};
+    l->netifs = arena_take_zeroed(a, netifs_max * sizeof(struct netif));
+    return l->netifs != NULL;
+}
+
+struct netif *netif_named(const struct link *l, struct span name)
+{
+    for (uint16_t i = 0; i < l->max; i++)
+        if (l->netifs[i].index && span_is(name, l->netifs[i].name))
+            return &l->netifs[i];
+    return NULL;
+}
+
+static struct netif *free_slot(struct link *l)
+{
+    for (uint16_t i = 0; i < l->max; i++)
+        if (l->netifs[i].index == 0)
+            return &l->netifs[i];
+    return NULL;
+}
+
+static struct netif *vlan_of(const struct link *l, const struct netif *parent, uint16_t tpid,
+                             uint16_t vid)
+{
+    for (uint16_t i = 0; i < l->max; i++) {
+        struct netif *n = &l->netifs[i];
+        if (n->index && n->parent == parent && n->vid == vid && n->tpid == tpid)
+            return n;
+    }
+    return NULL;
+}
+
+static int check_config(const struct link *l, const struct oriel_netif_config *cfg,
+                        const struct netif *parent)
+{
+    size_t name = cfg->name ? strlen(cfg->name) : 0;
+    bool vlan = cfg->kind == ORIEL_NETIF_VLAN;
+    if (name == 0 || name >= NETIF_NAME_MAX || cfg->kind > ORIEL_NETIF_VLAN)
+        return ORIEL_EINVAL;
+    if (cfg->mtu != 0 && (cfg->mtu < NETIF_MTU_MIN || cfg->mtu > NETIF_MTU_MAX))
+        return ORIEL_EINVAL;
+    if (netif_named(l, span_str(cfg->name)))
+        return ORIEL_EEXIST;
+    if (!vlan)
+        return 0;
+    if (!parent || (parent->kind != NETIF_ETHER && parent->kind != NETIF_VLAN))
+        return ORIEL_ENOENT;
+    if (cfg->vlan_id == 0 || cfg->vlan_id > 4094 || (parent->parent && parent->parent->parent))
+        return ORIEL_EINVAL;
+    uint16_t tpid = (uint16_t)(cfg->vlan_qinq ? ETH_QINQ : ETH_VLAN);
+    return vlan_of(l, parent, tpid, cfg->vlan_id) ? ORIEL_EEXIST : 0;
+}
+
+int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif **out)
+{
+    struct netif *parent = cfg->kind == ORIEL_NETIF_VLAN ? netif_at(l, (uint32_t)cfg->vlan_parent) : NULL;
+    int err = check_config(l, cfg, parent);
+    struct netif *nif = err ? NULL : free_slot(l);
+    if (err)
+        return err;
+    if (!nif)
+        return ORIEL_ENOBUFS;
+    *nif = (struct netif){
+        .index = (uint16_t)(nif - l->netifs + 1),
+        .kind = (uint8_t)cfg->kind,
+        .up = true,
+        .carrier = true,
+        .fcs = cfg->fcs,
+        .vouches = cfg->vouches,
+        .vid = cfg->vlan_id,
+        .tpid = cfg->vlan_qinq ? ETH_QINQ : ETH_VLAN,
+        .parent = parent,
+        .mtu = cfg->mtu ? cfg->mtu : parent ? parent->mtu : (uint32_t)ETH_DATA_MAX,
+        .tx_max = cfg->tx_queue ? cfg->tx_queue : NETIF_TX_MAX,
+    };
+    memcpy(nif->mac.b, parent ? parent->mac.b : cfg->mac, 6);
+    memcpy(nif->name, cfg->name, strlen(cfg->name) + 1);
+    if (cfg->kind == ORIEL_NETIF_LOOPBACK)
+        l->loopback = nif->index;
+    TRACE(l->env, EV_NETIF_UP, nif->index);
+    *out = nif;
+    return 0;
+}
+
+int netif_remove(struct link *l, struct netif *nif)
+{
+    for (uint16_t i = 0; i < l->max; i++)
+        if (l->netifs[i].index && l->netifs[i].parent == nif)
+            return ORIEL_EEXIST;
+    pkt_queue_drop(l->env, &nif->tx, DROP_LINK_DOWN);
+    TRACE(l->env, EV_NETIF_DOWN, nif->index);
+    if (l->loopback == nif->index)
+        l->loopback = 0;
+    nif->index = 0;
+    return 0;
+}
+
+bool netif_set_up(struct link *l, struct netif *nif, bool up, bool carrier)
+{
+    bool was = nif->up && nif->carrier;
+    nif->up = up;
+    nif->carrier = carrier;
+    if (was == (up && carrier))
+        return false;
+    if (was) {
+        pkt_queue_drop(l->env, &nif->tx, DROP_LINK_DOWN);
+        TRACE(l->env, EV_NETIF_DOWN, nif->index);
+    } else {
+        TRACE(l->env, EV_NETIF_UP, nif->index);
+    }
+    return true;
+}
+
+/* A link without frames: the first four bits tell. */
+static enum link_verdict raw_input(struct link *l, struct pkt *p)
+{
+    struct rd r = pkt_rd(p, 0);
+    unsigned version = rd_u8(&r) >> 4;
+    p->l3 = 0;
+    if (version == 4)
+        return LINK_TO_IP4;
+    if (version == 6)
+        return LINK_TO_IP6;
+    pkt_drop(l->env, p, DROP_RAW_VERSION);
+    return LINK_CONSUMED;
+}
+
+enum link_verdict link_input(struct link *l, struct pkt *p)
+{
+    struct netif *nif = netif_at(l, p->nif);
+    if (oriel_unlikely(!nif || !netif_works(nif))) {
+        pkt_drop(l->env, p, DROP_LINK_DOWN);
+        return LINK_CONSUMED;
+    }
+    nif->stats.rx_pkts++;
+    nif->stats.rx_bytes += pkt_len(p);
+    if (oriel_likely(nif->kind == NETIF_ETHER && !(p->flags & PKT_LOOPED)))
+        return ether_input(l, nif, p);
+    return raw_input(l, p);
+}
+
+int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
+                uint16_t eth_type, enum why why)
+{
+    struct env *env = l->env;
+    ORIEL_ASSERT(why != WHY_NONE);
+    p->why = (uint8_t)why;
+    if (oriel_unlikely(!netif_works(nif))) {
+        pkt_drop(env, p, DROP_LINK_DOWN);
+        return ORIEL_ENETDOWN;
+    }
+    if (netif_has_neighbours(nif) && !ether_output(l, nif, p, dst, eth_type)) {
+        pkt_drop(env, p, DROP_NO_MEMORY);
+        return ORIEL_ENOBUFS;
+    }
+    while (nif->parent)
+        nif = nif->parent;
+    p->nif = nif->index;
+    if (oriel_unlikely(nif->tx.n >= nif->tx_max)) {
+        nif->stats.tx_full++;
+        pkt_drop(env, p, DROP_TX_QUEUE_FULL);
+        return ORIEL_ENOBUFS;
+    }
+    env->why_count[why]++;
+    p->ev = env->cause;
+    pkt_enqueue(&nif->tx, p);
+    return 0;
+}
+
+int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why)
+{
+    if (l->loop.n >= NETIF_TX_MAX) {
+        pkt_drop(l->env, p, DROP_TX_QUEUE_FULL);
+        return ORIEL_ENOBUFS;
+    }
+    p->why = (uint8_t)why;
+    p->nif = nif->index;
+    p->flags = PKT_LOOPED;
+    p->ev = l->env->cause;
+    l->env->why_count[why]++;
+    pkt_enqueue(&l->loop, p);
+    return 0;
+}
+
+struct pkt *link_take(struct link *l, struct netif *nif)
+{
+    struct env *env = l->env;
+    for (struct pkt *p; (p = pkt_dequeue(&nif->tx)) != NULL;) {
+        if (nif->kind == NETIF_ETHER && oriel_unlikely(!ether_finish(l, nif, p))) {
+            pkt_drop(env, p, DROP_NO_MEMORY);
+            continue;
+        }
+        nif->stats.tx_pkts++;
+        nif->stats.tx_bytes += pkt_len(p);
+        if (TRACE_ON(env, EV_PKT_TX)) {
+            uint64_t was = env->cause;
+            env->cause = p->ev;
+            p->ev = trace_put(env, EV_PKT_TX, (enum why)p->why, DROP_NONE, nif->index, pkt_len(p),
+                              0, 0);
+            env->cause = was;
+        }
+        return p;
+    }
+    return NULL;
+}

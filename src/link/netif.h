@@ -1,0 +1,135 @@
+/*
+ * Interfaces: where packets come in and leave.
+ *
+ * An interface has an index (1..max, stable while it lives), a kind that says how frames look, and a
+ * bounded queue of finished frames that the host takes (oriel_netif_take). Interfaces can come and
+ * go while the stack runs. A VLAN interface sends through its parent and has no queue of its own.
+ *
+ * Reading: link_input tells which protocol a frame carries, or that it was consumed. Writing:
+ * link_output puts the frame's header in front and queues it; padding and the frame check sequence
+ * are added where it is taken (link_take).
+ */
+#ifndef ORIEL_LINK_NETIF_H
+#define ORIEL_LINK_NETIF_H
+
+#include "pkt/pkt.h"
+#include "wire/eth.h"
+
+#define NETIF_NAME_MAX  16
+#define NETIF_TX_MAX    512     /* frames in an interface's queue, unless configured */
+#define NETIF_MTU_MIN   68
+#define NETIF_MTU_MAX   65535
+
+enum netif_kind {
+    NETIF_ETHER = ORIEL_NETIF_ETHER,
+    NETIF_RAW = ORIEL_NETIF_RAW,            /* bare IP packets, as a TUN device has them */
+    NETIF_LOOPBACK = ORIEL_NETIF_LOOPBACK,
+    NETIF_VLAN = ORIEL_NETIF_VLAN,
+};
+
+struct netif_stats {
+    uint64_t rx_pkts, rx_bytes;
+    uint64_t tx_pkts, tx_bytes;
+    uint64_t tx_full;           /* frames that found the queue full */
+};
+
+struct netif {
+    uint16_t index;             /* 0: this slot is free */
+    uint8_t kind;
+    bool up;                    /* administratively */
+    bool carrier;               /* the link says that it works */
+    bool fcs;                   /* frames carry their check sequence, both ways */
+    bool vouches;               /* the link fills in and vouches for transport checksums */
+    uint16_t vid;               /* VLAN */
+    uint16_t tpid;
+    struct netif *parent;       /* VLAN: below it; NULL otherwise */
+    uint32_t mtu;
+    struct mac mac;
+    char name[NETIF_NAME_MAX];
+    struct pkt_queue tx;
+    uint32_t tx_max;
+    struct netif_stats stats;
+};
+
+struct link {
+    struct env *env;
+    struct netif *netifs;       /* netifs[0] is index 1 */
+    uint16_t max;
+    uint16_t loopback;          /* index of the loopback interface, 0 when there is none */
+    struct pkt_queue loop;      /* packets to ourselves, for the next step; they have no frame */
+};
+
+bool link_init(struct link *l, struct env *env, struct arena *a, uint16_t netifs_max);
+
+/* Parameters as oriel_netif_add has them. 0, ORIEL_EINVAL, ORIEL_EEXIST, ORIEL_ENOBUFS, ORIEL_ENOENT. */
+ORIEL_MUST_USE int netif_add(struct link *l, const struct oriel_netif_config *cfg,
+                             struct netif **out);
+/* Its queue is dropped. VLANs on top of it must be gone (ORIEL_EEXIST). */
+ORIEL_MUST_USE int netif_remove(struct link *l, struct netif *nif);
+
+/* Administrative state and carrier together; true when that changed whether it works. */
+bool netif_set_up(struct link *l, struct netif *nif, bool up, bool carrier);
+
+static inline bool netif_works(const struct netif *nif)
+{
+    return nif->up && nif->carrier && (!nif->parent || (nif->parent->up && nif->parent->carrier));
+}
+
+static inline struct netif *netif_at(const struct link *l, uint32_t index)
+{
+    if (index == 0 || index > l->max || l->netifs[index - 1].index == 0)
+        return NULL;
+    return &l->netifs[index - 1];
+}
+
+struct netif *netif_named(const struct link *l, struct span name);
+
+static inline bool netif_has_neighbours(const struct netif *nif)
+{
+    return nif->kind == NETIF_ETHER || nif->kind == NETIF_VLAN;
+}
+
+enum link_verdict {
+    LINK_CONSUMED,              /* dropped with a reason */
+    LINK_TO_IP4,
+    LINK_TO_IP6,
+    LINK_TO_ARP,
+    LINK_TO_RARP,
+};
+
+/*
+ * A frame arrived on interface p->nif. Unless consumed, p starts at the network header afterwards
+ * (l3 = 0), p->nif is the interface it belongs to (a VLAN's where it was tagged) and the PKT_L2_*
+ * flags are set.
+ */
+enum link_verdict link_input(struct link *l, struct pkt *p);
+
+/*
+ * p starts at the network header. Consumes it. 0, or ORIEL_ENOBUFS (queue full) or ORIEL_ENETDOWN,
+ * dropped with that reason.
+ */
+int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
+                uint16_t eth_type, enum why why);
+
+/*
+ * A packet to ourselves (network header in front): it arrives on that interface in the next step,
+ * marked PKT_LOOPED. Consumes it.
+ */
+int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why);
+
+/* The next frame to leave, finished (padding, FCS), or NULL. Loopback and VLANs have none. */
+struct pkt *link_take(struct link *l, struct netif *nif);
+
+/* ether.c */
+enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p);
+bool ether_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
+                  uint16_t eth_type);
+bool ether_finish(struct link *l, const struct netif *nif, struct pkt *p);
+
+/* Largest frame without FCS that an interface takes, with that many tags. */
+static inline size_t ether_frame_max(const struct netif *nif, unsigned tags)
+{
+    return nif->mtu + ETH_HDR_LEN + tags * ETH_TAG_LEN;
+}
+
+#endif
