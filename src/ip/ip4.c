@@ -1,0 +1,298 @@
+/*
+ * IPv4: headers in, headers out, forwarding (RFC 791, 1122, 1812).
+ *
+ * In: checks in the order of ip4_input, each with its own reason; then translation where the
+ * interface has it, delivery here, or forwarding. Source-routed packets are refused. Other options
+ * are looked at only as far as their lengths must make sense.
+ */
+#include "ip/ip.h"
+
+#include "wire/fault.h"
+#include "wire/igmp.h"
+
+/* ---- out ---- */
+
+int ip4_transmit(struct ip *ip, struct pkt *p, const struct ip_path *path, enum why why)
+{
+    if (oriel_likely(pkt_len(p) <= path->mtu))
+        return ip_send_one(ip, p, path, why);
+    struct pkt_queue pieces = {0};
+    int err = frag_cut4(ip->env, p, path->mtu, &pieces);
+    return err ? err : ip_send_pieces(ip, &pieces, path);
+}
+
+static const uint8_t router_alert[4] = {IP4_OPT_RA, 4, 0, 0};
+
+int ip4_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const struct ip_tx *tx,
+               enum why why)
+{
+    size_t hdr_len = IP4_HDR_LEN + (tx->router_alert ? sizeof(router_alert) : 0);
+    size_t total = hdr_len + pkt_len(p);
+    bool fits = total <= path->mtu;
+    if (oriel_unlikely(total > IP4_LEN_MAX || (tx->df && !fits))) {
+        pkt_drop(ip->env, p, DROP_IP_TOO_BIG);
+        return ORIEL_EMSGSIZE;
+    }
+    struct ip4_hdr h = {
+        .tos = tx->tos,
+        .total_len = (uint16_t)total,
+        .id = fits ? 0 : (uint16_t)frag_id(&ip->frag, &path->src, &path->dst, tx->proto),
+        .df = fits,             /* RFC 6864, 4.1: whole, and to stay so; its id means nothing */
+        .ttl = tx->ttl ? tx->ttl : ip->set.ttl,
+        .proto = tx->proto,
+        .src = path->src,
+        .dst = path->dst,
+        .opts = span_of(router_alert, hdr_len - IP4_HDR_LEN),
+    };
+    uint8_t *at = pkt_push(ip->env, p, hdr_len);
+    if (oriel_unlikely(!at)) {
+        pkt_drop(ip->env, p, DROP_NO_MEMORY);
+        return ORIEL_ENOBUFS;
+    }
+    struct wr w = wr_of(at, hdr_len);
+    ip4_emit(&w, &h);
+    p->l3 = 0;
+    if (oriel_unlikely(path->group && tx->loop))
+        ip_loop_group(ip, p, path, why);
+    return ip4_transmit(ip, p, path, why);
+}
+
+int ip4_send_group(struct ip *ip, struct pkt *p, struct netif *nif, const struct oriel_addr *group,
+                   const struct ip_tx *tx, enum why why)
+{
+    const struct ifaddr *a = ifaddr_first(ip, nif->index, true);
+    struct ip_path path = {.src = a ? a->addr : ADDR_V4_ANY, .dst = *group, .next_hop = *group,
+                           .nif = nif, .mtu = nif->mtu, .gen = ip->gen, .group = true};
+    return ip4_output(ip, p, &path, tx, why);
+}
+
+/* ---- in ---- */
+
+static enum ip_verdict refuse(struct ip *ip, struct pkt **pp, enum drop why)
+{
+    pkt_drop(ip->env, *pp, why);
+    *pp = NULL;
+    return IP_CONSUMED;
+}
+
+static enum drop fault_reason(uint8_t fault)
+{
+    switch (fault) {
+    case FAULT_VERSION:   return DROP_IP4_VERSION;
+    case FAULT_HDR_LEN:   return DROP_IP4_HDR_LEN;
+    case FAULT_TOTAL_LEN: return DROP_IP4_TOTAL_LEN;
+    case FAULT_CSUM:      return DROP_IP4_CSUM;
+    }
+    return DROP_IP4_SHORT;
+}
+
+static enum drop check_options(const struct ip4_hdr *h)
+{
+    struct rd opts = rd_of(h->opts);
+    struct ip4_opt_it o;
+    while (ip4_opt_next(&opts, &o))
+        if (o.type == IP4_OPT_LSRR || o.type == IP4_OPT_SSRR)
+            return DROP_IP4_SOURCE_ROUTE;
+    return opts.bad ? DROP_IP4_OPTIONS : DROP_NONE;
+}
+
+/* RFC 1122, 3.2.1.3: what may never arrive as a source or destination. */
+static enum drop check_addresses(const struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
+{
+    bool looped = (p->flags & PKT_LOOPED) != 0;
+    if (!looped && (addr_is_loopback(&h->src) || addr_is_loopback(&h->dst)))
+        return DROP_IP_LOOP;
+    if (addr_is_multicast(&h->src) || addr_is_class_e(&h->src) ||
+        ip_is_broadcast(ip, p->nif, &h->src))
+        return DROP_IP4_SOURCE;
+    if (addr_is_unspecified(&h->src) && h->proto != IP_IGMP &&
+        !addr_is_limited_broadcast(&h->dst))
+        return DROP_IP4_SOURCE;         /* only who has no address yet, and only to the link */
+    if (!looped && ifaddr_find(ip, &h->src, 0))
+        return DROP_IP4_SOURCE;         /* our own address from outside */
+    if (addr_is_unspecified(&h->dst) || addr_is_class_e(&h->dst))
+        return DROP_IP4_DEST;
+    return DROP_NONE;
+}
+
+enum whose {
+    OURS,
+    GROUP,
+    BROADCAST,
+    FOREIGN,
+};
+
+static enum whose whose(const struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
+{
+    const struct ifaddr *a = ifaddr_find(ip, &h->dst, 0);
+    if (oriel_likely(a && ifaddr_usable(a)))
+        return ip->set.strong_host && a->nif != p->nif && !(p->flags & PKT_LOOPED) ? FOREIGN : OURS;
+    if (addr_is_loopback(&h->dst))
+        return OURS;
+    if (addr_is_multicast(&h->dst))
+        return GROUP;
+    return ip_is_broadcast(ip, p->nif, &h->dst) ? BROADCAST : FOREIGN;
+}
+
+/* Keep a fragment; *pp becomes the whole datagram, or NULL. True when it is whole. */
+static bool reassemble(struct ip *ip, struct pkt **pp, struct ip4_hdr *h)
+{
+    enum drop why;
+    struct frag_in in = {
+        .key = {.src = h->src, .dst = h->dst, .id = h->id, .proto = h->proto, .nif = (*pp)->nif},
+        .off = h->frag_off,
+        .len = (uint16_t)(h->total_len - h->hdr_len),
+        .more = h->mf,
+        .hdr_len = h->hdr_len,
+        .ecn = h->tos & 3,
+    };
+    *pp = frag_input(&ip->frag, *pp, &in, &why);
+    if (!*pp)
+        return false;
+    struct rd r = pkt_rd(*pp, 0);
+    bool good = ip4_parse(&r, h);
+    ORIEL_ASSERT(good);
+    return true;
+}
+
+static enum ip_verdict deliver(struct ip *ip, struct pkt **pp, struct ip4_hdr *h, struct ip_rx *rx)
+{
+    bool fragment = h->mf || h->frag_off != 0;
+    if (oriel_unlikely(fragment) && !reassemble(ip, pp, h))
+        return IP_CONSUMED;
+    struct pkt *p = *pp;
+    p->l4 = h->hdr_len;
+    *rx = (struct ip_rx){.src = h->src, .dst = h->dst, .nif = p->nif, .proto = h->proto,
+                         .payload_len = (uint16_t)(h->total_len - h->hdr_len), .ttl = h->ttl,
+                         .tos = h->tos, .to_group = rx->to_group, .fragmented = fragment};
+    switch (h->proto) {
+    case IP_UDP:  return IP_TO_UDP;
+    case IP_TCP:  return IP_TO_TCP;
+    case IP_ICMP: return IP_TO_ICMP;
+    case IP_IGMP: {
+        (void)pkt_linearize(ip->env, p);
+        struct rd r = pkt_rd(p, p->l4);
+        igmp_input(ip, p, rx, &r);
+        pkt_free(p);
+        *pp = NULL;
+        return IP_CONSUMED;
+    }
+    case IP_IPIP:
+    case IP_IP6IN4:
+        return refuse(ip, pp, DROP_IP_TUNNEL);
+    }
+    icmp_error(ip, p, ICMP_PROTO_UNREACHABLE, 0);
+    return refuse(ip, pp, DROP_IP_PROTOCOL);
+}
+
+/* ---- forwarding ---- */
+
+static bool forwardable(const struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
+{
+    return ip->set.forward4 && !(p->flags & (PKT_L2_BCAST | PKT_L2_MCAST)) &&
+           !addr_is_link_local(&h->src) && !addr_is_link_local(&h->dst) &&
+           !addr_is_unspecified(&h->src);
+}
+
+static void redirect_if_better(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h,
+                               const struct ip_path *path)
+{
+    const struct ifaddr *us = ifaddr_first(ip, p->nif, true);
+    if (!ip->set.send_redirects || path->nif->index != p->nif || !us)
+        return;
+    struct prefix link = prefix_of(us->addr, us->prefix_len);
+    if (prefix_has(&link, &h->src))
+        icmp4_send_redirect(ip, p, &path->next_hop);
+}
+
+static enum ip_verdict forward(struct ip *ip, struct pkt **pp, struct ip4_hdr *h, enum why why)
+{
+    struct env *env = ip->env;
+    struct ip_path path;
+    struct pkt *p = *pp;
+    if (h->ttl <= 1) {
+        icmp_error(ip, p, ICMP_TTL_EXCEEDED, 0);
+        return refuse(ip, pp, DROP_IP_TTL);
+    }
+    int err = ip_path_route(ip, &h->dst, 0, &path);
+    if (err || path.broadcast || path.local) {
+        icmp_error(ip, p, ICMP_NET_UNREACHABLE, 0);
+        return refuse(ip, pp, err == ORIEL_ENOBUFS ? DROP_NEIGH_TABLE_FULL : DROP_IP_NO_ROUTE);
+    }
+    bool nat = ip_if_of(ip, path.nif->index)->nat && why == WHY_FORWARD;
+    if (nat && (h->mf || h->frag_off != 0) && !reassemble(ip, pp, h))
+        return IP_CONSUMED;
+    p = *pp;
+    path.mtu = path.nif->mtu;   /* what routers said about the path is the sender's business */
+    if (h->df && pkt_len(p) > path.mtu) {
+        icmp_error(ip, p, ICMP_TOO_BIG, path.mtu);
+        return refuse(ip, pp, DROP_IP_TOO_BIG);
+    }
+    redirect_if_better(ip, p, h, &path);
+    if (!pkt_own_head(env, p))
+        return refuse(ip, pp, DROP_NO_MEMORY);
+    p->flags |= PKT_FORWARDED;
+    *pp = NULL;
+    if (nat) {
+        enum nat_verdict v = nat_out(ip, p, path.nif->index);
+        if (v == NAT_CONSUMED)
+            return IP_CONSUMED;
+        why = v == NAT_DONE ? WHY_FORWARD_NAT : why;
+    }
+    ip4_patch_ttl(pkt_data(p), (uint8_t)(h->ttl - 1));
+    TRACE(env, EV_FORWARD, p->nif, path.nif->index, h->ttl - 1);
+    (void)ip4_transmit(ip, p, &path, why);
+    return IP_CONSUMED;
+}
+
+/* At an interface that translates: back to an inside host? True when that was the end of it. */
+static bool translate_in(struct ip *ip, struct pkt **pp, struct ip4_hdr *h)
+{
+    if ((h->mf || h->frag_off != 0) && !reassemble(ip, pp, h))
+        return true;
+    switch (nat_in(ip, *pp, (*pp)->nif)) {
+    case NAT_PASS:     return false;
+    case NAT_CONSUMED: *pp = NULL; return true;
+    case NAT_DONE:     break;
+    }
+    struct rd r = pkt_rd(*pp, 0);
+    bool good = ip4_parse(&r, h);
+    ORIEL_ASSERT(good);
+    (void)forward(ip, pp, h, WHY_FORWARD_NAT_BACK);
+    return true;
+}
+
+enum ip_verdict ip4_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
+{
+    struct pkt *p = *pp;
+    struct ip4_hdr h;
+    enum drop why;
+    (void)pkt_need(ip->env, p, pkt_len(p) < IP4_HDR_MAX ? pkt_len(p) : IP4_HDR_MAX);
+    struct rd r = pkt_rd(p, 0);
+    if (oriel_unlikely(!ip4_parse(&r, &h) && !(p->more_n && r.bad == FAULT_TOTAL_LEN)))
+        return refuse(ip, pp, fault_reason(r.bad));
+    if (oriel_unlikely(h.total_len > pkt_len(p)))
+        return refuse(ip, pp, DROP_IP4_TOTAL_LEN);
+    if (pkt_len(p) > h.total_len)
+        pkt_trim(p, h.total_len);               /* padding of the link (RFC 894) */
+    if (oriel_unlikely(h.opts.n > 0) && (why = check_options(&h)) != DROP_NONE) {
+        if (why == DROP_IP4_OPTIONS)
+            icmp_error(ip, p, ICMP_BAD_FIELD, IP4_HDR_LEN);
+        return refuse(ip, pp, why);
+    }
+    if ((why = check_addresses(ip, p, &h)) != DROP_NONE)
+        return refuse(ip, pp, why);
+    enum whose to = whose(ip, p, &h);
+    rx->to_group = to == GROUP || to == BROADCAST;
+    if ((p->flags & PKT_L2_BCAST) && to != BROADCAST && to != GROUP)
+        return refuse(ip, pp, DROP_IP4_L2_BROADCAST);
+    if (to == OURS && oriel_unlikely(ip_if_of(ip, p->nif)->nat) && translate_in(ip, pp, &h))
+        return IP_CONSUMED;
+    if (to == GROUP && !mcast_wants(ip, p->nif, &h.dst, &h.src))
+        return refuse(ip, pp, DROP_IP_GROUP);
+    if (oriel_likely(to != FOREIGN))
+        return deliver(ip, pp, &h, rx);
+    if (!forwardable(ip, p, &h))
+        return refuse(ip, pp, DROP_IP_NOT_OURS);
+    return forward(ip, pp, &h, WHY_FORWARD);
+}
