@@ -1,0 +1,105 @@
+/* The whole receive path, top to bottom: the link's verdict, the network's verdict, the transport. */
+#include "stack/stack.h"
+
+/* An ICMP error or a fact of our own about a flow: whose is it? */
+static bool owned(const struct oriel_stack *s, const struct fact *f)
+{
+    return udp_owns(&s->udp, f) || raw_owns(&s->socks, f);
+}
+
+static void act_on(struct oriel_stack *s, struct fact *f)
+{
+    if (f->kind == FACT_PMTU)
+        icmp_accept_pmtu(&s->ip, f);
+    if (f->proto == IP_UDP)
+        udp_on_error(&s->udp, f);
+    else
+        raw_on_error(&s->socks, f);
+}
+
+void stack_facts(struct oriel_stack *s)
+{
+    struct fact_queue *q = &s->env.facts;
+    for (uint32_t i = 0; i < q->n; i++) {
+        s->env.cause = q->f[i].cause;
+        if (owned(s, &q->f[i]))
+            act_on(s, &q->f[i]);
+    }
+    q->n = 0;
+}
+
+static void rx_icmp(struct oriel_stack *s, struct pkt *p, const struct ip_rx *rx)
+{
+    struct fact f;
+    switch (icmp_input(&s->ip, p, rx, &f)) {
+    case ICMP_DONE:
+        return;
+    case ICMP_FOR_SOCKETS:
+        raw_input(&s->socks, p, rx);
+        return;
+    case ICMP_ERROR:
+        break;
+    }
+    if (!owned(s, &f)) {                /* RFC 5927, 4.1: quoted, but not by us */
+        pkt_drop(&s->env, p, DROP_ICMP_NOT_OURS);
+        return;
+    }
+    act_on(s, &f);
+    if (f.proto == IP_UDP)
+        pkt_free(p);
+    else
+        raw_input(&s->socks, p, rx);
+}
+
+static void rx_udp(struct oriel_stack *s, struct pkt *p, const struct ip_rx *rx)
+{
+    if (udp_input(&s->udp, &p, rx) != ORIEL_ECONNREFUSED)
+        return;
+    icmp_error(&s->ip, p, ICMP_PORT_UNREACHABLE, 0);
+    pkt_drop(&s->env, p, DROP_UDP_NO_PORT);
+}
+
+static void rx_ip(struct oriel_stack *s, struct pkt *p, bool v4)
+{
+    struct ip_rx rx;
+    switch (v4 ? ip4_input(&s->ip, &p, &rx) : ip6_input(&s->ip, &p, &rx)) {
+    case IP_CONSUMED:
+        return;
+    case IP_TO_UDP:
+        rx_udp(s, p, &rx);
+        return;
+    case IP_TO_ICMP:
+        rx_icmp(s, p, &rx);
+        return;
+    case IP_TO_TCP:             /* not spoken here: as any unknown protocol (RFC 1122, 3.2.2.1) */
+        icmp_error(&s->ip, p, ICMP_PROTO_UNREACHABLE, 6);
+        pkt_drop(&s->env, p, DROP_IP_PROTOCOL);
+        return;
+    }
+}
+
+static void rx_one(struct oriel_stack *s, struct pkt *p)
+{
+    struct env *env = &s->env;
+    if (TRACE_ON(env, EV_PKT_RX)) {
+        env->cause = p->ev;
+        p->ev = env->cause = trace_put(env, EV_PKT_RX, (enum why)p->why, DROP_NONE, p->nif,
+                                       pkt_len(p), 0, 0);
+    }
+    switch (link_input(&s->link, p)) {
+    case LINK_CONSUMED: return;
+    case LINK_TO_IP4:   rx_ip(s, p, true); return;
+    case LINK_TO_IP6:   rx_ip(s, p, false); return;
+    case LINK_TO_ARP:   arp_input(&s->ip, p); return;
+    case LINK_TO_RARP:  rarp_input(&s->ip, p); return;
+    }
+}
+
+void stack_rx(struct oriel_stack *s, struct pkt_batch *rx)
+{
+    for (unsigned n = s->link.loop.n; n > 0; n--)       /* not what is queued meanwhile */
+        rx_one(s, pkt_dequeue(&s->link.loop));
+    for (unsigned i = 0; rx && i < rx->n; i++)
+        rx_one(s, rx->pkts[i]);
+    s->env.cause = 0;
+}

@@ -1,0 +1,46 @@
+/*
+ * One stack: every layer, aggregated. Only this directory sees them all.
+ *
+ *   stack.c     made from a budget, taken down       rx.c      what arrives, top to bottom
+ *   limits.c    every limit and where it came from   tx.c      what leaves
+ *   timers.c    which module a timer belongs to      api.c     the surface (oriel.h)
+ *   snapshot.c  a consistent picture between steps
+ */
+#ifndef ORIEL_STACK_STACK_H
+#define ORIEL_STACK_STACK_H
+
+#include "sock/sock.h"
+
+struct limits {
+    uint32_t netifs, addrs, routes, neighs, frags, pmtus, groups, nat_sessions, sockets;
+    uint64_t frag_bytes, packet_bytes;
+};
+
+struct oriel_stack {
+    struct env env;
+    struct trace own_trace;
+    struct pkt_mem own_mem;
+    struct budget budget;
+    struct arena arena;
+    struct limits limits;
+    struct link link;
+    struct ip ip;
+    struct udp udp;
+    struct socks socks;
+};
+
+/* Every limit from the two numbers. */
+struct limits limits_from(size_t memory_bytes, uint32_t connections, bool shared_packets);
+
+/* rx.c */
+void stack_rx(struct oriel_stack *s, struct pkt_batch *rx);
+void stack_facts(struct oriel_stack *s);        /* drain what lower layers found out */
+
+/* timers.c */
+void stack_timers(struct oriel_stack *s);
+
+/* tx.c */
+unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max);
+bool stack_has_output(const struct oriel_stack *s);
+
+#endif

@@ -1,0 +1,533 @@
+/*
+ * UDP. Small on purpose: what is interesting is who may send what where, and who hears it.
+ */
+#include "udp/udp.h"
+
+#include "wire/fault.h"
+#include "wire/udp.h"
+
+bool udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a, uint32_t pcbs_max)
+{
+    *u = (struct udp){.env = env, .ip = ip, .port_key = siphash_derive(env->seed, "udp port")};
+    u->dirty = arena_take(a, pcbs_max * sizeof(u->dirty[0]));
+    return u->dirty && pool_init(&u->pcbs, "udp", a, sizeof(struct udp_pcb), pcbs_max) &&
+           hmap_init(&u->ports, a, pcbs_max) && hmap_init(&u->flows, a, pcbs_max);
+}
+
+/* ---- tables ---- */
+
+static uint32_t port_hash(const struct udp *u, uint16_t port)
+{
+    return hash_2(u->env->hash_seed, port, 17);
+}
+
+static uint32_t flow_hash(const struct udp *u, uint16_t local_port, const struct oriel_endpoint *r)
+{
+    return hash_4(u->env->hash_seed, r->addr.hi, r->addr.lo, r->port, local_port);
+}
+
+static bool same_endpoint(const struct oriel_endpoint *a, const struct oriel_endpoint *b)
+{
+    return a->port == b->port && addr_eq(&a->addr, &b->addr);
+}
+
+static void unlink_flow(struct udp *u, struct udp_pcb *c)
+{
+    if (c->connected_hash)
+        hmap_del(&u->flows, flow_hash(u, c->local.port, &c->remote), pool_index(&u->pcbs, c));
+    c->connected_hash = false;
+}
+
+static void mark_dirty(struct udp *u, struct udp_pcb *c)
+{
+    if (c->dirty)
+        return;
+    c->dirty = true;
+    u->dirty[u->dirty_n++] = c;
+}
+
+struct udp_pcb *udp_dirty_pop(struct udp *u)
+{
+    if (u->dirty_n == 0)
+        return NULL;
+    struct udp_pcb *c = u->dirty[--u->dirty_n];
+    c->dirty = false;
+    return c;
+}
+
+uint32_t udp_ready(const struct udp_pcb *c)
+{
+    return (c->rcv.n > 0 ? ORIEL_READABLE : 0u) | ORIEL_WRITABLE | (c->error ? ORIEL_FAILED : 0u);
+}
+
+/* ---- life ---- */
+
+struct udp_pcb *udp_new(struct udp *u, uint8_t family, uint32_t member)
+{
+    struct udp_pcb *c = pool_get_zeroed(&u->pcbs);
+    if (!c)
+        return NULL;
+    c->family = family;
+    c->member = member;
+    c->mcast_ttl = 1;           /* RFC 1112, 6.1 */
+    c->mcast_loop = true;
+    c->rcv_max = UDP_RCVBUF_DEFAULT;
+    return c;
+}
+
+static void forget_dirty(struct udp *u, const struct udp_pcb *c)
+{
+    for (uint32_t i = 0; i < u->dirty_n; i++) {
+        if (u->dirty[i] != c)
+            continue;
+        memmove(&u->dirty[i], &u->dirty[i + 1], (u->dirty_n - i - 1) * sizeof(u->dirty[0]));
+        u->dirty_n--;
+        return;
+    }
+}
+
+void udp_free(struct udp *u, struct udp_pcb *c)
+{
+    pkt_queue_drop(u->env, &c->rcv, DROP_SOCK_CLOSED);
+    unlink_flow(u, c);
+    if (c->local.port)
+        hmap_del(&u->ports, port_hash(u, c->local.port), pool_index(&u->pcbs, c));
+    mcast_leave_all(u->ip, c->member);
+    if (c->dirty)
+        forget_dirty(u, c);
+    pool_put(&u->pcbs, c);
+}
+
+/* ---- ports ---- */
+
+static bool overlap(const struct udp_pcb *a, const struct oriel_addr *addr, uint16_t nif)
+{
+    bool any_addr = addr_is_unspecified(&a->local.addr) || addr_is_unspecified(addr);
+    bool any_nif = a->bind_nif == 0 || nif == 0;
+    return (any_addr || addr_eq(&a->local.addr, addr)) && (any_nif || a->bind_nif == nif);
+}
+
+static bool families_meet(const struct udp_pcb *a, const struct udp_pcb *b)
+{
+    return a->family == ORIEL_DUAL || b->family == ORIEL_DUAL || a->family == b->family;
+}
+
+static bool port_taken(const struct udp *u, const struct udp_pcb *c, const struct oriel_addr *addr,
+                       uint16_t port)
+{
+    uint32_t h = port_hash(u, port), ref;
+    for (uint32_t at = hmap_first(&u->ports, h);
+         (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
+        const struct udp_pcb *o = pool_at(&u->pcbs, ref);
+        if (o != c && o->local.port == port && !(o->reuse && c->reuse) && families_meet(o, c) &&
+            overlap(o, addr, c->bind_nif))
+            return true;
+    }
+    return false;
+}
+
+/* RFC 6056, 3.3.4 (double hash would need a destination): a keyed start that moves by chance. */
+static uint16_t choose_port(struct udp *u, const struct udp_pcb *c, const struct oriel_addr *addr)
+{
+    const uint32_t span = UDP_PORT_EPHEMERAL_MAX - UDP_PORT_EPHEMERAL_MIN + 1;
+    uint64_t words[3] = {addr->lo, u->port_clock++, u->env->now};
+    uint32_t start = (uint32_t)(siphash_words(&u->port_key, words, 3) % span);
+    for (uint32_t i = 0; i < span; i++) {
+        uint16_t port = (uint16_t)(UDP_PORT_EPHEMERAL_MIN + (start + i) % span);
+        if (!port_taken(u, c, addr, port))
+            return port;
+    }
+    return 0;
+}
+
+static bool family_takes(const struct udp_pcb *c, const struct oriel_addr *a)
+{
+    if (addr_same_bits(a, &ADDR_NONE) || c->family == ORIEL_DUAL)
+        return !(c->v6only && addr_is_v4(a));
+    return addr_is_v4(a) == (c->family == ORIEL_IP4);
+}
+
+static int check_local(const struct udp *u, const struct udp_pcb *c, const struct oriel_addr *a)
+{
+    if (!family_takes(c, a))
+        return ORIEL_EAFNOSUPPORT;
+    if (addr_is_unspecified(a) || addr_is_multicast(a) || addr_is_limited_broadcast(a) ||
+        addr_is_loopback(a))
+        return 0;               /* a group may be bound to: only its datagrams come */
+    const struct ifaddr *mine = ifaddr_find(u->ip, a, 0);
+    return mine && ifaddr_usable(mine) ? 0 : ORIEL_EADDRNOTAVAIL;
+}
+
+int udp_bind(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *local)
+{
+    int err = check_local(u, c, &local->addr);
+    if (err)
+        return err;
+    if (c->local.port)
+        return ORIEL_EINVAL;
+    struct oriel_addr addr = addr_is_unspecified(&local->addr) ? ADDR_NONE : local->addr;
+    uint16_t port = local->port ? local->port : choose_port(u, c, &addr);
+    if (port == 0 || (local->port && port_taken(u, c, &addr, port)))
+        return ORIEL_EADDRINUSE;
+    if (!hmap_put(&u->ports, port_hash(u, port), pool_index(&u->pcbs, c)))
+        return ORIEL_ENOBUFS;
+    c->local = (struct oriel_endpoint){.addr = addr, .port = port};
+    return 0;
+}
+
+static int bind_if_needed(struct udp *u, struct udp_pcb *c)
+{
+    const struct oriel_endpoint any = {.addr = ADDR_NONE, .port = 0};
+    return c->local.port ? 0 : udp_bind(u, c, &any);
+}
+
+int udp_connect(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *remote)
+{
+    struct ip_path path;
+    if (addr_same_bits(&remote->addr, &ADDR_NONE)) {    /* undo */
+        unlink_flow(u, c);
+        c->remote = (struct oriel_endpoint){.addr = ADDR_NONE, .port = 0};
+        return 0;
+    }
+    if (remote->port == 0 || addr_is_unspecified(&remote->addr))
+        return ORIEL_EINVAL;
+    if (!family_takes(c, &remote->addr))
+        return ORIEL_EAFNOSUPPORT;
+    int err = ip_path_find(u->ip, &remote->addr, &c->local.addr, c->bind_nif, &path);
+    if (!err && path.broadcast && !c->broadcast)
+        err = ORIEL_EACCES;
+    if (!err)
+        err = bind_if_needed(u, c);
+    if (err)
+        return err;
+    unlink_flow(u, c);
+    if (!hmap_put(&u->flows, flow_hash(u, c->local.port, remote), pool_index(&u->pcbs, c)))
+        return ORIEL_ENOBUFS;
+    c->remote = *remote;
+    c->connected_hash = true;
+    c->path = path;
+    return 0;
+}
+
+/* ---- out ---- */
+
+/* Where a datagram goes: the cached path while it holds and is the right one. */
+static int find_path(struct udp *u, struct udp_pcb *c, const struct oriel_addr *dst,
+                     const struct oriel_addr *src, uint16_t nif)
+{
+    bool same = c->path.gen == u->ip->gen && addr_same_bits(&c->path.dst, dst) &&
+                (addr_same_bits(src, &ADDR_NONE) || addr_same_bits(src, &c->path.src)) &&
+                (nif == 0 || c->path.nif->index == nif) && c->path.dst.zone == dst->zone;
+    if (oriel_likely(same))
+        return 0;
+    c->path.gen = 0;
+    return ip_path_find(u->ip, dst, src, nif, &c->path);
+}
+
+static int check_destination(const struct udp_pcb *c, const struct oriel_endpoint *to)
+{
+    if (to->port == 0)
+        return c->remote.port ? ORIEL_EINVAL : ORIEL_ENOTCONN;
+    return family_takes(c, &to->addr) ? 0 : ORIEL_EAFNOSUPPORT;
+}
+
+static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span data, uint16_t to_port)
+{
+    size_t len = UDP_HDR_LEN + data.n;
+    struct env *env = u->env;
+    struct pkt *p = pkt_new(env, PKT_HEADROOM, len);
+    if (!p)
+        return NULL;
+    uint8_t *at = pkt_data(p);
+    struct udp_hdr h = {.src_port = c->local.port, .dst_port = to_port, .len = (uint16_t)len};
+    bool summed = !(c->no_csum && addr_is_v4(&c->path.dst)) && !c->path.nif->vouches;
+    uint32_t sum = 0;
+    if (data.n > CSUM_SMALL && summed) {
+        sum = env->csum->copy(at + UDP_HDR_LEN, data.p, data.n);
+    } else {
+        if (data.n)
+            memcpy(at + UDP_HDR_LEN, data.p, data.n);
+        sum = summed ? csum_small(data.p, data.n) : 0;
+    }
+    if (summed) {
+        sum = csum_fold(sum) + h.src_port + h.dst_port + h.len;
+        sum += csum_fold(csum_pseudo(&c->path.src, &c->path.dst, IP_UDP, h.len));
+        h.csum = csum_finish(sum);
+        if (h.csum == 0)
+            h.csum = 0xffff;    /* RFC 768: zero says that none was computed */
+    }
+    struct wr w = wr_of(at, UDP_HDR_LEN);
+    udp_emit(&w, &h);
+    return p;
+}
+
+int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct oriel_msg *msg)
+{
+    const bool given = msg && msg->peer.port != 0;
+    const struct oriel_endpoint *to = given ? &msg->peer : &c->remote;
+    int err = check_destination(c, to);
+    if (oriel_unlikely(err || (err = bind_if_needed(u, c)) != 0))
+        return err;
+    bool group = addr_is_multicast(&to->addr);
+    const struct oriel_addr none = ADDR_NONE;
+    const struct oriel_addr *src = msg && !addr_same_bits(&msg->local, &none) ? &msg->local
+                                   : addr_is_multicast(&c->local.addr) ? &none : &c->local.addr;
+    uint16_t nif = msg && msg->netif ? (uint16_t)msg->netif
+                   : group && c->mcast_nif ? c->mcast_nif : c->bind_nif;
+    if (oriel_unlikely((err = find_path(u, c, &to->addr, src, nif)) != 0))
+        return err;
+    if (oriel_unlikely(c->path.broadcast && !c->broadcast))
+        return ORIEL_EACCES;
+    bool v4 = addr_is_v4(&to->addr);
+    if (data.n > (v4 ? UDP_DATA_MAX4 : UDP_DATA_MAX6))
+        return ORIEL_EMSGSIZE;
+    size_t whole = data.n + UDP_HDR_LEN + (v4 ? IP4_HDR_LEN : IP6_HDR_LEN);
+    uint32_t limit = c->df == 2 ? c->path.nif->mtu : c->path.mtu;
+    if (c->df != 0 && whole > limit)
+        return ORIEL_EMSGSIZE;
+    struct pkt *p = build(u, c, data, to->port);
+    if (!p)
+        return ORIEL_ENOBUFS;
+    struct ip_tx tx = {.proto = IP_UDP, .tos = msg && msg->tos ? msg->tos : c->tos,
+                       .ttl = msg && msg->ttl ? msg->ttl : group ? c->mcast_ttl : c->ttl,
+                       .loop = group && c->mcast_loop};
+    struct ip_path path = c->path;
+    path.mtu = c->df == 2 ? limit : path.mtu;
+    err = ip_output(u->ip, p, &path, &tx, WHY_UDP_DATA);
+    if (oriel_unlikely(err))
+        return err;
+    c->out_pkts++;
+    c->out_bytes += data.n;
+    return (int)data.n;
+}
+
+/* ---- in ---- */
+
+/* How well an endpoint fits a datagram: 0 not at all; more is more specific. */
+static int score(const struct udp_pcb *c, const struct oriel_endpoint *from,
+                 const struct ip_rx *rx, uint16_t port)
+{
+    if (c->local.port != port || !family_takes(c, &rx->dst) ||
+        (c->bind_nif && c->bind_nif != rx->nif))
+        return 0;
+    int s = 1 + (c->bind_nif ? 1 : 0);
+    if (!addr_is_unspecified(&c->local.addr)) {
+        if (!addr_eq(&c->local.addr, &rx->dst))
+            return 0;
+        s += 2;
+    }
+    if (c->remote.port) {
+        if (!same_endpoint(&c->remote, from))
+            return 0;
+        s += 4;
+    }
+    return s;
+}
+
+static struct udp_pcb *find(const struct udp *u, const struct oriel_endpoint *from,
+                            const struct ip_rx *rx, uint16_t port)
+{
+    struct udp_pcb *best = NULL;
+    int best_score = 0;
+    uint32_t h = flow_hash(u, port, from), ref;
+    if (u->flows.used > 0) {
+        for (uint32_t at = hmap_first(&u->flows, h);
+             (ref = hmap_next(&u->flows, h, &at)) != HMAP_NONE;) {
+            struct udp_pcb *c = pool_at(&u->pcbs, ref);
+            int s = score(c, from, rx, port);
+            if (s > best_score)
+                best = c, best_score = s;
+        }
+        if (best)
+            return best;
+    }
+    h = port_hash(u, port);
+    for (uint32_t at = hmap_first(&u->ports, h);
+         (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
+        struct udp_pcb *c = pool_at(&u->pcbs, ref);
+        int s = score(c, from, rx, port);
+        if (s > best_score)
+            best = c, best_score = s;
+    }
+    return best;
+}
+
+/* One datagram onto an endpoint's queue; consumes p. The payload starts at its head afterwards. */
+static void queue(struct udp *u, struct udp_pcb *c, struct pkt *p)
+{
+    uint64_t charge = (uint64_t)p->charge * 256;
+    if (oriel_unlikely(c->rcv_charge + charge > c->rcv_max && c->rcv.n > 0)) {
+        c->dropped++;
+        pkt_drop(u->env, p, DROP_SOCK_RCVBUF);
+        return;
+    }
+    c->rcv_charge += charge;
+    c->in_pkts++;
+    c->in_bytes += p->head.len - p->l4 - UDP_HDR_LEN;
+    pkt_enqueue(&c->rcv, p);
+    mark_dirty(u, c);
+}
+
+/* To a group or broadcast: every endpoint that wants it has a share. Consumes p. */
+static void input_group(struct udp *u, struct pkt *p, const struct oriel_endpoint *from,
+                        const struct ip_rx *rx, uint16_t port)
+{
+    bool group = addr_is_multicast(&rx->dst), heard = false;
+    uint32_t h = port_hash(u, port), ref;
+    for (uint32_t at = hmap_first(&u->ports, h);
+         (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
+        struct udp_pcb *c = pool_at(&u->pcbs, ref);
+        if (score(c, from, rx, port) == 0 ||
+            (group && !mcast_member_wants(u->ip, rx->nif, &rx->dst, &rx->src, c->member)))
+            continue;
+        struct pkt *copy = pkt_share(u->env, p);
+        heard = true;
+        if (copy)
+            queue(u, c, copy);
+    }
+    if (heard)
+        pkt_free(p);
+    else
+        pkt_drop(u->env, p, DROP_UDP_GROUP_UNJOINED);
+}
+
+static bool checksum_good(const struct udp *u, const struct pkt *p, const struct ip_rx *rx,
+                          const struct udp_hdr *h)
+{
+    if (p->csum != CSUM_NONE || (h->csum == 0 && addr_is_v4(&rx->dst)))
+        return true;
+    uint32_t sum = pkt_sum(u->env, p, p->l4, h->len);
+    sum = csum_add(sum, csum_pseudo(&rx->src, &rx->dst, IP_UDP, h->len));
+    return csum_fold(sum) == 0xffff;
+}
+
+static enum drop check(struct udp *u, struct pkt *p, const struct ip_rx *rx, struct udp_hdr *h)
+{
+    if (oriel_unlikely(!pkt_linearize(u->env, p)))
+        return DROP_NO_MEMORY;
+    struct rd r = rd_of(span_of(pkt_data(p) + p->l4, rx->payload_len));
+    if (!udp_parse(&r, h))
+        return r.bad == FAULT_SHORT ? DROP_UDP_SHORT : DROP_UDP_LEN;
+    if (h->csum == 0 && !addr_is_v4(&rx->dst) && p->csum == CSUM_NONE)
+        return DROP_UDP_NO_CSUM;
+    if (!checksum_good(u, p, rx, h))
+        return DROP_UDP_CSUM;
+    return h->dst_port == 0 ? DROP_UDP_PORT_0 : DROP_NONE;
+}
+
+int udp_input(struct udp *u, struct pkt **pp, const struct ip_rx *rx)
+{
+    struct pkt *p = *pp;
+    struct udp_hdr h;
+    enum drop why = check(u, p, rx, &h);
+    if (oriel_unlikely(why != DROP_NONE)) {
+        pkt_drop(u->env, p, why);
+        *pp = NULL;
+        return 0;
+    }
+    struct oriel_endpoint from = {.addr = rx->src, .port = h.src_port};
+    pkt_trim(p, (size_t)p->l4 + h.len);         /* what follows is nobody's */
+    if (oriel_unlikely(rx->to_group)) {
+        input_group(u, p, &from, rx, h.dst_port);
+        *pp = NULL;
+        return 0;
+    }
+    struct udp_pcb *c = find(u, &from, rx, h.dst_port);
+    if (oriel_unlikely(!c))
+        return ORIEL_ECONNREFUSED;
+    queue(u, c, p);
+    *pp = NULL;
+    return 0;
+}
+
+/* What the headers of a queued datagram say: they are still there, before the payload. */
+static void describe(const struct pkt *p, struct oriel_msg *msg)
+{
+    struct rd r = pkt_rd(p, p->l3);
+    struct rd peek = r;
+    struct ip4_hdr h4;
+    struct ip6_hdr h6;
+    struct udp_hdr u;
+    *msg = (struct oriel_msg){.netif = p->nif, .arrival = p->arrival};
+    if (rd_u8(&peek) >> 4 == 4 && ip4_parse_quoted(&r, &h4)) {
+        msg->peer.addr = h4.src;
+        msg->local = h4.dst;
+        msg->ttl = h4.ttl;
+        msg->tos = h4.tos;
+    } else if (ip6_parse_quoted(&r, &h6)) {
+        msg->peer.addr = h6.src;
+        msg->local = h6.dst;
+        msg->ttl = h6.hop_limit;
+        msg->tos = h6.tclass;
+        if (addr_is_link_local(&h6.src))
+            msg->peer.addr.zone = p->nif;
+    }
+    r = pkt_rd(p, p->l4);
+    if (udp_parse(&r, &u))
+        msg->peer.port = u.src_port;
+}
+
+int udp_recv(struct udp *u, struct udp_pcb *c, void *buf, size_t cap, struct oriel_msg *msg)
+{
+    (void)u;
+    if (c->error) {
+        int err = c->error;
+        c->error = 0;
+        return err;
+    }
+    struct pkt *p = pkt_dequeue(&c->rcv);
+    if (!p)
+        return ORIEL_EAGAIN;
+    size_t at = (size_t)p->l4 + UDP_HDR_LEN;
+    size_t len = pkt_len(p) - at;
+    size_t n = len < cap ? len : cap;
+    pkt_read(p, at, buf, n);
+    if (msg) {
+        describe(p, msg);
+        msg->len = len;
+        msg->truncated = n < len;
+    }
+    c->rcv_charge -= (uint64_t)p->charge * 256;
+    pkt_free(p);
+    return (int)n;
+}
+
+/* ---- errors ---- */
+
+static struct udp_pcb *find_sender(const struct udp *u, const struct fact *f)
+{
+    struct ip_rx rx = {.src = f->remote.addr, .dst = f->local.addr, .proto = IP_UDP};
+    struct udp_pcb *c = find(u, &f->remote, &rx, f->local.port);
+    if (c)
+        return c;
+    uint32_t h = port_hash(u, f->local.port), ref;      /* bound to an interface */
+    for (uint32_t at = hmap_first(&u->ports, h);
+         (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
+        struct udp_pcb *o = pool_at(&u->pcbs, ref);
+        rx.nif = o->bind_nif;
+        if (score(o, &f->remote, &rx, f->local.port) > 0)
+            return o;
+    }
+    return NULL;
+}
+
+bool udp_owns(const struct udp *u, const struct fact *f)
+{
+    return f->proto == IP_UDP && find_sender(u, f) != NULL;
+}
+
+void udp_on_error(struct udp *u, const struct fact *f)
+{
+    struct udp_pcb *c = find_sender(u, f);
+    if (!c)
+        return;
+    c->last = (struct udp_error){.err = f->err, .icmp_type = f->icmp_type,
+                                 .icmp_code = f->icmp_code, .from_net = f->from_net,
+                                 .from = f->from, .to = f->remote, .mtu = f->mtu,
+                                 .count = c->last.count + 1};
+    /* RFC 1122, 4.1.3.3: up to who asked; without a connection an error has no clear owner. */
+    if (c->remote.port && f->kind != FACT_PMTU)
+        c->error = f->err;
+    mark_dirty(u, c);
+    TRACE(u->env, EV_SOCK_ERROR, c->member, -f->err);
+}

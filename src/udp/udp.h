@@ -1,0 +1,103 @@
+/*
+ * UDP (RFC 768, 1122 4.1): ports, datagrams waiting to be read, errors for those who sent.
+ *
+ * An endpoint (udp_pcb) belongs to a socket; sock/ owns it. Look-up is by (local port, remote) for
+ * connected endpoints first, then by (local port) for the rest; the most specific wins. A datagram
+ * for a group or broadcast goes to every endpoint that wants it. Bounded: endpoints by the pool, each
+ * one's waiting bytes by rcv_max (true sizes are charged).
+ */
+#ifndef ORIEL_UDP_UDP_H
+#define ORIEL_UDP_UDP_H
+
+#include "ip/ip.h"
+
+#define UDP_PORT_EPHEMERAL_MIN 32768    /* RFC 6056, 3.2: large; above what servers use */
+#define UDP_PORT_EPHEMERAL_MAX 60999
+#define UDP_RCVBUF_DEFAULT     (208 * 1024)
+#define UDP_DATA_MAX4          (65535 - 20 - 8)
+#define UDP_DATA_MAX6          (65535 - 8)
+
+struct udp_error {              /* the last one; see oriel_last_error */
+    int err;
+    uint8_t icmp_type, icmp_code;
+    bool from_net;
+    struct oriel_addr from;
+    struct oriel_endpoint to;
+    uint32_t mtu;
+    uint64_t count;
+};
+
+struct udp_pcb {
+    struct list by_port;        /* of its hash bucket's chain order: kept by udp.c */
+    struct oriel_endpoint local;        /* addr ADDR_NONE: any; port 0: not bound */
+    struct oriel_endpoint remote;       /* port 0: not connected */
+    uint32_t member;            /* name towards mcast.c: the socket's handle */
+    uint16_t bind_nif;          /* 0: any */
+    uint16_t mcast_nif;
+    uint8_t family;             /* enum oriel_family */
+    uint8_t ttl, mcast_ttl, tos;
+    uint8_t df;                 /* 0 fragment as needed, 1 never, 2 never and ignore the path's MTU */
+    bool mcast_loop;
+    bool broadcast;
+    bool reuse;
+    bool v6only;
+    bool no_csum;
+    bool connected_hash;        /* linked under its remote too */
+    bool dirty;                 /* readiness changed since sock looked */
+    struct ip_path path;        /* to `remote`, or to the last destination */
+    struct pkt_queue rcv;
+    uint64_t rcv_charge;        /* bytes, by true sizes */
+    uint64_t rcv_max;
+    uint64_t in_pkts, in_bytes, out_pkts, out_bytes, dropped;
+    int16_t error;              /* sticky until read */
+    struct udp_error last;
+};
+
+struct udp {
+    struct env *env;
+    struct ip *ip;
+    struct pool pcbs;
+    struct hmap ports;          /* by local port */
+    struct hmap flows;          /* connected: by local port and remote endpoint */
+    struct siphash_key port_key;
+    uint32_t port_clock;
+    struct udp_pcb **dirty;     /* ring of endpoints whose readiness changed */
+    uint32_t dirty_n;
+};
+
+bool udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a, uint32_t pcbs_max);
+
+struct udp_pcb *udp_new(struct udp *u, uint8_t family, uint32_t member);        /* NULL: full */
+void udp_free(struct udp *u, struct udp_pcb *c);        /* what waits is dropped, groups are left */
+
+/* As oriel_bind and oriel_connect say. */
+ORIEL_MUST_USE int udp_bind(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *local);
+ORIEL_MUST_USE int udp_connect(struct udp *u, struct udp_pcb *c,
+                               const struct oriel_endpoint *remote);
+
+/* Bytes sent or an error. msg may be NULL: to the connected peer. */
+ORIEL_MUST_USE int udp_send(struct udp *u, struct udp_pcb *c, struct span data,
+                            const struct oriel_msg *msg);
+
+/* Bytes received or an error; the payload is copied out. */
+ORIEL_MUST_USE int udp_recv(struct udp *u, struct udp_pcb *c, void *buf, size_t cap,
+                            struct oriel_msg *msg);
+
+/*
+ * A datagram arrived: p->l4 at the UDP header. Consumes p. ORIEL_OK, or ORIEL_ECONNREFUSED with the
+ * packet still alive in *pp: nobody listens, the caller answers with ICMP and drops it.
+ */
+int udp_input(struct udp *u, struct pkt **pp, const struct ip_rx *rx);
+
+/* Was a packet of that flow sent by an endpoint of ours? */
+bool udp_owns(const struct udp *u, const struct fact *f);
+
+/* An error about a flow of ours. */
+void udp_on_error(struct udp *u, const struct fact *f);
+
+/* The next endpoint whose readiness changed, or NULL. */
+struct udp_pcb *udp_dirty_pop(struct udp *u);
+
+uint32_t udp_ready(const struct udp_pcb *c);    /* enum oriel_event */
+
+#endif
