@@ -1,0 +1,77 @@
+/*
+ * A frame's bytes -> a bounded list of typed fields with Wireshark's names, and the columns that
+ * tshark prints.
+ *
+ * Looks at one frame only and keeps nothing between frames: fragments and segments are not put
+ * together, sequence numbers are the ones on the wire. Never fails: what is malformed yields the
+ * layers up to the fault and the field `_ws.malformed`.
+ */
+#ifndef ORIEL_LENS_DISSECT_H
+#define ORIEL_LENS_DISSECT_H
+
+#include "lens/fields.h"
+
+#define LENS_COMMENTS_MAX     4
+#define DISSECTION_FIELDS_MAX 640
+#define DISSECTION_TEXT_MAX   2048
+#define DISSECTION_INFO_MAX   320
+
+enum lens_link {            /* pcap link types */
+    LENS_NULL = 0,          /* 4 bytes of address family in the writer's byte order, then IP */
+    LENS_ETHERNET = 1,
+    LENS_RAW = 101,         /* IPv4 or IPv6 by the version field */
+};
+
+/* Input. Everything that is not known may be left zero. The memory must outlive the dissection. */
+struct lens_frame {
+    uint32_t link;          /* enum lens_link */
+    struct span bytes;      /* as captured */
+    uint32_t wire_len;      /* original length; 0: nothing was cut off */
+    uint64_t number;        /* 1-based */
+    oriel_time time;        /* since the clock's zero */
+    oriel_time time_first;  /* of the first frame of the capture */
+    oriel_time time_before; /* of the frame before this one */
+    struct span if_name;
+    uint8_t comments_n;
+    struct span comments[LENS_COMMENTS_MAX];
+    /*
+     * Our reasons: names of rows of why.def and drop.def without prefix ("UDP_DATA"), and the
+     * event's number. When empty they are taken from words `why=NAME`, `drop=NAME`, `ev=N` in the
+     * comments.
+     */
+    struct span why;
+    struct span drop;
+    uint64_t ev;
+};
+
+/* Output: about 30 kB, the caller's. It points into itself: do not copy it. */
+struct dissection {
+    uint32_t n;
+    bool cut;               /* there were more fields than fit */
+    struct span frame;      /* what field.off counts in */
+    struct field fields[DISSECTION_FIELDS_MAX];     /* in the order of the layers */
+    /* The columns. Source and destination are those of the outermost network layer. */
+    char src[ADDR_TEXT_MAX];
+    char dst[ADDR_TEXT_MAX];
+    char proto[16];
+    char info[DISSECTION_INFO_MAX];
+    uint32_t len;           /* of the frame on the wire */
+    uint32_t text_n;
+    char text[DISSECTION_TEXT_MAX];                 /* strings that do not stand in the frame */
+};
+
+void dissect(const struct lens_frame *f, struct dissection *out);
+
+/*
+ * The first value of a field, or the next one after `after`; NULL when there is none. A name that
+ * stands for several (ip.addr) gives them all.
+ */
+const struct field *dissection_next(const struct dissection *d, enum field_id id,
+                                    const struct field *after);
+
+static inline const struct field *dissection_first(const struct dissection *d, enum field_id id)
+{
+    return dissection_next(d, id, NULL);
+}
+
+#endif
