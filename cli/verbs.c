@@ -1,0 +1,21 @@
+/* All verbs, in the order in which help shows them. */
+#include "cli/verbs.h"
+
+static const struct verb *const verbs[] = {
+    &verb_dump,
+    &verb_ladder,
+    &verb_help,
+};
+
+const struct verb *verb_at(size_t i)
+{
+    return i < ARRAY_LEN(verbs) ? verbs[i] : NULL;
+}
+
+const struct verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
