@@ -72,7 +72,7 @@ static void rx_ip(struct oriel_stack *s, struct pkt *p, bool v4)
         rx_icmp(s, p, &rx);
         return;
     case IP_TO_TCP:             /* not spoken here: as any unknown protocol (RFC 1122, 3.2.2.1) */
-        icmp_error(&s->ip, p, ICMP_PROTO_UNREACHABLE, 6);
+        icmp_error(&s->ip, p, ICMP_PROTO_UNREACHABLE, rx.next_at);
         pkt_drop(&s->env, p, DROP_IP_PROTOCOL);
         return;
     }
@@ -81,6 +81,10 @@ static void rx_ip(struct oriel_stack *s, struct pkt *p, bool v4)
 static void rx_one(struct oriel_stack *s, struct pkt *p)
 {
     struct env *env = &s->env;
+    if (oriel_unlikely(p->budget != env->budget) && !pkt_recharge(p, env->budget)) {
+        pkt_drop(env, p, DROP_NO_MEMORY);       /* made by another stack of this world */
+        return;
+    }
     if (TRACE_ON(env, EV_PKT_RX)) {
         env->cause = p->ev;
         p->ev = env->cause = trace_put(env, EV_PKT_RX, (enum why)p->why, DROP_NONE, p->nif,

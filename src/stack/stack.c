@@ -61,7 +61,7 @@ static bool init_layers(struct oriel_stack *s, const struct oriel_config *cfg)
         return false;
     size_t left = s->arena.size - s->arena.used;
     size_t packets = l->packet_bytes < left ? l->packet_bytes : left;
-    return cfg->shared_packets || pkt_mem_init(&s->own_mem, &s->arena, packets / 10 * 9);
+    return cfg->shared_packets || pkt_mem_init(&s->own_mem, &s->arena, packets / 100 * 85);
 }
 
 static void apply_settings(struct oriel_stack *s, const struct oriel_config *cfg)
@@ -109,13 +109,16 @@ void oriel_destroy(struct oriel_stack *s)
     ORIEL_ASSERT(s->env.mem != &s->own_mem || pkt_mem_live(&s->own_mem) == 0);
 }
 
-/* The tables of the smallest stack with that many sockets, and room for some packets. */
+/*
+ * Tables grow with the memory, so the least is found by trying; these two numbers cover it with some
+ * room for packets (the test of this function tries).
+ */
+#define MEMORY_LEAST      ((size_t)704 * 1024)
+#define MEMORY_PER_SOCKET ((size_t)896)
+
 size_t oriel_memory_min(uint32_t connections)
 {
-    size_t per_socket = sizeof(struct sock) + sizeof(struct udp_pcb) + sizeof(struct raw_pcb) / 16 +
-                        6 * sizeof(struct hmap_slot) + sizeof(void *);
-    size_t n = connections_of(connections);
-    return sizeof(struct oriel_stack) + 768u * 1024 + (n < 16 ? 16 : n) * per_socket;
+    return MEMORY_LEAST + connections_of(connections) * MEMORY_PER_SOCKET;
 }
 
 void oriel_step(struct oriel_stack *s, oriel_time now, struct pkt_batch *rx)

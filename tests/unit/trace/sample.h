@@ -81,7 +81,7 @@ static const struct sample_frame sample_frames[] = {
             "02000000000a02000000000b08004500003f00054000400126b70a0000020a000001030311200000"
             "00004500002300044000401126c40a0000010a0000029c40270f000fa03a616e796f6e653f",
         .comments = {"no socket listens on that port; saying so",
-                     "ev=41 why=ICMP_PORT_UNREACHABLE cause=38 node=b link=a-b fate=delivered draw=3"},
+                     "ev=41 why=ICMP_PORT cause=38 node=b link=a-b fate=delivered draw=3"},
     },
     {
         .time = 2020000000,
