@@ -1,15 +1,19 @@
 /*
- * What one small datagram costs: Ethernet, IPv4, UDP, into a socket and out of one.
+ * What one small datagram costs: Ethernet, IPv4, UDP, into a socket and out of one; checksums on.
  *
  *     build/bench/udp            instructions by callgrind (needs valgrind), and time
  *     build/bench/udp rx N       receive N datagrams and exit: what callgrind is run on
  *     build/bench/udp tx N       send N
  *
- * Instructions are the difference of two runs divided by the difference of their sizes, so that
- * start-up cancels. Receiving: from oriel_step with the frame in a packet until it waits in the
- * socket's queue. Sending: oriel_send and the take of the finished frame. Making the packet that
- * arrives and freeing the one that left (a driver's work), and the application's copy out, are
- * measured apart and subtracted.
+ * udp.ir.rx is what oriel_step costs a packet in a batch of 32: from a frame in a packet until it
+ * waits in the socket's queue. udp.ir.tx is oriel_send and the packet's share of oriel_netif_take:
+ * from the application's bytes to a finished frame; the copy of the payload is in it. What belongs
+ * to neither is told apart: making the packet that arrives (driver), reading it (recv, which frees
+ * it) and freeing the one that left (free).
+ *
+ * How it is counted: callgrind counts only between the entry of the function that is named and its
+ * return, with all that it calls (--toggle-collect). Each number is the difference of two runs
+ * divided by the difference of their sizes, so that what happens once cancels. Nothing is taken off.
  */
 #include "bench.h"
 
@@ -23,6 +27,7 @@ static const uint8_t mac_us[6] = {2, 0, 0, 0, 0, 1}, mac_them[6] = {2, 0, 0, 0, 
 
 struct setup {
     struct oriel_stack *s;
+    void *memory;
     int nif;
     oriel_handle h;
     struct oriel_endpoint us, them;
@@ -69,10 +74,11 @@ static void set_up(struct setup *b)
     struct oriel_addr a;
     uint8_t len;
     oriel_config_init(&cfg);
-    cfg.memory = malloc(MEMORY);
+    memset(b, 0, sizeof(*b));
+    b->memory = malloc(MEMORY);
+    cfg.memory = b->memory;
     cfg.memory_bytes = MEMORY;
     cfg.cpu = __builtin_cpu_supports("avx2") ? ORIEL_CPU_AVX2 : 0;
-    memset(b, 0, sizeof(*b));
     b->s = oriel_create(&cfg);
     memcpy(nif.mac, mac_us, 6);
     must(b->nif = oriel_netif_add(b->s, &nif));
@@ -88,8 +94,13 @@ static void set_up(struct setup *b)
     make_frame(b);
 }
 
-/* Frames arrive in batches; the socket is emptied after each. without: everything but the step. */
-static void receive(struct setup *b, long n, int step)
+/* Time spent inside the calls that are told apart. */
+struct spent {
+    double step, recv, send, free;
+};
+
+/* Frames arrive in batches; the socket is emptied after each. */
+static void receive(struct setup *b, long n, struct spent *t)
 {
     struct pkt *p[BATCH];
     uint8_t buf[PAYLOAD];
@@ -97,52 +108,56 @@ static void receive(struct setup *b, long n, int step)
         for (int k = 0; k < BATCH; k++)
             p[k] = oriel_pkt_new(b->s, b->nif, b->frame, b->frame_n);
         struct pkt_batch batch = {.pkts = p, .n = BATCH};
-        if (!step) {
-            for (int k = 0; k < BATCH; k++)
-                oriel_pkt_free(p[k]);
-            continue;
-        }
+        double start = bench_seconds();
         oriel_step(b->s, b->now += 1000, &batch);
-        if (step == 2)
-            for (int k = 0; k < BATCH; k++)
-                must(oriel_recv(b->s, b->h, buf, sizeof(buf), NULL));
+        double stepped = bench_seconds();
+        for (int k = 0; k < BATCH; k++)
+            must(oriel_recv(b->s, b->h, buf, sizeof(buf), NULL));
+        t->recv += bench_seconds() - stepped;
+        t->step += stepped - start;
     }
 }
 
-static void transmit(struct setup *b, long n)
+static void transmit(struct setup *b, long n, struct spent *t)
 {
     struct pkt *p[BATCH];
     uint8_t data[PAYLOAD] = {1, 2, 3};
     struct oriel_msg to = {.peer = b->them};
     for (long i = 0; i < n; i += BATCH) {
+        double start = bench_seconds();
         for (int k = 0; k < BATCH; k++)
             must(oriel_send(b->s, b->h, data, sizeof(data), &to));
         unsigned got = oriel_netif_take(b->s, b->nif, p, BATCH);
+        double sent = bench_seconds();
         for (unsigned k = 0; k < got; k++)
             oriel_pkt_free(p[k]);
+        t->free += bench_seconds() - sent;
+        t->send += sent - start;
     }
 }
 
-static int run(const char *what, long n)
+static struct spent run(const char *what, long n)
 {
     struct setup b;
+    struct spent t = {0, 0, 0, 0};
     set_up(&b);
     if (strcmp(what, "tx") == 0)
-        transmit(&b, n);
-    else if (strcmp(what, "driver") == 0)
-        receive(&b, n, 0);
+        transmit(&b, n, &t);
     else
-        receive(&b, n, 2);
-    return 0;
+        receive(&b, n, &t);
+    oriel_destroy(b.s);
+    free(b.memory);
+    return t;
 }
 
-/* Instructions of `self what n` under callgrind; negative when that cannot be run. */
-static double instructions_of(const char *self, const char *what, long n)
+/* Instructions inside the functions, in `self what n` under callgrind; negative: cannot be run. */
+static double instructions_of(const char *self, const char *what, const char *functions, long n)
 {
     char line[1024];
     double v = -1;
     snprintf(line, sizeof(line),
-             "valgrind --tool=callgrind --callgrind-out-file=/dev/null %s %s %ld 2>&1", self, what, n);
+             "valgrind --tool=callgrind --callgrind-out-file=/dev/null %s %s %s %ld 2>&1", functions,
+             self, what, n);
     FILE *f = popen(line, "r");
     if (!f)
         return -1;
@@ -155,43 +170,47 @@ static double instructions_of(const char *self, const char *what, long n)
     return v;
 }
 
-static double per_packet(const char *self, const char *what)
+static void report(const char *self, const char *name, const char *what, const char *functions)
 {
     const long small = 3200, large = 16000;
-    double a = instructions_of(self, what, small), b = instructions_of(self, what, large);
-    return a < 0 || b < 0 ? -1 : (b - a) / (double)(large - small);
+    double a = instructions_of(self, what, functions, small);
+    double b = instructions_of(self, what, functions, large);
+    if (a < 0 || b < 0)
+        bench_skip("valgrind is not installed");
+    printf("figure %s %.0f instructions\n", name, (b - a) / (double)(large - small));
+    fflush(stdout);
 }
 
-static double seconds_of(const char *what, long n)
+static void report_times(void)
 {
-    struct setup b;
-    set_up(&b);
-    double t = bench_seconds();
-    if (strcmp(what, "tx") == 0)
-        transmit(&b, n);
-    else
-        receive(&b, n, strcmp(what, "driver") == 0 ? 0 : 2);
-    return bench_seconds() - t;
+    const long n = 320000;
+    const double per = 1e9 / (double)n;
+    struct bench_runs rx = {.n = 0}, recv = {.n = 0}, tx = {.n = 0}, release = {.n = 0};
+    for (int i = 0; i < BENCH_REPS; i++) {
+        struct spent in = run("rx", n), out = run("tx", n);
+        bench_add(&rx, in.step * per);
+        bench_add(&recv, in.recv * per);
+        bench_add(&tx, out.send * per);
+        bench_add(&release, out.free * per);
+    }
+    bench_figure("udp.ns.rx", &rx, "ns");
+    bench_figure("udp.ns.tx", &tx, "ns");
+    bench_figure("udp.ns.recv", &recv, "ns");
+    bench_figure("udp.ns.free", &release, "ns");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 3)
-        return run(argv[1], strtol(argv[2], NULL, 10));
-    const long n = 320000;
-    double rx = per_packet(argv[0], "rx"), tx = per_packet(argv[0], "tx");
-    double driver = per_packet(argv[0], "driver");
-    if (rx < 0)
-        bench_skip("valgrind is not installed");
-    printf("figure udp.ir.driver %.0f instructions\n", driver);
-    printf("figure udp.ir.rx_and_read %.0f instructions\n", rx - driver);
-    printf("figure udp.ir.tx_and_free %.0f instructions\n", tx);
-    struct bench_runs rx_ns = {.n = 0}, tx_ns = {.n = 0};
-    for (int i = 0; i < BENCH_REPS; i++) {
-        bench_add(&rx_ns, seconds_of("rx", n) / (double)n * 1e9);
-        bench_add(&tx_ns, seconds_of("tx", n) / (double)n * 1e9);
+    if (argc == 3) {
+        run(argv[1], strtol(argv[2], NULL, 10));
+        return 0;
     }
-    bench_figure("udp.ns.rx_and_read", &rx_ns, "ns");
-    bench_figure("udp.ns.tx_and_free", &tx_ns, "ns");
+    const char *self = argv[0];
+    report(self, "udp.ir.rx", "rx", "--toggle-collect=oriel_step");
+    report(self, "udp.ir.tx", "tx", "--toggle-collect=oriel_send --toggle-collect=oriel_netif_take");
+    report(self, "udp.ir.recv", "rx", "--toggle-collect=oriel_recv");
+    report(self, "udp.ir.free", "tx", "--toggle-collect=oriel_pkt_free");
+    report(self, "udp.ir.driver", "rx", "--toggle-collect=oriel_pkt_new");
+    report_times();
     return 0;
 }

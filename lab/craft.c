@@ -67,6 +67,10 @@
 #define NEAR_EDITS 2u
 
 #define ICMP_KEYS "a message or code= id= seq= mtu= pointer= gateway= rest= keep= csum= badcsum"
+#define ICMP6_KEYS                                                                                 \
+    "a word of this message: code= id= seq= mtu= target= slla= tlla= prefix= dns= group= rec= ..."
+#define DHCP_KEYS                                                                                  \
+    "a message or xid= mac= ciaddr= yiaddr= requested= server= mask= router= dns= lease= ..."
 #define MCAST_KEYS " group= max= s qrv= qqic= sources= rec="
 #define TCP_KEYS                                                                                   \
     "1000>80 flags= seq= ack= win= urg= off= csum= badcsum mss= wscale= sackok ts= sack= fo= "     \
@@ -86,13 +90,13 @@ static const struct craft_kind kinds[] = {
     {"routing", "next= len= type= segleft= via=", 0, IP_ROUTING, craft_routing},
     {"frag", "id= off= mf next= res= part=", 0, IP_FRAGMENT, craft_frag},
     {"icmp", ICMP_KEYS, 0, IP_ICMP, craft_icmp4},
-    {"icmp6", "a word of this message (lab/craft.c has them all)", 0, IP_ICMP6, craft_icmp6},
+    {"icmp6", ICMP6_KEYS, 0, IP_ICMP6, craft_icmp6},
     {"igmp", "query v1 v2 v3 report-v1 report-v2 report-v3 leave type= csum= badcsum" MCAST_KEYS, 0,
      IP_IGMP, craft_igmp},
     {"udp", "1000>2000 src= dst= len= csum= badcsum", 0, IP_UDP, craft_udp},
     {"tcp", TCP_KEYS, 0, IP_TCP, craft_tcp},
     {"dns", "reply id= q= type= a= aaaa= cname= ttl= rcode= aa tc norecurse", 0, -1, craft_dns},
-    {"dhcp", "a message or a word of it (lab/craft.c has them all)", 0, -1, craft_dhcp},
+    {"dhcp", DHCP_KEYS, 0, -1, craft_dhcp},
     {"vxlan", "vni= flags=", 0, -1, craft_vxlan},
     {"hex", "pairs of hexadecimal digits", 0, -1, craft_hex_bytes},
     {"zeros", "a number of bytes", 0, -1, craft_zeros},
@@ -335,7 +339,8 @@ static bool add_layer(struct craft *c, struct span text)
     const struct craft_kind *kind =
         quoted ? &text_kind : kind_named(name.text, kinds, ARRAY_LEN(kinds));
     if (!kind) {
-        craft_fail(c, name.text, "a layer: eth vlan arp ip ip6 icmp icmp6 udp tcp \"text\" hex ...");
+        craft_fail(c, name.text,
+                   "a layer: eth vlan arp ip ip6 icmp icmp6 udp tcp \"text\" hex ...");
         struct txt t = txt_of(c->err->hint, sizeof c->err->hint);
         txt_s(&t, nearest_kind(name.text));
         return false;

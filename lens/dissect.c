@@ -155,16 +155,20 @@ void lens_endpoints_mac(struct lens *l, const struct mac *src, const struct mac 
     txt_mac(&l->dst, dst);
 }
 
-void lens_endpoints_ip(struct lens *l, const struct oriel_addr *src, const struct oriel_addr *dst)
+void lens_endpoints_ip(struct lens *l, const struct oriel_addr *src, const struct oriel_addr *dst,
+                       bool v6)
 {
     l->ip_src = *src;
     l->ip_dst = *dst;
+    l->v6 = v6;
     if (l->quoted)
         return;
+    const struct field from = {.id = v6 ? F_IPV6_SRC : F_IP_SRC, .value.addr = *src};
+    const struct field to = {.id = v6 ? F_IPV6_DST : F_IP_DST, .value.addr = *dst};
     l->src = txt_of(l->d->src, sizeof l->d->src);
     l->dst = txt_of(l->d->dst, sizeof l->d->dst);
-    txt_addr(&l->src, src);
-    txt_addr(&l->dst, dst);
+    field_print(&l->src, &from);
+    field_print(&l->dst, &to);
 }
 
 /* A frame that was captured in part ends early without being malformed, and so does a quote. */

@@ -3,8 +3,9 @@
  * tshark prints.
  *
  * Looks at one frame only and keeps nothing between frames: fragments and segments are not put
- * together, sequence numbers are the ones on the wire. Never fails: what is malformed yields the
- * layers up to the fault and the field `_ws.malformed`.
+ * together, sequence numbers are the ones on the wire (tcp.seq_raw; there is no tcp.seq). Values
+ * count as Wireshark 4.0 counts them: ip.frag_offset and ipv6.fraghdr.offset in units of eight
+ * bytes. Never fails: what is malformed yields the layers up to the fault and `_ws.malformed`.
  */
 #ifndef ORIEL_LENS_DISSECT_H
 #define ORIEL_LENS_DISSECT_H
@@ -50,7 +51,7 @@ struct dissection {
     bool cut;               /* there were more fields than fit */
     struct span frame;      /* what field.off counts in */
     struct field fields[DISSECTION_FIELDS_MAX];     /* in the order of the layers */
-    /* The columns. Source and destination are those of the outermost network layer. */
+    /* The columns: those of the innermost layer that is the frame's own, not quoted in an error. */
     char src[ADDR_TEXT_MAX];
     char dst[ADDR_TEXT_MAX];
     char proto[16];

@@ -82,6 +82,7 @@ void dissect_quoted(struct lens *l, struct rd r, bool v6)
     struct oriel_addr dst = l->ip_dst;
     uint8_t ttl = l->ttl;
     bool partial = l->partial;
+    bool was_v6 = l->v6;
     l->quoted = true;
     if (v6)
         dissect_ip6(l, r);
@@ -89,6 +90,7 @@ void dissect_quoted(struct lens *l, struct rd r, bool v6)
         dissect_ip4(l, r);
     l->quoted = was_quoted;
     l->partial = partial;
+    l->v6 = was_v6;
     l->ip_src = src;
     l->ip_dst = dst;
     l->ttl = ttl;

@@ -26,7 +26,7 @@ static void dissect_unknown(struct lens *l, uint8_t proto, struct rd r)
 {
     const char *name = lens_name_of(proto_names, proto);
     struct txt *t = lens_info(l);
-    if (!addr_is_v4(&l->ip_src))
+    if (l->v6)
         txt_s(t, "Unknown IP Protocol: ");
     txt_s(t, name ? name : "Unknown");
     txt_s(t, " (");
@@ -186,7 +186,7 @@ static struct ip4_seen add_ip4_fixed(struct lens *l, struct rd *h, struct span a
     lens_put_u(l, F_IP_CHECKSUM_STATUS, NULL, 0, ok);
     struct oriel_addr src = lens_addr4(l, h, F_IP_SRC);
     struct oriel_addr dst = lens_addr4(l, h, F_IP_DST);
-    lens_endpoints_ip(l, &src, &dst);
+    lens_endpoints_ip(l, &src, &dst, false);
     return s;
 }
 
@@ -446,7 +446,7 @@ void dissect_ip6(struct lens *l, struct rd r)
     l->ttl = (uint8_t)lens_uint(l, &h, F_IPV6_HLIM, 1);
     struct oriel_addr src = lens_addr6(l, &h, F_IPV6_SRC);
     struct oriel_addr dst = lens_addr6(l, &h, F_IPV6_DST);
-    lens_endpoints_ip(l, &src, &dst);
+    lens_endpoints_ip(l, &src, &dst, true);
     lens_layer_end(layer, &r);
     struct rd payload = lens_narrow(l, &r, len);
     if (!l->net_end)

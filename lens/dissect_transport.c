@@ -45,7 +45,7 @@ static dissector *udp_application(uint64_t src, uint64_t dst)
 static enum lens_csum udp_csum(const struct lens *l, struct span datagram, uint64_t field)
 {
     if (field == 0)
-        return addr_is_v4(&l->ip_src) ? LENS_CSUM_NOT_PRESENT : LENS_CSUM_ILLEGAL;
+        return l->v6 ? LENS_CSUM_ILLEGAL : LENS_CSUM_NOT_PRESENT;
     return lens_csum_of(l, sum_with_pseudo(l, datagram, IP_UDP));
 }
 

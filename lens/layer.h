@@ -34,6 +34,7 @@ struct lens {
     struct oriel_addr ip_src;   /* for pseudo-headers: of the IP header around the layer in hand */
     struct oriel_addr ip_dst;
     uint8_t ttl;
+    bool v6;                    /* that header is IPv6, whatever its addresses look like */
     const char *where;          /* name of the layer in hand, for the report of a fault */
     unsigned layers;            /* entered so far */
     bool cut;                   /* the capture holds less than was on the wire */
@@ -84,7 +85,8 @@ void lens_note_protocol(struct lens *l, const char *name);
 void lens_columns(struct lens *l, const char *proto);
 struct txt *lens_info(struct lens *l);          /* to append to */
 void lens_endpoints_mac(struct lens *l, const struct mac *src, const struct mac *dst);
-void lens_endpoints_ip(struct lens *l, const struct oriel_addr *src, const struct oriel_addr *dst);
+void lens_endpoints_ip(struct lens *l, const struct oriel_addr *src, const struct oriel_addr *dst,
+                       bool v6);
 
 /* What the reader met: a malformed field, or the end of a capture that was cut. */
 void lens_fault(struct lens *l, uint8_t fault);

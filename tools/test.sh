@@ -38,8 +38,8 @@ for v in build build-asan; do
     done
 done
 for lab in labs/*.lab; do
-    row "lab:$(basename "$lab" .lab)" 120 "ORIEL_REASONS_OUT=$reasons ORIEL=build/oriel tests/cli/one_lab.sh $lab"
-    row "lab:asan:$(basename "$lab" .lab)" 240 "ORIEL=build-asan/oriel tests/cli/one_lab.sh $lab"
+    row "lab:$(basename "$lab" .lab)" 120 "ORIEL_REASONS_OUT=$reasons ORIEL=build/oriel tests/cli/one_lab.py $lab"
+    row "lab:asan:$(basename "$lab" .lab)" 240 "ORIEL=build-asan/oriel tests/cli/one_lab.py $lab --no-tshark"
 done
 for t in tests/cli/test_*.sh; do
     row "$t" 300 "ORIEL=$root/build/oriel $t"

@@ -22,9 +22,11 @@ extern "C" {
 #if defined(__GNUC__)
 #define ORIEL_API      __attribute__((visibility("default")))
 #define ORIEL_MUST_USE __attribute__((warn_unused_result))
+#define ORIEL_NORETURN __attribute__((noreturn))
 #else
 #define ORIEL_API
 #define ORIEL_MUST_USE
+#define ORIEL_NORETURN
 #endif
 
 #define ORIEL_VERSION "0.1.0"
@@ -79,7 +81,7 @@ struct oriel_endpoint {
 
 /* ---- text ---- */
 
-/* "10.0.0.1", "fe80::1%2". Writes at most cap bytes with the NUL; the length it has or would have. */
+/* "10.0.0.1", "fe80::1%2". Writes at most cap bytes with the NUL; the length that it would have. */
 ORIEL_API size_t oriel_addr_print(const struct oriel_addr *a, char *buf, size_t cap);
 /* 0 or ORIEL_EINVAL. */
 ORIEL_API ORIEL_MUST_USE int oriel_addr_parse(const char *text, struct oriel_addr *out);
@@ -152,7 +154,8 @@ ORIEL_API unsigned oriel_netif_take(struct oriel_stack *s, int netif, struct pkt
 ORIEL_API oriel_time oriel_next_deadline(const struct oriel_stack *s);
 
 /* A frame for the next step, its bytes copied; NULL when memory is exhausted. */
-ORIEL_API struct pkt *oriel_pkt_new(struct oriel_stack *s, int netif, const void *frame, size_t len);
+ORIEL_API struct pkt *oriel_pkt_new(struct oriel_stack *s, int netif, const void *frame,
+                                    size_t len);
 ORIEL_API size_t oriel_pkt_len(const struct pkt *p);
 /* Copies the frame out; at most cap bytes. The length copied. */
 ORIEL_API size_t oriel_pkt_copy(const struct pkt *p, void *buf, size_t cap);
@@ -186,6 +189,7 @@ struct oriel_netif_config {
     bool probe4;                /* probe IPv4 addresses before use (RFC 5227) */
     bool no_dad;                /* use IPv6 addresses without probing: point-to-point links, labs */
     bool nat;                   /* translate the source of forwarded IPv4 packets leaving here */
+    uint32_t neigh_ms;          /* how long a neighbour is believed without asking; 0: 30,000 */
     uint8_t igmp_version;       /* 0: as heard; 1, 2, 3: forced */
     uint8_t mld_version;        /* 0, 1, 2 */
 };
@@ -273,7 +277,8 @@ struct oriel_msg {
 ORIEL_API ORIEL_MUST_USE int oriel_send(struct oriel_stack *s, oriel_handle h, const void *data,
                                         size_t len, const struct oriel_msg *msg);
 /* Bytes received; ORIEL_EAGAIN when there is nothing. An error that waits is given once, first. */
-ORIEL_API ORIEL_MUST_USE int oriel_recv(struct oriel_stack *s, oriel_handle h, void *buf, size_t cap,
+ORIEL_API ORIEL_MUST_USE int oriel_recv(struct oriel_stack *s, oriel_handle h, void *buf,
+                                        size_t cap,
                                         struct oriel_msg *msg);
 
 enum oriel_opt {
@@ -329,7 +334,8 @@ struct oriel_readiness {
     uint32_t events;
 };
 /* Sockets that became ready since they were last named here. */
-ORIEL_API unsigned oriel_ready_take(struct oriel_stack *s, struct oriel_readiness out[], unsigned max);
+ORIEL_API unsigned oriel_ready_take(struct oriel_stack *s, struct oriel_readiness out[],
+                                    unsigned max);
 
 /* ---- seeing: a consistent picture between steps; *cursor starts at 0; false at the end ---- */
 
@@ -414,23 +420,34 @@ struct oriel_limit_info {
     const char *from;           /* "memory / 64", "connections" ... */
 };
 
-ORIEL_API bool oriel_netif_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_netif_info *out);
-ORIEL_API bool oriel_addr_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_addr_info *out);
-ORIEL_API bool oriel_route_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_route_info *out);
-ORIEL_API bool oriel_neigh_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_neigh_info *out);
-ORIEL_API bool oriel_socket_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_socket_info *out);
-ORIEL_API bool oriel_group_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_group_info *out);
-ORIEL_API bool oriel_nat_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_nat_info *out);
-ORIEL_API bool oriel_pmtu_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_pmtu_info *out);
-ORIEL_API bool oriel_reasm_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_reasm_info *out);
-ORIEL_API bool oriel_counter_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_counter_info *out);
-ORIEL_API bool oriel_limit_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_limit_info *out);
+ORIEL_API bool oriel_netif_each(const struct oriel_stack *s, uint32_t *cursor,
+                                struct oriel_netif_info *out);
+ORIEL_API bool oriel_addr_each(const struct oriel_stack *s, uint32_t *cursor,
+                               struct oriel_addr_info *out);
+ORIEL_API bool oriel_route_each(const struct oriel_stack *s, uint32_t *cursor,
+                                struct oriel_route_info *out);
+ORIEL_API bool oriel_neigh_each(const struct oriel_stack *s, uint32_t *cursor,
+                                struct oriel_neigh_info *out);
+ORIEL_API bool oriel_socket_each(const struct oriel_stack *s, uint32_t *cursor,
+                                 struct oriel_socket_info *out);
+ORIEL_API bool oriel_group_each(const struct oriel_stack *s, uint32_t *cursor,
+                                struct oriel_group_info *out);
+ORIEL_API bool oriel_nat_each(const struct oriel_stack *s, uint32_t *cursor,
+                              struct oriel_nat_info *out);
+ORIEL_API bool oriel_pmtu_each(const struct oriel_stack *s, uint32_t *cursor,
+                               struct oriel_pmtu_info *out);
+ORIEL_API bool oriel_reasm_each(const struct oriel_stack *s, uint32_t *cursor,
+                                struct oriel_reasm_info *out);
+ORIEL_API bool oriel_counter_each(const struct oriel_stack *s, uint32_t *cursor,
+                                  struct oriel_counter_info *out);
+ORIEL_API bool oriel_limit_each(const struct oriel_stack *s, uint32_t *cursor,
+                                struct oriel_limit_info *out);
 
 /*
  * Called when an assertion of the stack itself fails; must not return. The default, a weak symbol,
  * traps; define your own to print and dump first.
  */
-ORIEL_API _Noreturn void oriel_assert_failed(const char *file, int line, const char *what);
+ORIEL_API ORIEL_NORETURN void oriel_assert_failed(const char *file, int line, const char *what);
 
 /* What the processor can do, for oriel_config.cpu; the core does not look for itself. */
 #define ORIEL_CPU_AVX2 0x1u

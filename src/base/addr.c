@@ -16,13 +16,6 @@
 
 /* ---- kinds of address ---- */
 
-bool addr_is_multicast(const struct oriel_addr *a)
-{
-    if (addr_is_v4(a))
-        return addr_to_v4(a) >> 28 == 0xe;
-    return a->hi >> 56 == 0xff;
-}
-
 bool addr_is_loopback(const struct oriel_addr *a)
 {
     if (addr_is_v4(a))
@@ -85,13 +78,9 @@ static bool zone_has_meaning(const struct oriel_addr *a)
     return addr_scope(a) == SCOPE_LINK && !addr_is_loopback(a);
 }
 
-bool addr_eq(const struct oriel_addr *a, const struct oriel_addr *b)
+bool addr_eq_zones(const struct oriel_addr *a, const struct oriel_addr *b)
 {
-    if (!addr_same_bits(a, b))
-        return false;
-    if (a->zone == b->zone || a->zone == 0 || b->zone == 0)
-        return true;
-    return !zone_has_meaning(a);
+    return a->zone == b->zone || a->zone == 0 || b->zone == 0 || !zone_has_meaning(a);
 }
 
 int addr_cmp(const struct oriel_addr *a, const struct oriel_addr *b)

@@ -68,11 +68,22 @@ static inline uint32_t addr_to_v4(const struct oriel_addr *a)
  * Equal as numbers and, in link-local scope, as zones; zone 0 is any zone. So equality is not
  * transitive: a table hashes the number alone.
  */
-bool addr_eq(const struct oriel_addr *a, const struct oriel_addr *b);
+bool addr_eq_zones(const struct oriel_addr *a, const struct oriel_addr *b);  /* of the same bits */
 
 static inline bool addr_same_bits(const struct oriel_addr *a, const struct oriel_addr *b)
 {
     return a->hi == b->hi && a->lo == b->lo;
+}
+
+static inline bool addr_eq(const struct oriel_addr *a, const struct oriel_addr *b)
+{
+    return addr_same_bits(a, b) && (oriel_likely(a->zone == b->zone) || addr_eq_zones(a, b));
+}
+
+/* The same in every bit, the zone included: two questions that have one answer. */
+static inline bool addr_identical(const struct oriel_addr *a, const struct oriel_addr *b)
+{
+    return addr_same_bits(a, b) && a->zone == b->zone;
 }
 
 /* :: or 0.0.0.0 */
@@ -81,7 +92,11 @@ static inline bool addr_is_unspecified(const struct oriel_addr *a)
     return a->hi == 0 && (a->lo == 0 || a->lo == ADDR_V4_MAPPED);
 }
 
-bool addr_is_multicast(const struct oriel_addr *a);
+static inline bool addr_is_multicast(const struct oriel_addr *a)
+{
+    return addr_is_v4(a) ? addr_to_v4(a) >> 28 == 0xe : a->hi >> 56 == 0xff;
+}
+
 bool addr_is_loopback(const struct oriel_addr *a);      /* 127/8, ::1 */
 bool addr_is_link_local(const struct oriel_addr *a);    /* 169.254/16, fe80::/10 */
 bool addr_is_limited_broadcast(const struct oriel_addr *a);

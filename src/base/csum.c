@@ -107,24 +107,6 @@ const struct csum_ops *csum_ops_for(uint32_t cpu)
     return fast ? fast : &csum_portable;
 }
 
-static uint32_t sum_of_words(uint64_t v)
-{
-    return (uint32_t)(v >> 48) + (uint32_t)((v >> 32) & 0xffff) + (uint32_t)((v >> 16) & 0xffff) +
-           (uint32_t)(v & 0xffff);
-}
-
-/*
- * Both families by one rule: the ffff before a mapped IPv4 address is one's complement's other
- * zero, and the high words of an IPv4 length are plain zero.
- */
-uint32_t csum_pseudo(const struct oriel_addr *src, const struct oriel_addr *dst, uint8_t proto,
-                     uint32_t len)
-{
-    uint32_t sum = sum_of_words(src->hi) + sum_of_words(src->lo) + sum_of_words(dst->hi) +
-                   sum_of_words(dst->lo) + sum_of_words(len) + proto;
-    return csum_fold(sum);
-}
-
 uint16_t csum_update16(uint16_t csum, uint16_t from, uint16_t to)
 {
     return csum_finish((uint32_t)(uint16_t)~csum + (uint16_t)~from + to);

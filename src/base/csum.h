@@ -5,8 +5,9 @@
  * canonical: the same bytes give the same number whatever implementation summed them. A span of
  * odd length is padded with a zero byte; to go on after an odd number of bytes use csum_add_odd.
  *
- * csum_ops is chosen once, at creation, from what the host says the processor has; below
- * CSUM_SMALL bytes the portable loop is used inline.
+ * csum_ops is chosen once, at creation, from what the host says the processor has. Up to CSUM_SMALL
+ * bytes are summed inline, eight at a time (RFC 1071, 2C), in a `wide` sum: 64 bits in one's
+ * complement, big-endian, to which pseudo-headers are added before the one fold.
  */
 #ifndef ORIEL_BASE_CSUM_H
 #define ORIEL_BASE_CSUM_H
@@ -28,15 +29,99 @@ const struct csum_ops *csum_x86_ops(uint32_t cpu);
 
 #define CSUM_SMALL 64
 
-/* Portable sum of a short span, not folded. */
+/* ---- wide sums ---- */
+
+static inline uint64_t csum_wide_add(uint64_t a, uint64_t b)
+{
+    a += b;
+    return a + (a < b);
+}
+
+/* Its 16 bits. */
+static inline uint32_t csum_wide_fold(uint64_t x)
+{
+    x += (x << 32) | (x >> 32);         /* both halves' sum with its carry, in the upper half */
+    uint32_t y = (uint32_t)(x >> 32);
+    y += (y << 16) | (y >> 16);
+    return y >> 16;
+}
+
+/* Do the bytes with their checksum among them amount to ffff? That is zero, unless all of them are. */
+static inline bool csum_wide_good(uint64_t x)
+{
+    return x % 0xffff == 0 && x != 0;
+}
+
+/* Eight bytes in the machine's order: what is summed so is turned round once, at the end. */
+static inline uint64_t csum_load(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+
+/* The last 0 to 7 bytes, each where it would stand in a word; padded with zeros behind. */
+static inline uint64_t csum_tail(const uint8_t *p, size_t n)
+{
+    uint32_t four = 0;
+    uint16_t two = 0, one = 0;
+    if (n & 4)
+        memcpy(&four, p, 4), p += 4;
+    if (n & 2)
+        memcpy(&two, p, 2), p += 2;
+    if (n & 1)
+        memcpy(&one, p, 1);
+    return (uint64_t)four + two + one;
+}
+
+/* Sum of a short span. */
+static inline uint64_t csum_wide(const uint8_t *p, size_t n)
+{
+    uint64_t sum = 0;
+    for (; n >= 16; n -= 16, p += 16)
+        sum = csum_wide_add(csum_wide_add(sum, csum_load(p)), csum_load(p + 8));
+    if (n & 8)
+        sum = csum_wide_add(sum, csum_load(p)), p += 8;
+    if (oriel_unlikely(n & 7))
+        sum = csum_wide_add(sum, csum_tail(p, n));
+    return ORIEL_BE(64, sum);
+}
+
+/* The same, and the bytes copied. */
+static inline uint64_t csum_wide_copy(uint8_t *to, const uint8_t *from, size_t n)
+{
+    uint64_t sum = 0;
+    for (; n >= 8; n -= 8, from += 8, to += 8) {
+        uint64_t word = csum_load(from);
+        memcpy(to, &word, sizeof(word));
+        sum = csum_wide_add(sum, word);
+    }
+    if (oriel_unlikely(n > 0)) {
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[i];
+        sum = csum_wide_add(sum, csum_tail(from, n));
+    }
+    return ORIEL_BE(64, sum);
+}
+
+/*
+ * The pseudo-header of either family (RFC 9293, 3.1; 8200, 8.1) by one rule: the ffff before a
+ * mapped IPv4 address is one's complement's other zero, and the high half of it is plain zero.
+ */
+static inline uint64_t csum_wide_pseudo(const struct oriel_addr *src, const struct oriel_addr *dst,
+                                        uint8_t proto, uint32_t len)
+{
+    uint64_t low = csum_wide_add(src->lo, dst->lo);
+    uint64_t high = csum_wide_add(src->hi, dst->hi);
+    return csum_wide_add(csum_wide_add(low, high), (uint64_t)proto + len);
+}
+
+/* ---- sums of 32 bits ---- */
+
+/* Sum of a short span. */
 static inline uint32_t csum_small(const uint8_t *p, size_t n)
 {
-    uint32_t sum = 0;
-    for (; n >= 2; n -= 2, p += 2)
-        sum += ((uint32_t)p[0] << 8) | p[1];
-    if (n)
-        sum += (uint32_t)p[0] << 8;
-    return sum;
+    return csum_wide_fold(csum_wide(p, n));
 }
 
 /* Fold to 16 bits, without complementing. */
@@ -46,9 +131,21 @@ static inline uint32_t csum_fold(uint32_t sum)
     return (sum >> 16) + (sum & 0xffff);
 }
 
+/* The wide sum of a span, by whatever is the fastest for its length. */
+static inline uint64_t csum_wide_span(const struct csum_ops *ops, struct span s)
+{
+    return s.n <= CSUM_SMALL ? csum_wide(s.p, s.n) : ops->sum(s.p, s.n);
+}
+
 static inline uint32_t csum_span(const struct csum_ops *ops, struct span s)
 {
     return s.n <= CSUM_SMALL ? csum_small(s.p, s.n) : ops->sum(s.p, s.n);
+}
+
+/* Copy a span and sum it. */
+static inline uint64_t csum_wide_copy_span(const struct csum_ops *ops, uint8_t *to, struct span s)
+{
+    return s.n <= CSUM_SMALL ? csum_wide_copy(to, s.p, s.n) : ops->copy(to, s.p, s.n);
 }
 
 /* Add two sums; the sums of neighbouring spans, the first of even length. */
@@ -70,9 +167,12 @@ static inline uint16_t csum_finish(uint32_t sum)
     return (uint16_t)~csum_fold(sum);
 }
 
-/* Sum of the pseudo-header of either family (RFC 9293, 3.1; 8200, 8.1). */
-uint32_t csum_pseudo(const struct oriel_addr *src, const struct oriel_addr *dst, uint8_t proto,
-                     uint32_t len);
+/* Sum of the pseudo-header of either family. */
+static inline uint32_t csum_pseudo(const struct oriel_addr *src, const struct oriel_addr *dst,
+                                   uint8_t proto, uint32_t len)
+{
+    return csum_wide_fold(csum_wide_pseudo(src, dst, proto, len));
+}
 
 /* RFC 1624, equation 3: the checksum field after a 16-bit or 32-bit word of the data changed. */
 uint16_t csum_update16(uint16_t csum, uint16_t from, uint16_t to);

@@ -30,25 +30,28 @@ void *arena_take_zeroed(struct arena *a, size_t n);
 
 struct pool {
     uint8_t *base;
+    uint8_t *held;      /* a byte an object: 1 while it is handed out, 0 while it is free */
     const char *name;
     uint32_t size;      /* bytes an object, a multiple of 16 */
     uint32_t cap;       /* objects at most */
     uint32_t fresh;     /* objects ever handed out; beyond it memory is untouched */
     uint32_t free_head; /* index of the first free object, or POOL_NONE */
     uint32_t live;
-    uint32_t peak;
+    uint32_t peak;      /* the most that were held at once: freed objects go out first, so `fresh` */
     uint64_t refused;   /* times it was full */
 };
 
 /* False when the arena has no room; the pool then has capacity 0 and is safe to use. */
 bool pool_init(struct pool *p, const char *name, struct arena *a, size_t size, uint32_t cap);
 
-void *pool_get(struct pool *p);             /* contents undefined; NULL when full */
-void *pool_get_zeroed(struct pool *p);
-void pool_put(struct pool *p, void *obj);
+void *pool_get_zeroed(struct pool *p);      /* NULL when full */
+void *pool_get_fresh(struct pool *p);       /* pool_get where no freed object waits */
 
 /* Is the object of that index handed out at the moment? */
-bool pool_is_live(const struct pool *p, uint32_t index);
+static inline bool pool_is_live(const struct pool *p, uint32_t index)
+{
+    return index < p->fresh && p->held[index];
+}
 
 static inline void *pool_at(const struct pool *p, uint32_t index)
 {
@@ -61,6 +64,35 @@ static inline uint32_t pool_index(const struct pool *p, const void *obj)
     size_t off = (size_t)((const uint8_t *)obj - p->base);
     ORIEL_ASSERT(off < (size_t)p->fresh * p->size);
     return (uint32_t)(off / p->size);
+}
+
+/* An object, its contents undefined; NULL when the pool is full. */
+static inline void *pool_get(struct pool *p)
+{
+    uint32_t index = p->free_head;
+    if (oriel_unlikely(index >= p->fresh))      /* POOL_NONE */
+        return pool_get_fresh(p);
+    void *obj = p->base + (size_t)index * p->size;
+    ORIEL_UNPOISON(obj, p->size);
+    memcpy(&p->free_head, obj, sizeof(p->free_head));
+    ORIEL_ASSERT(!p->held[index]);
+    p->held[index] = 1;
+    p->live++;
+    return obj;
+}
+
+/* Back to the pool; it must have come from there and must be held. */
+static inline void pool_put(struct pool *p, void *obj)
+{
+    uint32_t index = pool_index(p, obj);
+    ORIEL_ASSERT(obj == pool_at(p, index));
+    ORIEL_ASSERT(p->held[index]);
+    ORIEL_ASSERT(p->live > 0);
+    p->held[index] = 0;
+    memcpy(obj, &p->free_head, sizeof(p->free_head));
+    ORIEL_POISON(obj, p->size);
+    p->free_head = index;
+    p->live--;
 }
 
 #endif

@@ -48,12 +48,20 @@ static enum drop fault_reason(uint8_t fault)
     return DROP_ARP_SHORT;
 }
 
-/* An address that can be somebody's. 0.0.0.0 is a probe's sender and handled before. */
+/* One station can be there, and answers may go to it. */
+static bool station_possible(const struct mac *m)
+{
+    return !mac_is_group(m) && !mac_is_zero(m);
+}
+
+/* Addresses that can be somebody's; 0.0.0.0 is a probe's sender. */
 static bool sender_possible(const struct ip *ip, uint16_t nif, const struct arp_msg *m)
 {
+    if (addr_is_unspecified(&m->spa))
+        return station_possible(&m->sha);
     return !addr_is_multicast(&m->spa) && !addr_is_loopback(&m->spa) &&
            !addr_is_class_e(&m->spa) && !ip_is_broadcast(ip, nif, &m->spa) &&
-           !mac_is_group(&m->sha) && !mac_is_zero(&m->sha);
+           station_possible(&m->sha);
 }
 
 static void reply(struct ip *ip, uint16_t nif, const struct arp_msg *m)
@@ -71,7 +79,7 @@ static bool check_conflict(struct ip *ip, uint16_t nif, const struct arp_msg *m)
 {
     const struct netif *n = netif_at(ip->link, nif);
     struct ifaddr *mine = ifaddr_find(ip, &m->spa, nif);
-    if (mine && !mac_eq(&m->sha, &n->mac)) {
+    if (mine && mine->state != ADDR_DUPLICATE && !mac_eq(&m->sha, &n->mac)) {
         ifaddr_on_conflict(ip, mine, &m->sha);
         return true;
     }
@@ -117,7 +125,7 @@ void arp_input(struct ip *ip, struct pkt *p)
         why = fault_reason(r.bad);
     else if (m.op != ARP_REQUEST && m.op != ARP_REPLY)
         why = DROP_ARP_TYPE;
-    else if (!addr_is_unspecified(&m.spa) && !sender_possible(ip, p->nif, &m))
+    else if (!sender_possible(ip, p->nif, &m))
         why = DROP_ARP_SENDER;
     else
         why = act(ip, p->nif, &m);
@@ -180,6 +188,8 @@ static enum drop rarp_serve(struct ip *ip, uint16_t nif, const struct arp_msg *m
 {
     const struct netif *n = netif_at(ip->link, nif);
     const struct ifaddr *us = ifaddr_first(ip, nif, true);
+    if (!station_possible(&m->sha))
+        return DROP_ARP_SENDER;
     for (unsigned i = 0; i < ip->rarp_table_n; i++) {
         if (!mac_eq(&ip->rarp_table[i].mac, &m->tha))
             continue;

@@ -12,7 +12,7 @@
  * is a Feistel network of four rounds, whose key is a keyed hash (SipHash) of the pair, so that all
  * the identifications one peer has seen say nothing about another's.
  *
- * DEVIATION: RFC 6864, 4.3: a source shall not send more than 65,536 fragmented datagrams to one
+ * DEVIATION(6864-2): RFC 6864, 4.3: a source shall not send more than 65,536 fragmented datagrams to one
  * host in two minutes, so that none is repeated while an old one may live. Nothing here slows down
  * for that, as no other stack does; IPv6 has 32 bits and no such limit.
  */

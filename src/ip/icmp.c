@@ -22,17 +22,16 @@
 #define ICMP_TOS   0xc0                                         /* RFC 1812, 4.3.2.5 */
 #define ALL_BURST  50
 #define ALL_PER_S  1000
+#define REDIRECT_CODE_MAX 3                                     /* RFC 792: net, host, and by service */
 
 /* ---- the rate ---- */
 
-static void refill(struct ip *ip, struct icmp_bucket *b, uint32_t per_s, uint32_t burst)
+static void refill(struct ip *ip, struct icmp_bucket *b, uint32_t per_s)
 {
     oriel_time gap = NS_PER_S / per_s;
     oriel_time n = (ip->env->now - b->refilled) / gap;
-    if (n == 0)
-        return;
     b->refilled += n * gap;
-    b->tokens = (uint16_t)(b->tokens + n > burst ? burst : b->tokens + n);
+    b->spent = n > b->spent ? 0 : (uint16_t)(b->spent - n);
 }
 
 static bool may_send(struct ip *ip, const struct oriel_addr *to)
@@ -40,12 +39,14 @@ static bool may_send(struct ip *ip, const struct oriel_addr *to)
     struct icmp *ic = &ip->icmp;
     uint32_t h = hash_2(ip->env->hash_seed ^ 0x1c3b, to->hi, to->lo);
     struct icmp_bucket *b = &ic->per_peer[h % ICMP_BUCKETS];
-    refill(ip, b, ip->set.icmp_per_s, ip->set.icmp_per_s);
-    refill(ip, &ic->all, ALL_PER_S, ALL_BURST + (uint32_t)rng_below(&ip->env->rng, 16));
-    if (b->tokens == 0 || ic->all.tokens == 0)
+    uint32_t per_s = ip->set.icmp_per_s < ALL_PER_S ? ip->set.icmp_per_s : ALL_PER_S;
+    uint32_t burst = ALL_BURST + (uint32_t)rng_below(&ip->env->rng, 16);
+    refill(ip, b, per_s);
+    refill(ip, &ic->all, ALL_PER_S);
+    if (b->spent >= per_s || ic->all.spent >= burst)
         return false;
-    b->tokens--;
-    ic->all.tokens--;
+    b->spent++;
+    ic->all.spent++;
     return true;
 }
 
@@ -108,6 +109,21 @@ static bool one_host(const struct ip *ip, const struct pkt *p, const struct orie
            !(addr_is_loopback(a) && !(p->flags & PKT_LOOPED)) && !ip_is_broadcast(ip, p->nif, a);
 }
 
+/* The same behind extension headers; of a later fragment nobody can tell, and it counts as one. */
+static bool is_error6(struct rd *r, uint8_t next)
+{
+    struct ip6_ext e;
+    bool later = false;
+    for (unsigned i = 0; i < IP6_EXT_MAX && !later && ip6_is_ext(next); i++) {
+        if (!ip6_ext_parse(r, next, &e))
+            return false;
+        struct rd body = rd_of(e.body);
+        later = e.type == IP_FRAGMENT && (rd_u16(&body) & 0xfff8) != 0;
+        next = e.next;
+    }
+    return next == IP_ICMP6 && (later || is_error(r, false));
+}
+
 /* The rules about what may be answered with an error; fills in who it came from and went to. */
 static bool may_answer(const struct ip *ip, const struct pkt *p, enum icmp_error_kind kind,
                        struct oriel_addr *src, struct oriel_addr *dst)
@@ -133,16 +149,7 @@ static bool may_answer(const struct ip *ip, const struct pkt *p, enum icmp_error
         src->zone = p->nif;
     bool group_ok = kind == ICMP_TOO_BIG || kind == ICMP_BAD_OPTION;
     bool to_group = addr_is_multicast(dst) || (p->flags & (PKT_L2_BCAST | PKT_L2_MCAST));
-    uint8_t next = h.next;
-    struct ip6_ext e;
-    for (unsigned i = 0; i < IP6_EXT_MAX && ip6_is_ext(next) && ip6_ext_parse(&r, next, &e); i++) {
-        struct rd body = rd_of(e.body);
-        if (e.type == IP_FRAGMENT && (rd_u16(&body) & 0xfff8) != 0)
-            return false;
-        next = e.next;
-    }
-    return one_host(ip, p, src) && (!to_group || group_ok) &&
-           !(next == IP_ICMP6 && is_error(&r, false));
+    return one_host(ip, p, src) && (!to_group || group_ok) && !is_error6(&r, h.next);
 }
 
 /* The address that speaks: the one that was addressed, else the interface's (RFC 1812, 4.3.2.4). */
@@ -157,6 +164,13 @@ static struct oriel_addr speaker(const struct ip *ip, const struct pkt *p,
     if (first && (addr_is_v4(dst) || !addr_is_link_local(&first->addr)))
         return first->addr;
     return ADDR_NONE;           /* the path's choice */
+}
+
+/* The way to one host. What looked like one may be the broadcast address of another link of ours. */
+static bool path_back(struct ip *ip, const struct oriel_addr *to, const struct oriel_addr *from,
+                      struct ip_path *path)
+{
+    return ip_path_find(ip, to, from, 0, path) == 0 && !path->broadcast && !path->group;
 }
 
 static void emit4(struct ip *ip, const struct pkt *p, struct error4 e, uint32_t info,
@@ -208,7 +222,7 @@ void icmp_error(struct ip *ip, const struct pkt *p, enum icmp_error_kind kind, u
     if (!may_answer(ip, p, kind, &src, &dst) || !may_send(ip, &src))
         return;
     struct oriel_addr from = speaker(ip, p, &dst);
-    if (ip_path_find(ip, &src, &from, 0, &path) != 0)
+    if (!path_back(ip, &src, &from, &path))
         return;
     if (addr_is_v4(&src))
         emit4(ip, p, error4_of(kind), info, &path);
@@ -229,7 +243,7 @@ void icmp4_send_redirect(struct ip *ip, const struct pkt *p, const struct oriel_
     if (!icmp_may_redirect(ip, p, &src, &dst))
         return;
     const struct ifaddr *us = ifaddr_first(ip, p->nif, true);
-    if (!us || ip_path_find(ip, &src, &us->addr, 0, &path) != 0)
+    if (!us || !path_back(ip, &src, &us->addr, &path))
         return;
     size_t quote = pkt_len(p) > QUOTE4_MAX ? QUOTE4_MAX : pkt_len(p);
     struct pkt *q = pkt_new(ip->env, PKT_HEADROOM, ICMP4_HDR_LEN + quote);
@@ -373,7 +387,7 @@ static void echo_reply(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uin
     struct ip_path path;
     const struct oriel_addr from = rx->to_group ? ADDR_NONE : rx->dst;
     bool v4 = rx->proto == IP_ICMP;
-    if (ip_path_find(ip, &rx->src, &from, 0, &path) != 0) {
+    if (!path_back(ip, &rx->src, &from, &path)) {
         pkt_drop(ip->env, p, DROP_IP_NO_ROUTE);
         return;
     }
@@ -417,7 +431,8 @@ static enum icmp_verdict redirect4(struct ip *ip, struct pkt *p, const struct ip
         !addr_same_bits(&now.next_hop, &rx->src))
         return refuse(ip, p, DROP_ICMP_REDIRECT);
     const struct route *to = route_lookup(&ip->routes, &h->gateway, rx->nif);
-    if (!to || to->origin != ROUTE_CONNECTED || ifaddr_find(ip, &h->gateway, 0))
+    if (!to || to->origin != ROUTE_CONNECTED || ifaddr_find(ip, &h->gateway, 0) ||
+        ip_is_broadcast(ip, rx->nif, &h->gateway) || h->code > REDIRECT_CODE_MAX)
         return refuse(ip, p, DROP_ICMP_REDIRECT);
     redirect_learn(ip, &f.remote.addr, &h->gateway, rx->nif);
     pkt_free(p);

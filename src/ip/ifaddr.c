@@ -274,11 +274,19 @@ void ifaddr_on_conflict(struct ip *ip, struct ifaddr *a, const struct mac *who)
 
 /* ---- by hand ---- */
 
+/* RFC 1122, 3.2.1.3: never a source. */
+static bool is_broadcast_of(const struct oriel_addr *a, uint8_t prefix_len)
+{
+    struct prefix p = prefix_of(*a, prefix_len);
+    struct oriel_addr all = prefix_v4_broadcast(&p);
+    return prefix_len < 127 && (addr_same_bits(a, &p.addr) || addr_same_bits(a, &all));
+}
+
 static bool address_possible(const struct oriel_addr *a, uint8_t prefix_len)
 {
     return !addr_is_unspecified(a) && !addr_is_multicast(a) && !addr_is_class_e(a) &&
            !addr_is_limited_broadcast(a) && prefix_len <= 128 &&
-           (!addr_is_v4(a) || prefix_len >= 96);
+           (!addr_is_v4(a) || (prefix_len >= 96 && !is_broadcast_of(a, prefix_len)));
 }
 
 static struct ifaddr *ifaddr_new(struct ip *ip, uint16_t nif, const struct oriel_addr *addr)
@@ -345,7 +353,7 @@ void ip_if_attach(struct ip *ip, struct netif *nif, const struct oriel_netif_con
         .nat = cfg->nat,
         .probe4 = cfg->probe4,
         .dad_transmits = cfg->no_dad ? 0 : 1,
-        .reachable_ms = 30000,
+        .reachable_ms = cfg->neigh_ms ? cfg->neigh_ms : 30000,
         .retrans_ms = 1000,
         .rarp = ADDR_NONE,
     };
@@ -414,8 +422,8 @@ void ip_if_on_down(struct ip *ip, struct netif *nif)
     struct ip_if *f = ip_if_of(ip, nif->index);
     LIST_EACH(node, &f->addrs) {
         struct ifaddr *a = CONTAINER_OF(node, struct ifaddr, node);
-        if (ifaddr_usable(a) && must_probe(ip, a)) {
-            env_cancel(ip->env, &a->timer);
+        if ((ifaddr_usable(a) || a->state == ADDR_TENTATIVE) && must_probe(ip, a)) {
+            env_cancel(ip->env, &a->timer);     /* silence on a dead link is no consent */
             a->announces_left = 0;
             set_state(ip, a, ADDR_TENTATIVE);
         }

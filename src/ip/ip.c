@@ -7,7 +7,7 @@ bool ip_init(struct ip *ip, struct env *env, struct link *link, struct arena *a,
     ip->env = env;
     ip->link = link;
     ip->gen = 1;
-    ip->icmp.all.tokens = 0;
+    ip->icmp.all.spent = 0;
     ip->ifs = arena_take_zeroed(a, link->max * sizeof(struct ip_if));
     if (!ip->ifs)
         return false;

@@ -32,6 +32,7 @@ struct ip_rx {
     struct oriel_addr dst;
     uint16_t nif;
     uint16_t payload_len;       /* bytes from p->l4 on */
+    uint16_t next_at;           /* IPv6: offset of the byte that says `proto` */
     uint8_t proto;
     uint8_t ttl;
     uint8_t tos;
@@ -127,6 +128,7 @@ struct ip_if {
     uint8_t rarp_left;          /* requests still to be sent */
     struct timer rs_timer;
     struct timer rarp_timer;
+    struct neigh_asks asks;     /* neigh.c */
     struct mcast_if mcast;
 };
 
@@ -186,12 +188,26 @@ struct redirects {
 
 struct icmp_bucket {
     oriel_time refilled;
-    uint16_t tokens;
+    uint16_t spent;             /* errors sent that time has not made up for */
 };
 
 struct icmp {
     struct icmp_bucket per_peer[ICMP_BUCKETS];  /* by keyed hash of the destination */
     struct icmp_bucket all;
+};
+
+/* ---- what was found of addresses that keep arriving: ip4.c ---- */
+
+#define IP4_KNOWN_BITS 6
+
+/*
+ * Packets from that source to that destination that came by that interface have nothing wrong with
+ * their addresses and are for this host alone. True while gen is that of struct ip.
+ */
+struct ip4_known {
+    uint32_t src, dst;
+    uint32_t gen;
+    uint16_t nif;
 };
 
 struct ip_settings {
@@ -222,6 +238,7 @@ struct ip {
     struct slaac slaac;
     struct redirects redirects;
     struct icmp icmp;
+    struct ip4_known known4[1 << IP4_KNOWN_BITS];
     struct {                    /* RARP server table: arp.c */
         struct mac mac;
         struct oriel_addr addr;
@@ -299,7 +316,17 @@ int ip6_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const s
 
 /* A finished packet of either family, not larger than the path's MTU: to ourselves, to a group, or to
  * a neighbour. path.c. */
-int ip_send_one(struct ip *ip, struct pkt *p, const struct ip_path *path, enum why why);
+int ip_send_any(struct ip *ip, struct pkt *p, const struct ip_path *path, enum why why);
+
+static inline int ip_send_one(struct ip *ip, struct pkt *p, const struct ip_path *path,
+                              uint16_t eth_type, enum why why)
+{
+    struct neigh *n = path->neigh;
+    if (oriel_unlikely(!n || !neigh_is_open(n)))
+        return ip_send_any(ip, p, path, why);
+    n->used = true;
+    return link_output(ip->link, path->nif, p, &n->mac, eth_type, why);
+}
 
 /* What was cut leaves; the first error counts. path.c. */
 int ip_send_pieces(struct ip *ip, struct pkt_queue *pieces, const struct ip_path *path);
@@ -398,6 +425,9 @@ void rarp_start(struct ip *ip, struct ip_if *f);
 /* path.c: without choosing a source; for forwarding. */
 ORIEL_MUST_USE int ip_path_route(struct ip *ip, const struct oriel_addr *dst, uint16_t nif,
                                  struct ip_path *out);
+
+/* The same again, where the answer may be wrong by now. */
+ORIEL_MUST_USE int ip_path_renew(struct ip *ip, struct ip_path *path);
 
 /* ndp.c: p is borrowed; what is wrong is counted with pkt_drop_note. */
 void ndp_input(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uint8_t type, uint8_t code,

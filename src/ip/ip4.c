@@ -15,7 +15,7 @@
 int ip4_transmit(struct ip *ip, struct pkt *p, const struct ip_path *path, enum why why)
 {
     if (oriel_likely(pkt_len(p) <= path->mtu))
-        return ip_send_one(ip, p, path, why);
+        return ip_send_one(ip, p, path, ETH_IP4, why);
     struct pkt_queue pieces = {0};
     int err = frag_cut4(ip->env, p, path->mtu, &pieces);
     return err ? err : ip_send_pieces(ip, &pieces, path);
@@ -23,8 +23,8 @@ int ip4_transmit(struct ip *ip, struct pkt *p, const struct ip_path *path, enum 
 
 static const uint8_t router_alert[4] = {IP4_OPT_RA, 4, 0, 0};
 
-int ip4_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const struct ip_tx *tx,
-               enum why why)
+static ORIEL_NEVER_INLINE int output_any(struct ip *ip, struct pkt *p, const struct ip_path *path,
+                                         const struct ip_tx *tx, enum why why)
 {
     size_t hdr_len = IP4_HDR_LEN + (tx->router_alert ? sizeof(router_alert) : 0);
     size_t total = hdr_len + pkt_len(p);
@@ -57,6 +57,29 @@ int ip4_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const s
     return ip4_transmit(ip, p, path, why);
 }
 
+/* What leaves whole, without options, and is not for a group needs a header and nothing else. */
+int ip4_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const struct ip_tx *tx,
+               enum why why)
+{
+    size_t total = IP4_HDR_LEN + pkt_len(p);
+    bool plain = total <= path->mtu && !tx->router_alert && !path->group;
+    if (oriel_unlikely(!plain || !pkt_has_headroom(p, IP4_HDR_LEN)))
+        return output_any(ip, p, path, tx, why);
+    struct ip4_hdr h = {
+        .tos = tx->tos,
+        .total_len = (uint16_t)total,
+        .df = true,             /* RFC 6864, 4.1: whole, and to stay so; its id means nothing */
+        .ttl = tx->ttl ? tx->ttl : ip->set.ttl,
+        .proto = tx->proto,
+        .src = path->src,
+        .dst = path->dst,
+    };
+    struct wr w = wr_of(pkt_push_within(p, IP4_HDR_LEN), IP4_HDR_LEN);
+    ip4_emit_plain(&w, &h);
+    p->l3 = 0;
+    return ip_send_one(ip, p, path, ETH_IP4, why);
+}
+
 int ip4_send_group(struct ip *ip, struct pkt *p, struct netif *nif, const struct oriel_addr *group,
                    const struct ip_tx *tx, enum why why)
 {
@@ -86,14 +109,24 @@ static enum drop fault_reason(uint8_t fault)
     return DROP_IP4_SHORT;
 }
 
-static enum drop check_options(const struct ip4_hdr *h)
+/* What options are refused for; where their lengths make no sense, their sender is told. */
+static enum drop check_options(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
 {
     struct rd opts = rd_of(h->opts);
     struct ip4_opt_it o;
     while (ip4_opt_next(&opts, &o))
         if (o.type == IP4_OPT_LSRR || o.type == IP4_OPT_SSRR)
             return DROP_IP4_SOURCE_ROUTE;
-    return opts.bad ? DROP_IP4_OPTIONS : DROP_NONE;
+    if (!opts.bad)
+        return DROP_NONE;
+    icmp_error(ip, p, ICMP_BAD_FIELD, (uint32_t)(o.at - h->opts.p) + IP4_HDR_LEN);
+    return DROP_IP4_OPTIONS;
+}
+
+static bool is_ours_now(const struct ip *ip, const struct oriel_addr *a)
+{
+    const struct ifaddr *mine = ifaddr_find(ip, a, 0);
+    return mine && ifaddr_usable(mine);
 }
 
 /* RFC 1122, 3.2.1.3: what may never arrive as a source or destination. */
@@ -108,7 +141,7 @@ static enum drop check_addresses(const struct ip *ip, const struct pkt *p, const
     if (addr_is_unspecified(&h->src) && h->proto != IP_IGMP &&
         !addr_is_limited_broadcast(&h->dst))
         return DROP_IP4_SOURCE;         /* only who has no address yet, and only to the link */
-    if (!looped && ifaddr_find(ip, &h->src, 0))
+    if (!looped && is_ours_now(ip, &h->src))
         return DROP_IP4_SOURCE;         /* our own address from outside */
     if (addr_is_unspecified(&h->dst) || addr_is_class_e(&h->dst))
         return DROP_IP4_DEST;
@@ -155,6 +188,14 @@ static bool reassemble(struct ip *ip, struct pkt **pp, struct ip4_hdr *h)
     return true;
 }
 
+/* What the transports are told of a datagram for this host alone. */
+static void describe(struct ip_rx *rx, const struct pkt *p, const struct ip4_hdr *h)
+{
+    *rx = (struct ip_rx){.src = h->src, .dst = h->dst, .nif = p->nif, .proto = h->proto,
+                         .payload_len = (uint16_t)(h->total_len - h->hdr_len), .ttl = h->ttl,
+                         .tos = h->tos};
+}
+
 static enum ip_verdict deliver(struct ip *ip, struct pkt **pp, struct ip4_hdr *h, struct ip_rx *rx)
 {
     bool fragment = h->mf || h->frag_off != 0;
@@ -162,9 +203,10 @@ static enum ip_verdict deliver(struct ip *ip, struct pkt **pp, struct ip4_hdr *h
         return IP_CONSUMED;
     struct pkt *p = *pp;
     p->l4 = h->hdr_len;
-    *rx = (struct ip_rx){.src = h->src, .dst = h->dst, .nif = p->nif, .proto = h->proto,
-                         .payload_len = (uint16_t)(h->total_len - h->hdr_len), .ttl = h->ttl,
-                         .tos = h->tos, .to_group = rx->to_group, .fragmented = fragment};
+    bool to_group = rx->to_group;
+    describe(rx, p, h);
+    rx->to_group = to_group;
+    rx->fragmented = fragment;
     switch (h->proto) {
     case IP_UDP:  return IP_TO_UDP;
     case IP_TCP:  return IP_TO_TCP;
@@ -194,15 +236,39 @@ static bool forwardable(const struct ip *ip, const struct pkt *p, const struct i
            !addr_is_unspecified(&h->src);
 }
 
-static void redirect_if_better(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h,
-                               const struct ip_path *path)
+/* One network holds both, so that one can be told of the other (RFC 1812, 5.2.7.2). */
+static bool on_one_network(const struct ip *ip, uint16_t nif, const struct oriel_addr *a,
+                           const struct oriel_addr *b)
 {
-    const struct ifaddr *us = ifaddr_first(ip, p->nif, true);
-    if (!ip->set.send_redirects || path->nif->index != p->nif || !us)
-        return;
-    struct prefix link = prefix_of(us->addr, us->prefix_len);
-    if (prefix_has(&link, &h->src))
-        icmp4_send_redirect(ip, p, &path->next_hop);
+    LIST_EACH(node, &ip_if_of(ip, nif)->addrs) {
+        const struct ifaddr *us = CONTAINER_OF(node, struct ifaddr, node);
+        struct prefix net = prefix_of(us->addr, us->prefix_len);
+        if (ifaddr_usable(us) && prefix_has(&net, a) && prefix_has(&net, b))
+            return true;
+    }
+    return false;
+}
+
+/* Consumes nothing, but may make room in the neighbour table at the path's cost: false, gone. */
+static bool redirect_if_better(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h,
+                               struct ip_path *path)
+{
+    if (oriel_likely(!ip->set.send_redirects || path->nif->index != p->nif) ||
+        !on_one_network(ip, p->nif, &h->src, &path->next_hop))
+        return true;
+    icmp4_send_redirect(ip, p, &path->next_hop);
+    return ip_path_renew(ip, path) == 0;
+}
+
+/*
+ * An error about a packet that cannot be forwarded. About one that was translated back nothing is
+ * said: the quote would show the outside what addresses the inside has.
+ */
+static void complain(struct ip *ip, const struct pkt *p, enum icmp_error_kind kind, uint32_t info,
+                     enum why why)
+{
+    if (why != WHY_FORWARD_NAT_BACK)
+        icmp_error(ip, p, kind, info);
 }
 
 static enum ip_verdict forward(struct ip *ip, struct pkt **pp, struct ip4_hdr *h, enum why why)
@@ -211,24 +277,26 @@ static enum ip_verdict forward(struct ip *ip, struct pkt **pp, struct ip4_hdr *h
     struct ip_path path;
     struct pkt *p = *pp;
     if (h->ttl <= 1) {
-        icmp_error(ip, p, ICMP_TTL_EXCEEDED, 0);
+        complain(ip, p, ICMP_TTL_EXCEEDED, 0, why);
         return refuse(ip, pp, DROP_IP_TTL);
     }
     int err = ip_path_route(ip, &h->dst, 0, &path);
     if (err || path.broadcast || path.local) {
-        icmp_error(ip, p, ICMP_NET_UNREACHABLE, 0);
+        if (!path.broadcast)    /* RFC 2644: a directed broadcast ends here, without a word */
+            complain(ip, p, ICMP_NET_UNREACHABLE, 0, why);
         return refuse(ip, pp, err == ORIEL_ENOBUFS ? DROP_NEIGH_TABLE_FULL : DROP_IP_NO_ROUTE);
     }
     bool nat = ip_if_of(ip, path.nif->index)->nat && why == WHY_FORWARD;
     if (nat && (h->mf || h->frag_off != 0) && !reassemble(ip, pp, h))
         return IP_CONSUMED;
     p = *pp;
-    path.mtu = path.nif->mtu;   /* what routers said about the path is the sender's business */
-    if (h->df && pkt_len(p) > path.mtu) {
-        icmp_error(ip, p, ICMP_TOO_BIG, path.mtu);
+    if (h->df && pkt_len(p) > path.nif->mtu) {
+        icmp_error(ip, p, ICMP_TOO_BIG, path.nif->mtu);
         return refuse(ip, pp, DROP_IP_TOO_BIG);
     }
-    redirect_if_better(ip, p, h, &path);
+    if (!redirect_if_better(ip, p, h, &path))
+        return refuse(ip, pp, DROP_NEIGH_TABLE_FULL);
+    path.mtu = path.nif->mtu;   /* what routers said about the path is the sender's business */
     if (!pkt_own_head(env, p))
         return refuse(ip, pp, DROP_NO_MEMORY);
     p->flags |= PKT_FORWARDED;
@@ -262,7 +330,36 @@ static bool translate_in(struct ip *ip, struct pkt **pp, struct ip4_hdr *h)
     return true;
 }
 
-enum ip_verdict ip4_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
+/*
+ * What was found of the two addresses of a packet is kept where a product of them says, the latest
+ * only: who sends us many packets is asked once. A peer that makes two pairs meet there gains
+ * nothing but the long way for them.
+ */
+static struct ip4_known *known_slot(struct ip *ip, const struct ip4_hdr *h)
+{
+    uint32_t mixed = (addr_to_v4(&h->src) ^ addr_to_v4(&h->dst)) * 0x9e3779b1u;
+    return &ip->known4[mixed >> (32 - IP4_KNOWN_BITS)];
+}
+
+static bool is_known(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
+{
+    const struct ip4_known *k = known_slot(ip, h);
+    return k->src == addr_to_v4(&h->src) && k->dst == addr_to_v4(&h->dst) && k->gen == ip->gen &&
+           k->nif == p->nif && !(p->flags & (PKT_LOOPED | PKT_L2_BCAST));
+}
+
+/* p passed every check of addresses and is ours. Not where that hung on more than both of them. */
+static void remember(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
+{
+    if ((p->flags & PKT_LOOPED) || addr_is_unspecified(&h->src) || ip_if_of(ip, p->nif)->nat)
+        return;
+    *known_slot(ip, h) = (struct ip4_known){.src = addr_to_v4(&h->src),
+                                            .dst = addr_to_v4(&h->dst),
+                                            .gen = ip->gen, .nif = p->nif};
+}
+
+static ORIEL_NEVER_INLINE enum ip_verdict input_any(struct ip *ip, struct pkt **pp,
+                                                    struct ip_rx *rx)
 {
     struct pkt *p = *pp;
     struct ip4_hdr h;
@@ -275,24 +372,45 @@ enum ip_verdict ip4_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
         return refuse(ip, pp, DROP_IP4_TOTAL_LEN);
     if (pkt_len(p) > h.total_len)
         pkt_trim(p, h.total_len);               /* padding of the link (RFC 894) */
-    if (oriel_unlikely(h.opts.n > 0) && (why = check_options(&h)) != DROP_NONE) {
-        if (why == DROP_IP4_OPTIONS)
-            icmp_error(ip, p, ICMP_BAD_FIELD, IP4_HDR_LEN);
-        return refuse(ip, pp, why);
-    }
     if ((why = check_addresses(ip, p, &h)) != DROP_NONE)
         return refuse(ip, pp, why);
     enum whose to = whose(ip, p, &h);
     rx->to_group = to == GROUP || to == BROADCAST;
     if ((p->flags & PKT_L2_BCAST) && to != BROADCAST && to != GROUP)
         return refuse(ip, pp, DROP_IP4_L2_BROADCAST);
+    if (to == FOREIGN && !forwardable(ip, p, &h))
+        return refuse(ip, pp, DROP_IP_NOT_OURS);
+    if (oriel_unlikely(h.opts.n > 0) && (why = check_options(ip, p, &h)) != DROP_NONE)
+        return refuse(ip, pp, why);
     if (to == OURS && oriel_unlikely(ip_if_of(ip, p->nif)->nat) && translate_in(ip, pp, &h))
         return IP_CONSUMED;
     if (to == GROUP && !mcast_wants(ip, p->nif, &h.dst, &h.src))
         return refuse(ip, pp, DROP_IP_GROUP);
+    if (to == OURS)
+        remember(ip, p, &h);
     if (oriel_likely(to != FOREIGN))
         return deliver(ip, pp, &h, rx);
-    if (!forwardable(ip, p, &h))
-        return refuse(ip, pp, DROP_IP_NOT_OURS);
     return forward(ip, pp, &h, WHY_FORWARD);
+}
+
+/*
+ * The short way, for a whole datagram without options between addresses that are known: it leaves out
+ * what input_any would find to be so again.
+ */
+enum ip_verdict ip4_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
+{
+    struct pkt *p = *pp;
+    struct ip4_hdr h;
+    struct rd r = pkt_rd(p, 0);
+    if (oriel_unlikely(p->more_n > 0 || !ip4_parse_plain(&r, &h) || !is_known(ip, p, &h)))
+        return input_any(ip, pp, rx);
+    pkt_trim(p, h.total_len);                   /* padding of the link (RFC 894) */
+    p->l4 = IP4_HDR_LEN;
+    describe(rx, p, &h);
+    switch (h.proto) {
+    case IP_UDP:  return IP_TO_UDP;
+    case IP_TCP:  return IP_TO_TCP;
+    case IP_ICMP: return IP_TO_ICMP;
+    }
+    return input_any(ip, pp, rx);
 }

@@ -68,7 +68,7 @@ int ip6_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const s
     p->l3 = 0;
     if (oriel_unlikely(path->group && tx->loop))
         ip_loop_group(ip, p, path, why);
-    return oriel_likely(fits) ? ip_send_one(ip, p, path, why)
+    return oriel_likely(fits) ? ip_send_one(ip, p, path, ETH_IP6, why)
                               : send_cut(ip, p, path, (uint16_t)(IP6_HDR_LEN + ext));
 }
 
@@ -117,13 +117,13 @@ static enum drop fault_reason(uint8_t fault)
 static enum drop check_addresses(const struct ip *ip, const struct pkt *p, const struct ip6_hdr *h)
 {
     bool looped = (p->flags & PKT_LOOPED) != 0;
-    bool own_probe = addr_is_unspecified(&h->src);
+    bool of_link = addr_is_link_local(&h->src);
     if (!looped && (addr_is_loopback(&h->src) || addr_is_loopback(&h->dst)))
         return DROP_IP_LOOP;
     if (addr_is_multicast(&h->src))
         return DROP_IP6_SOURCE;
-    const struct ifaddr *own = ifaddr_find(ip, &h->src, p->nif);
-    if (!looped && !own_probe && own && ifaddr_usable(own))
+    const struct ifaddr *own = ifaddr_find(ip, &h->src, of_link ? p->nif : 0);
+    if (!looped && own && ifaddr_usable(own))
         return DROP_IP6_SOURCE;         /* ours, from outside; a tentative one may be somebody's */
     if (addr_is_unspecified(&h->dst))
         return DROP_IP6_DEST;
@@ -178,6 +178,22 @@ static bool chain_complete(struct rd r, uint8_t next)
     return rd_left(&r) >= need;
 }
 
+/* What a fragment by itself is refused for; its sender is told. `r` stands at its data. */
+static enum drop check_fragment(struct ip *ip, const struct pkt *p, const struct frag_in *in,
+                                struct rd r)
+{
+    enum drop why = frag_check(in);
+    if (why == DROP_FRAG_LEN && in->len % 8 != 0) {
+        icmp_error(ip, p, ICMP_BAD_FIELD, IP6_PAYLOAD_LEN_AT);
+    } else if (why == DROP_FRAG_BEYOND) {
+        icmp_error(ip, p, ICMP_BAD_FIELD, (uint32_t)in->hdr_len + 2);
+    } else if (why == DROP_NONE && in->off == 0 && !chain_complete(r, in->next)) {
+        icmp_error(ip, p, ICMP_BAD_CHAIN, 0);
+        why = DROP_IP6_FRAG_CHAIN;
+    }
+    return why;
+}
+
 /*
  * A fragment header at c->off. True: the packet goes on at `c` (it was atomic, or is whole now, in
  * *pp and *h). False: kept or dropped, *pp is NULL.
@@ -187,7 +203,6 @@ static bool fragment(struct ip *ip, struct pkt **pp, struct ip6_hdr *h, struct c
     struct pkt *p = *pp;
     struct ip6_frag f;
     struct rd r = pkt_rd(p, c->off);
-    enum drop why;
     if (!ip6_frag_parse(&r, &f)) {
         (void)refuse(ip, pp, DROP_IP6_SHORT);
         return false;
@@ -197,21 +212,16 @@ static bool fragment(struct ip *ip, struct pkt **pp, struct ip6_hdr *h, struct c
                             .off = (uint16_t)(c->off + IP6_FRAG_LEN), .count = c->count};
         return true;
     }
-    size_t len = rd_left(&r);
-    if (f.more && len % 8 != 0)
-        icmp_error(ip, p, ICMP_BAD_FIELD, IP6_PAYLOAD_LEN_AT);
-    else if (f.off + len > IP4_LEN_MAX)
-        icmp_error(ip, p, ICMP_BAD_FIELD, (uint32_t)c->off + 2);
-    if (f.off == 0 && !chain_complete(r, f.next)) {
-        icmp_error(ip, p, ICMP_BAD_CHAIN, 0);
-        (void)refuse(ip, pp, DROP_IP6_FRAG_CHAIN);
-        return false;
-    }
     struct frag_in in = {
         .key = {.src = h->src, .dst = h->dst, .id = f.id, .nif = p->nif},
-        .off = f.off, .len = (uint16_t)len, .more = f.more, .hdr_len = c->off, .ecn = h->tclass & 3,
-        .next = f.next, .next_at = c->next_at,
+        .off = f.off, .len = (uint16_t)rd_left(&r), .more = f.more, .hdr_len = c->off,
+        .ecn = h->tclass & 3, .next = f.next, .next_at = c->next_at,
     };
+    enum drop why = check_fragment(ip, p, &in, r);
+    if (why != DROP_NONE) {
+        (void)refuse(ip, pp, why);
+        return false;
+    }
     *pp = frag_input(&ip->frag, p, &in, &why);
     if (!*pp)
         return false;
@@ -230,6 +240,7 @@ static enum ip_verdict to_transport(struct ip *ip, struct pkt **pp, const struct
     struct pkt *p = *pp;
     p->l4 = c->off;
     rx->proto = c->next;
+    rx->next_at = c->next_at;
     rx->payload_len = (uint16_t)(h->payload_len + IP6_HDR_LEN - c->off);
     rx->ttl = h->hop_limit;
     rx->tos = h->tclass;
@@ -322,13 +333,15 @@ static enum ip_verdict forward(struct ip *ip, struct pkt **pp, const struct ip6_
         return refuse(ip, pp, DROP_IP_TOO_BIG);
     }
     ndp_send_redirect(ip, p, &path);
+    if (ip_path_renew(ip, &path) != 0)  /* the redirect may have needed the next hop's entry */
+        return refuse(ip, pp, DROP_NEIGH_TABLE_FULL);
     if (!pkt_own_head(ip->env, p))
         return refuse(ip, pp, DROP_NO_MEMORY);
     p->flags |= PKT_FORWARDED;
     *pp = NULL;
     ip6_patch_hop_limit(pkt_data(p), (uint8_t)(h->hop_limit - 1));
     TRACE(ip->env, EV_FORWARD, p->nif, path.nif->index, h->hop_limit - 1);
-    (void)ip_send_one(ip, p, &path, WHY_FORWARD);
+    (void)ip_send_one(ip, p, &path, ETH_IP6, WHY_FORWARD);
     return IP_CONSUMED;
 }
 

@@ -129,8 +129,6 @@ static void forget_pending(struct mcast_group *g)
     g->answer_at = ORIEL_NEVER;
     g->repeats_left = 0;
     g->changed_n = 0;
-    g->asked_n = 0;
-    g->asked_all = false;
 }
 
 /* ---- version 3 reports ---- */
@@ -551,8 +549,6 @@ void mcast_if_up(struct ip *ip, uint16_t nif)
 {
     struct mcast_if *f = &ip_if_of(ip, nif)->mcast;
     struct mcast_filter nothing = {.exclude = false};
-    check_version(ip, f, true);
-    check_version(ip, f, false);
     LIST_EACH(n, &f->groups) {
         struct mcast_group *g = group_of(n);
         if (g->told_at == ip->env->now)

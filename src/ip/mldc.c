@@ -48,7 +48,6 @@ static void send_message(struct ip *ip, struct netif *nif, struct oriel_addr to,
         .hop_limit = HOP_LIMIT,
         .router_alert = true,
     };
-    o.dst.zone = addr_scope(&to) == SCOPE_LINK ? nif->index : 0;
     icmp6_send(ip, &o, w, why);
 }
 

@@ -2,10 +2,10 @@
  * Neighbour discovery messages (RFC 4861): what they must look like, what they make us do, and the
  * ones we send.
  *
- * A message is believed only when it cannot have come from beyond the link (hop limit 255), is whole
- * (RFC 6980) and has addresses that its type allows. Then it changes at most: the neighbour cache
- * (neigh.c), the state of an address of ours that somebody else has too (ifaddr.c), what we know of
- * routers (slaac.c), or a host route (redirect.c).
+ * A message is believed only when it cannot have come from beyond the link (hop limit 255), is
+ * whole (RFC 6980) and has addresses that its type allows. Then it changes at most: the neighbour
+ * cache (neigh.c), the state of an address of ours that somebody else has too (ifaddr.c), what we
+ * know of routers (slaac.c), or a host route (redirect.c).
  *
  * The question whether an address is free carries a nonce, so that a link which plays our own
  * question back to us is not mistaken for another host (RFC 7527). Left out: secured neighbour
@@ -33,13 +33,25 @@ static void send_message(struct ip *ip, const struct icmp6_out *o, const struct 
     icmp6_send(ip, o, &w, why);
 }
 
+/* RFC 4861, 4.3: an address of that interface, whichever would suit the target best. */
+static bool source_on(const struct ip *ip, uint16_t nif, const struct oriel_addr *target,
+                      struct oriel_addr *out)
+{
+    if (ip_source_for(ip, target, nif, out) && ifaddr_find(ip, out, nif))
+        return true;
+    const struct ifaddr *any = ifaddr_first(ip, nif, false);
+    if (any)
+        *out = any->addr;
+    return any != NULL;
+}
+
 void ndp_solicit(struct ip *ip, uint16_t nif, const struct oriel_addr *target,
                  const struct mac *unicast)
 {
     const struct netif *n = netif_at(ip->link, nif);
     struct icmp6_out o = {.dst = unicast ? *target : addr_solicited_node(target), .nif = nif,
                           .hop_limit = ND_HOP_LIMIT, .mac = unicast};
-    if (!ip_source_for(ip, target, nif, &o.src))
+    if (!source_on(ip, nif, target, &o.src))
         return;                 /* a question from :: would be a probe (RFC 4861, 7.2.2) */
     struct ndp_msg m = {.type = ICMP6_NS, .target = *target, .has_slla = true, .slla = n->mac};
     send_message(ip, &o, &m, unicast ? WHY_ND_VERIFY : WHY_ND_SOLICIT);

@@ -9,6 +9,7 @@
 bool neigh_init(struct neigh_table *t, struct arena *a, uint32_t max)
 {
     list_init(&t->lru);
+    list_init(&t->unresolved);
     return pool_init(&t->pool, "neighbours", a, sizeof(struct neigh), max) &&
            hmap_init(&t->map, a, max);
 }
@@ -56,12 +57,21 @@ static const uint16_t legal_next[NEIGH_STATES] = {
     [NEIGH_STATIC] = BIT(NEIGH_NONE),
 };
 
+static bool is_unresolved(enum neigh_state s)
+{
+    return s == NEIGH_INCOMPLETE || s == NEIGH_FAILED;
+}
+
 static void set_state(struct ip *ip, struct neigh *n, enum neigh_state to)
 {
     if (n->state == to)
         return;
     ORIEL_ASSERT(legal_next[n->state] & BIT(to));
     TRACE(ip->env, EV_NEIGH_STATE, n->addr.hi, n->addr.lo, n->state, to);
+    if (is_unresolved((enum neigh_state)n->state) != is_unresolved(to)) {
+        list_remove(&n->node);
+        list_push_back(is_unresolved(to) ? &ip->neigh.unresolved : &ip->neigh.lru, &n->node);
+    }
     bool was_dead = n->state == NEIGH_FAILED, is_dead = to == NEIGH_FAILED;
     n->state = (uint8_t)to;
     n->probes = 0;
@@ -82,10 +92,12 @@ static oriel_time retrans_of(const struct ip *ip, uint16_t nif, const struct ori
 
 /* ---- entries come and go ---- */
 
-/* Packets that waited in vain: each sender is told. */
+/* Packets that waited in vain: each sender is told. That may need n's place in a full table. */
 static void give_up_waiting(struct ip *ip, struct neigh *n)
 {
-    for (struct pkt *p; (p = pkt_dequeue(&n->waiting)) != NULL;) {
+    struct pkt_queue waiting = n->waiting;
+    n->waiting = (struct pkt_queue){0};
+    for (struct pkt *p; (p = pkt_dequeue(&waiting)) != NULL;) {
         if (p->flags & PKT_FORWARDED)
             icmp_error(ip, p, ICMP_HOST_UNREACHABLE, 0);
         else
@@ -105,46 +117,41 @@ static void neigh_free(struct ip *ip, struct neigh *n)
     ip_changed(ip);                     /* cached paths point at it */
 }
 
-static int worth(const struct neigh *n)
-{
-    switch ((enum neigh_state)n->state) {
-    case NEIGH_NONE:
-    case NEIGH_FAILED:     return 0;
-    case NEIGH_INCOMPLETE: return 1;
-    case NEIGH_STALE:      return 2;
-    case NEIGH_DELAYED:
-    case NEIGH_PROBE:
-    case NEIGH_REACHABLE:
-    case NEIGH_STATIC:
-    case NEIGH_STATES:     break;
-    }
-    return 3;
-}
-
-#define EVICT_LOOK 32   /* entries looked at, oldest first, to find one to give up */
-
-/* RFC 6583: what nobody answered for goes first; what is in use stays. */
-static bool evict_one(struct ip *ip)
-{
-    struct neigh *victim = NULL;
-    unsigned looked = 0;
-    LIST_EACH(node, &ip->neigh.lru) {
-        struct neigh *n = CONTAINER_OF(node, struct neigh, node);
-        if (worth(n) < 3 && (!victim || worth(n) < worth(victim)))
-            victim = n;
-        if (++looked == EVICT_LOOK)
-            break;
-    }
-    if (!victim)
-        return false;
-    neigh_free(ip, victim);
-    return true;
-}
-
 static void touch(struct ip *ip, struct neigh *n)
 {
     list_remove(&n->node);
-    list_push_back(&ip->neigh.lru, &n->node);
+    list_push_back(is_unresolved((enum neigh_state)n->state) ? &ip->neigh.unresolved
+                                                             : &ip->neigh.lru, &n->node);
+}
+
+#define EVICT_LOOK 32   /* known entries looked at, oldest first, to find one to give up */
+
+/*
+ * RFC 6583, 7.1: what nobody has answered for goes first, the oldest. Then what is stale; what is in
+ * use stays, and is not looked at again before all the others were.
+ */
+static struct neigh *choose_victim(struct ip *ip)
+{
+    struct list *first = list_first(&ip->neigh.unresolved);
+    if (first)
+        return CONTAINER_OF(first, struct neigh, node);
+    for (unsigned i = 0; i < EVICT_LOOK && (first = list_first(&ip->neigh.lru)) != NULL; i++) {
+        struct neigh *n = CONTAINER_OF(first, struct neigh, node);
+        if (n->state == NEIGH_STALE)
+            return n;
+        touch(ip, n);
+    }
+    return NULL;
+}
+
+static bool evict_one(struct ip *ip)
+{
+    struct neigh *n = choose_victim(ip);
+    if (!n)
+        return false;
+    pkt_queue_drop(ip->env, &n->waiting, DROP_NEIGH_TABLE_FULL);
+    neigh_free(ip, n);
+    return true;
 }
 
 struct neigh *neigh_get(struct ip *ip, uint16_t nif, const struct oriel_addr *addr)
@@ -171,17 +178,32 @@ struct neigh *neigh_get(struct ip *ip, uint16_t nif, const struct oriel_addr *ad
 
 /* ---- asking ---- */
 
-static void solicit(struct ip *ip, struct neigh *n, bool unicast)
+/* Every question disturbs all hosts of a link: somebody may want us to ask very many. */
+static bool may_ask_all(struct ip *ip, uint16_t nif)
+{
+    struct neigh_asks *asks = &ip_if_of(ip, nif)->asks;
+    if (ip->env->now - asks->since >= NS_PER_S)
+        *asks = (struct neigh_asks){.since = ip->env->now};
+    return asks->n++ < NEIGH_ASKS_MAX;
+}
+
+static void ask(struct ip *ip, const struct neigh *n, bool unicast)
 {
     const struct mac *to = unicast ? &n->mac : NULL;
+    struct oriel_addr src;
     if (!addr_is_v4(&n->addr)) {
         ndp_solicit(ip, n->nif, &n->addr, to);
-    } else {
-        struct oriel_addr src;
-        if (!ip_source_for(ip, &n->addr, n->nif, &src))
-            src = ADDR_V4_ANY;
-        arp_request(ip, n->nif, &src, &n->addr, to, unicast ? WHY_ARP_VERIFY : WHY_ARP_REQUEST);
+        return;
     }
+    if (!ip_source_for(ip, &n->addr, n->nif, &src))
+        src = ADDR_V4_ANY;
+    arp_request(ip, n->nif, &src, &n->addr, to, unicast ? WHY_ARP_VERIFY : WHY_ARP_REQUEST);
+}
+
+static void solicit(struct ip *ip, struct neigh *n, bool unicast)
+{
+    if (unicast || may_ask_all(ip, n->nif))
+        ask(ip, n, unicast);
     n->probes++;
     env_arm_in(ip->env, &n->timer, retrans_of(ip, n->nif, &n->addr));
 }
@@ -345,6 +367,15 @@ static void fail(struct ip *ip, struct neigh *n)
     give_up_waiting(ip, n);
 }
 
+/* RFC 1122, 3.3.1.4: what is dead is asked when there is something to send, and not all the time. */
+void neigh_ask_again(struct ip *ip, struct neigh *n)
+{
+    if (n->state != NEIGH_FAILED || timer_armed(&n->timer))
+        return;
+    solicit(ip, n, false);
+    env_arm_in(ip->env, &n->timer, NEIGH_FAILED_FOR);
+}
+
 void neigh_on_timer(struct ip *ip, struct neigh *n)
 {
     switch ((enum neigh_state)n->state) {
@@ -362,8 +393,13 @@ void neigh_on_timer(struct ip *ip, struct neigh *n)
         set_state(ip, n, NEIGH_PROBE);
         solicit(ip, n, true);
         return;
-    case NEIGH_STALE:
     case NEIGH_FAILED:
+        if (n->gateway)
+            ip_changed(ip);             /* whoever sends next looks for a path, and asks again */
+        else
+            neigh_free(ip, n);
+        return;
+    case NEIGH_STALE:
         neigh_free(ip, n);
         return;
     case NEIGH_NONE:
@@ -397,17 +433,22 @@ int neigh_del(struct ip *ip, uint16_t nif, const struct oriel_addr *addr)
     return 0;
 }
 
-void neigh_drop_nif(struct ip *ip, uint16_t nif)
+static void drop_from(struct ip *ip, struct list *l, uint16_t nif)
 {
-    LIST_EACH(node, &ip->neigh.lru) {
+    LIST_EACH(node, l) {
         struct neigh *n = CONTAINER_OF(node, struct neigh, node);
-        if (n->nif == nif)
+        if (nif == 0 || n->nif == nif)
             neigh_free(ip, n);
     }
 }
 
+void neigh_drop_nif(struct ip *ip, uint16_t nif)
+{
+    drop_from(ip, &ip->neigh.unresolved, nif);
+    drop_from(ip, &ip->neigh.lru, nif);
+}
+
 void neigh_fini(struct ip *ip)
 {
-    LIST_EACH(node, &ip->neigh.lru)
-        neigh_free(ip, CONTAINER_OF(node, struct neigh, node));
+    neigh_drop_nif(ip, 0);
 }

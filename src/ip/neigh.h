@@ -3,8 +3,9 @@
  *
  * States as in RFC 4861, 7.3.2, used for both families; FAILED is kept for a while so that a dead
  * address costs one question a second and not one a packet. Bounded: a full table gives up
- * INCOMPLETE and FAILED entries first, then the stalest, and never a static one (RFC 6583).
- * At most NEIGH_QUEUE_MAX packets wait for one address; the oldest gives way.
+ * INCOMPLETE and FAILED entries first, then the stalest, and none that is in use (RFC 6583).
+ * At most NEIGH_QUEUE_MAX packets wait for one address; the oldest gives way. A sweep over a link
+ * makes at most NEIGH_ASKS_MAX questions a second; those that were not asked count as unanswered.
  */
 #ifndef ORIEL_IP_NEIGH_H
 #define ORIEL_IP_NEIGH_H
@@ -17,6 +18,7 @@
 #define NEIGH_DELAY        (5 * NS_PER_S)       /* before a stale one in use is asked */
 #define NEIGH_FAILED_FOR   (3 * NS_PER_S)
 #define NEIGH_STALE_FOR    (600 * NS_PER_S)     /* unused that long: forgotten */
+#define NEIGH_ASKS_MAX     1000         /* questions to everybody a second on one interface */
 
 enum neigh_state {
     NEIGH_NONE,
@@ -31,23 +33,31 @@ enum neigh_state {
 };
 
 struct neigh {
-    struct list node;           /* of the table, least recently used first */
+    struct list node;           /* of the table */
     struct oriel_addr addr;
     struct mac mac;
     uint16_t nif;
     uint8_t state;
     bool router;                /* ND's IsRouter */
     bool used;                  /* since its timer last fired */
+    bool gateway;               /* a route names it: kept when it fails, so that paths avoid it */
     uint8_t probes;             /* questions asked in this state */
     struct timer timer;
     oriel_time confirmed;       /* last time it was known to be reachable */
     struct pkt_queue waiting;
 };
 
+/* Questions to everybody in the second that began at `since`. */
+struct neigh_asks {
+    oriel_time since;
+    uint32_t n;
+};
+
 struct neigh_table {
     struct pool pool;
     struct hmap map;
-    struct list lru;
+    struct list lru;            /* those whose link address is known, least recently heard first */
+    struct list unresolved;     /* INCOMPLETE and FAILED, oldest first */
 };
 
 struct ip;
@@ -67,6 +77,14 @@ struct neigh *neigh_get(struct ip *ip, uint16_t nif, const struct oriel_addr *ad
  */
 int neigh_output(struct ip *ip, struct neigh *n, struct pkt *p, enum why why);
 
+/* Its link address is known, and using it is no news: neigh_output has nothing to do but send. */
+static inline bool neigh_is_open(const struct neigh *n)
+{
+    const unsigned open = BIT(NEIGH_REACHABLE) | BIT(NEIGH_DELAYED) | BIT(NEIGH_PROBE) |
+                          BIT(NEIGH_STATIC);
+    return (open >> n->state) & 1;
+}
+
 /* What ARP or ND learned. */
 enum neigh_news {
     NEIGH_HEARD,                /* it spoke: link address, reachability unknown -> STALE if new */
@@ -80,6 +98,9 @@ void neigh_on_advert(struct ip *ip, struct neigh *n, const struct mac *mac, bool
 
 /* It sent a router advertisement, or a redirect names it as one. */
 void neigh_mark_router(struct neigh *n);
+
+/* Somebody would use this gateway, which failed: ask it again, once in a while. */
+void neigh_ask_again(struct ip *ip, struct neigh *n);
 
 void neigh_confirm(struct ip *ip, struct neigh *n);     /* upper layers saw an answer */
 void neigh_on_timer(struct ip *ip, struct neigh *n);

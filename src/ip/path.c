@@ -12,15 +12,18 @@ void ip_changed(struct ip *ip)
 }
 
 /* A gateway that is known not to answer is used only when there is no other (RFC 1122, 3.3.1.5). */
-static bool next_hop_dead(const struct ip *ip, const struct route *r)
+static bool next_hop_dead(struct ip *ip, const struct route *r)
 {
     if (addr_is_unspecified(&r->gateway))
         return false;
-    const struct neigh *n = neigh_find(ip, r->nif, &r->gateway);
-    return n && n->state == NEIGH_FAILED;
+    struct neigh *n = neigh_find(ip, r->nif, &r->gateway);
+    if (!n || n->state != NEIGH_FAILED)
+        return false;
+    neigh_ask_again(ip, n);
+    return true;
 }
 
-static const struct route *choose_route(const struct ip *ip, const struct oriel_addr *dst,
+static const struct route *choose_route(struct ip *ip, const struct oriel_addr *dst,
                                         uint16_t nif)
 {
     const struct route *first = NULL;
@@ -86,6 +89,8 @@ static int unicast_path(struct ip *ip, uint16_t nif, struct ip_path *out)
     if (!netif_has_neighbours(out->nif))
         return 0;
     out->neigh = neigh_get(ip, r->nif, &out->next_hop);
+    if (out->neigh && !addr_is_unspecified(&r->gateway))
+        out->neigh->gateway = true;
     return out->neigh ? 0 : ORIEL_ENOBUFS;
 }
 
@@ -122,6 +127,23 @@ int ip_path_route(struct ip *ip, const struct oriel_addr *dst, uint16_t nif, str
     return 0;
 }
 
+/* May src stand in packets on that path? It is ours, and they do not leave its scope. */
+static bool source_fits(const struct ip *ip, const struct oriel_addr *src,
+                        const struct ip_path *path)
+{
+    if (addr_is_loopback(src))
+        return path->local;
+    bool of_link = addr_is_link_local(src) && !path->local;
+    const struct ifaddr *a = ifaddr_find(ip, src, of_link ? path->nif->index : 0);
+    return a && ifaddr_usable(a);
+}
+
+int ip_path_renew(struct ip *ip, struct ip_path *path)
+{
+    struct oriel_addr dst = path->dst;
+    return path->gen == ip->gen ? 0 : ip_path_route(ip, &dst, 0, path);
+}
+
 int ip_path_find(struct ip *ip, const struct oriel_addr *dst, const struct oriel_addr *src,
                  uint16_t nif, struct ip_path *out)
 {
@@ -131,8 +153,7 @@ int ip_path_find(struct ip *ip, const struct oriel_addr *dst, const struct oriel
     if (err)
         return err;
     if (src && !addr_is_unspecified(src)) {
-        const struct ifaddr *a = ifaddr_find(ip, src, 0);
-        if (!addr_is_loopback(src) && (!a || !ifaddr_usable(a)))
+        if (!source_fits(ip, src, out))
             return ORIEL_EADDRNOTAVAIL;
         out->src = *src;
         return 0;
@@ -152,7 +173,7 @@ int ip_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const st
                                   : ip6_output(ip, p, path, tx, why);
 }
 
-int ip_send_one(struct ip *ip, struct pkt *p, const struct ip_path *path, enum why why)
+int ip_send_any(struct ip *ip, struct pkt *p, const struct ip_path *path, enum why why)
 {
     if (path->neigh)
         return neigh_output(ip, path->neigh, p, why);
@@ -168,7 +189,7 @@ int ip_send_pieces(struct ip *ip, struct pkt_queue *pieces, const struct ip_path
 {
     int err = 0;
     for (struct pkt *p; (p = pkt_dequeue(pieces)) != NULL;) {
-        int e = ip_send_one(ip, p, path, WHY_FRAGMENT);
+        int e = ip_send_any(ip, p, path, WHY_FRAGMENT);
         if (e && !err)
             err = e;
     }

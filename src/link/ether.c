@@ -39,7 +39,7 @@ static enum drop fault_reason(uint8_t fault)
     return DROP_ETH_SHORT;
 }
 
-static enum drop check_frame(const struct netif *nif, const struct pkt *p, const struct eth_hdr *h)
+static inline enum drop check_frame(const struct netif *nif, const struct pkt *p, const struct eth_hdr *h)
 {
     if (pkt_len(p) > ether_frame_max(nif, h->tags_n) + (h->snap ? 8 : 0))
         return DROP_ETH_LONG;
@@ -79,7 +79,9 @@ static enum link_verdict demux(struct link *l, struct pkt *p, uint16_t type)
     return refuse(l, p, DROP_ETH_TYPE);
 }
 
-enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p)
+/* Whatever it is: tagged, an 802.3 frame, with a check sequence, for a group, or not for us. */
+static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct netif *nif,
+                                                      struct pkt *p)
 {
     struct eth_hdr h;
     enum drop why = nif->fcs ? check_fcs(l, p) : DROP_NONE;
@@ -93,7 +95,7 @@ enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p)
     if (oriel_unlikely(h.tags_n > 0)) {
         struct netif *vlan = untag(l, nif, &h);
         if (!vlan || !netif_works(vlan))
-            return refuse(l, p, DROP_VLAN_UNKNOWN);
+            return refuse(l, p, vlan ? DROP_LINK_DOWN : DROP_VLAN_UNKNOWN);
         if (vlan != nif) {
             vlan->stats.rx_pkts++;
             vlan->stats.rx_bytes += pkt_len(p);
@@ -105,21 +107,39 @@ enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p)
     size_t header = p->head.len - rd_left(&r);
     if (h.snap)                 /* 802.3 gives the length; what follows is padding */
         pkt_trim(p, header + h.snap_len - 8);
-    pkt_pull(p, header);
-    p->l3 = 0;
+    pkt_unwrap(p, header);
     return demux(l, p, h.type);
+}
+
+/* An untagged frame for this interface alone with IPv4 in it: what nearly every one is. */
+enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p)
+{
+    struct eth_hdr h;
+    struct rd r = pkt_rd(p, 0);
+    bool plain = !nif->fcs && eth_parse_plain(&r, ETH_IP4, &h) && mac_eq(&h.dst, &nif->mac) &&
+                 check_frame(nif, p, &h) == DROP_NONE;
+    if (oriel_unlikely(!plain))
+        return input_any(l, nif, p);
+    pkt_unwrap(p, ETH_HDR_LEN);
+    return LINK_TO_IP4;
+}
+
+/* The tags of all interfaces from this one down to the link. */
+static void add_tags(struct eth_hdr *h, const struct netif *nif)
+{
+    for (const struct netif *v = nif; v->parent; v = v->parent) {
+        ORIEL_ASSERT(h->tags_n < ETH_TAGS_MAX);
+        h->tags[1] = h->tags[0];        /* the outermost interface's tag comes first */
+        h->tags[0] = (struct eth_tag){.tpid = v->tpid, .vid = v->vid};
+        h->tags_n++;
+    }
 }
 
 bool ether_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
                   uint16_t eth_type)
 {
     struct eth_hdr h = {.dst = *dst, .src = nif->mac, .type = eth_type};
-    for (const struct netif *v = nif; v->parent; v = v->parent) {
-        ORIEL_ASSERT(h.tags_n < ETH_TAGS_MAX);
-        h.tags[1] = h.tags[0];          /* the outermost interface's tag comes first */
-        h.tags[0] = (struct eth_tag){.tpid = v->tpid, .vid = v->vid};
-        h.tags_n++;
-    }
+    add_tags(&h, nif);
     size_t n = eth_len(&h);
     uint8_t *at = pkt_push(l->env, p, n);
     if (!at)

@@ -130,13 +130,17 @@ static enum link_verdict raw_input(struct link *l, struct pkt *p)
     return LINK_CONSUMED;
 }
 
+static ORIEL_NEVER_INLINE enum link_verdict refuse_down(struct link *l, struct pkt *p)
+{
+    pkt_drop(l->env, p, DROP_LINK_DOWN);
+    return LINK_CONSUMED;
+}
+
 enum link_verdict link_input(struct link *l, struct pkt *p)
 {
     struct netif *nif = netif_at(l, p->nif);
-    if (oriel_unlikely(!nif || !netif_works(nif))) {
-        pkt_drop(l->env, p, DROP_LINK_DOWN);
-        return LINK_CONSUMED;
-    }
+    if (oriel_unlikely(!nif || !netif_works(nif)))
+        return refuse_down(l, p);
     nif->stats.rx_pkts++;
     nif->stats.rx_bytes += pkt_len(p);
     if (oriel_likely(nif->kind == NETIF_ETHER && !(p->flags & PKT_LOOPED)))
@@ -144,12 +148,18 @@ enum link_verdict link_input(struct link *l, struct pkt *p)
     return raw_input(l, p);
 }
 
-int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
-                uint16_t eth_type, enum why why)
+static void queue(struct link *l, struct netif *nif, struct pkt *p, enum why why)
+{
+    p->nif = nif->index;
+    p->ev = l->env->cause;
+    l->env->why_count[why]++;
+    pkt_enqueue(&nif->tx, p);
+}
+
+static ORIEL_NEVER_INLINE int output_any(struct link *l, struct netif *nif, struct pkt *p,
+                                         const struct mac *dst, uint16_t eth_type, enum why why)
 {
     struct env *env = l->env;
-    ORIEL_ASSERT(why != WHY_NONE);
-    p->why = (uint8_t)why;
     if (oriel_unlikely(!netif_works(nif))) {
         pkt_drop(env, p, DROP_LINK_DOWN);
         return ORIEL_ENETDOWN;
@@ -166,9 +176,22 @@ int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct m
         pkt_drop(env, p, DROP_TX_QUEUE_FULL);
         return ORIEL_ENOBUFS;
     }
-    env->why_count[why]++;
-    p->ev = env->cause;
-    pkt_enqueue(&nif->tx, p);
+    queue(l, nif, p, why);
+    return 0;
+}
+
+/* On Ethernet that works, with room in the packet and in the queue, there is only this to do. */
+int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
+                uint16_t eth_type, enum why why)
+{
+    ORIEL_ASSERT(why != WHY_NONE);
+    p->why = (uint8_t)why;
+    bool plain = nif->kind == NETIF_ETHER && nif->up && nif->carrier && nif->tx.n < nif->tx_max;
+    if (oriel_unlikely(!plain || !pkt_has_headroom(p, ETH_HDR_LEN)))
+        return output_any(l, nif, p, dst, eth_type, why);
+    struct wr w = wr_of(pkt_push_within(p, ETH_HDR_LEN), ETH_HDR_LEN);
+    eth_emit_plain(&w, dst, &nif->mac, eth_type);
+    queue(l, nif, p, why);
     return 0;
 }
 
@@ -187,24 +210,36 @@ int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why)
     return 0;
 }
 
-struct pkt *link_take(struct link *l, struct netif *nif)
+static ORIEL_NEVER_INLINE void trace_tx(struct env *env, const struct netif *nif, struct pkt *p)
 {
-    struct env *env = l->env;
-    for (struct pkt *p; (p = pkt_dequeue(&nif->tx)) != NULL;) {
-        if (nif->kind == NETIF_ETHER && oriel_unlikely(!ether_finish(l, nif, p))) {
-            pkt_drop(env, p, DROP_NO_MEMORY);
+    uint64_t was = env->cause;
+    env->cause = p->ev;
+    p->ev = trace_put(env, EV_PKT_TX, (enum why)p->why, DROP_NONE, nif->index, pkt_len(p), 0, 0);
+    env->cause = was;
+}
+
+/* Padding and check sequence, where the frame wants them. Consumes what there is no memory for. */
+static bool finish(struct link *l, const struct netif *nif, struct pkt *p)
+{
+    bool finished = nif->kind != NETIF_ETHER ||
+                    (!nif->fcs && p->more_n == 0 && p->head.len >= ETH_MIN);
+    if (oriel_likely(finished) || ether_finish(l, nif, p))
+        return true;
+    pkt_drop(l->env, p, DROP_NO_MEMORY);
+    return false;
+}
+
+unsigned link_take(struct link *l, struct netif *nif, struct pkt *out[], unsigned max)
+{
+    unsigned n = 0;
+    for (struct pkt *p; n < max && (p = pkt_dequeue(&nif->tx)) != NULL;) {
+        if (!finish(l, nif, p))
             continue;
-        }
         nif->stats.tx_pkts++;
         nif->stats.tx_bytes += pkt_len(p);
-        if (TRACE_ON(env, EV_PKT_TX)) {
-            uint64_t was = env->cause;
-            env->cause = p->ev;
-            p->ev = trace_put(env, EV_PKT_TX, (enum why)p->why, DROP_NONE, nif->index, pkt_len(p),
-                              0, 0);
-            env->cause = was;
-        }
-        return p;
+        if (TRACE_ON(l->env, EV_PKT_TX))
+            trace_tx(l->env, nif, p);
+        out[n++] = p;
     }
-    return NULL;
+    return n;
 }

@@ -70,9 +70,12 @@ ORIEL_MUST_USE int netif_remove(struct link *l, struct netif *nif);
 /* Administrative state and carrier together; true when that changed whether it works. */
 bool netif_set_up(struct link *l, struct netif *nif, bool up, bool carrier);
 
+/* It and all below it are up. */
 static inline bool netif_works(const struct netif *nif)
 {
-    return nif->up && nif->carrier && (!nif->parent || (nif->parent->up && nif->parent->carrier));
+    while (nif->parent && nif->up && nif->carrier)
+        nif = nif->parent;
+    return nif->up && nif->carrier;
 }
 
 static inline struct netif *netif_at(const struct link *l, uint32_t index)
@@ -117,8 +120,8 @@ int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct m
  */
 int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why);
 
-/* The next frame to leave, finished (padding, FCS), or NULL. Loopback and VLANs have none. */
-struct pkt *link_take(struct link *l, struct netif *nif);
+/* Up to max frames to leave, finished (padding, FCS). Loopback and VLANs have none. */
+unsigned link_take(struct link *l, struct netif *nif, struct pkt *out[], unsigned max);
 
 /* ether.c */
 enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p);

@@ -4,8 +4,10 @@
  */
 #include "pkt/pkt.h"
 
+#define BLK_HEAD_BYTES (256 - sizeof(struct blk))
+
 const uint32_t blk_class_bytes[BLK_CLASSES] = {
-    [BLK_HEAD] = 256 - sizeof(struct blk),
+    [BLK_HEAD] = BLK_HEAD_BYTES,
     [BLK_FRAME] = 2048 - sizeof(struct blk),
     [BLK_JUMBO] = 10240 - sizeof(struct blk),
     [BLK_WHOLE] = 66048 - sizeof(struct blk),
@@ -40,19 +42,24 @@ uint32_t pkt_mem_live(const struct pkt_mem *m)
     return n;
 }
 
+static struct blk *blk_of(struct pkt_mem *m, unsigned class)
+{
+    struct blk *b = pool_get(&m->blks[class]);
+    if (oriel_unlikely(!b))
+        return NULL;
+    b->mem = m;
+    b->refs = 1;
+    b->class = class;
+    return b;
+}
+
 /* A block of at least n usable bytes: the smallest class that has one. */
 static struct blk *blk_new(struct pkt_mem *m, size_t n)
 {
     for (unsigned c = 0; c < BLK_CLASSES; c++) {
-        if (blk_class_bytes[c] < n)
-            continue;
-        struct blk *b = pool_get(&m->blks[c]);
-        if (!b)
-            continue;
-        b->mem = m;
-        b->refs = 1;
-        b->class = c;
-        return b;
+        struct blk *b = blk_class_bytes[c] < n ? NULL : blk_of(m, c);
+        if (b)
+            return b;
     }
     return NULL;
 }
@@ -97,33 +104,57 @@ static void budget_give(struct budget *b, uint16_t charge)
 
 /* ---- making and ending ---- */
 
-/* A packet around a block, which it owns afterwards; the block is put back on failure. */
-static struct pkt *pkt_around(struct env *env, struct blk *b)
+/*
+ * A packet around a block, of which it shows that part and which it owns afterwards; the block is
+ * put back on failure. What stands in `more` counts only as far as more_n says.
+ */
+static inline struct pkt *pkt_around(struct env *env, struct slice head, uint16_t charge)
 {
-    uint16_t charge = charge_of(b->refs > 1 ? 0 : blk_class_bytes[b->class]);
     struct pkt *p = NULL;
-    if (budget_take(env->budget, charge)) {
+    if (oriel_likely(budget_take(env->budget, charge))) {
         p = pool_get(&env->mem->pkts);
-        if (!p)
+        if (oriel_unlikely(!p))
             budget_give(env->budget, charge);
     }
-    if (!p) {
-        blk_put(b);
+    if (oriel_unlikely(!p)) {
+        blk_put(head.blk);
         return NULL;
     }
-    *p = (struct pkt){.head.blk = b, .budget = env->budget, .charge = charge, .arrival = env->now};
+    p->next = NULL;
+    p->head = head;
+    p->arrival = env->now;
+    p->ev = 0;
+    p->budget = env->budget;
+    p->nif = 0;
+    p->l4 = 0;
+    p->gso_size = 0;
+    p->charge = charge;
+    p->l3 = 0;
+    p->more_n = 0;
+    p->csum = CSUM_NONE;
+    p->gso = GSO_NONE;
+    p->why = WHY_NONE;
+    p->flags = 0;
+    p->hash = 0;
     return p;
+}
+
+static struct pkt *new_large(struct env *env, size_t headroom, size_t len)
+{
+    struct blk *b = blk_new(env->mem, headroom + len);
+    if (oriel_unlikely(!b))
+        return NULL;
+    struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
+    return pkt_around(env, head, charge_of(blk_class_bytes[b->class]));
 }
 
 struct pkt *pkt_new(struct env *env, size_t headroom, size_t len)
 {
-    struct blk *b = blk_new(env->mem, headroom + len);
-    struct pkt *p = b ? pkt_around(env, b) : NULL;
-    if (oriel_unlikely(!p))
-        return NULL;
-    p->head.off = (uint32_t)headroom;
-    p->head.len = (uint32_t)len;
-    return p;
+    struct blk *b = headroom + len <= BLK_HEAD_BYTES ? blk_of(env->mem, BLK_HEAD) : NULL;
+    if (oriel_unlikely(!b))
+        return new_large(env, headroom, len);
+    struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
+    return pkt_around(env, head, charge_of(BLK_HEAD_BYTES));
 }
 
 struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data)
@@ -151,11 +182,9 @@ static void copy_facts(struct pkt *to, const struct pkt *from)
 
 struct pkt *pkt_share(struct env *env, const struct pkt *p)
 {
-    struct slice head = slice_share(p->head);
-    struct pkt *q = pkt_around(env, head.blk);
+    struct pkt *q = pkt_around(env, slice_share(p->head), charge_of(0));
     if (!q)
         return NULL;
-    q->head = head;
     for (unsigned i = 0; i < p->more_n; i++)
         q->more[i] = slice_share(p->more[i]);
     q->more_n = p->more_n;
@@ -217,14 +246,6 @@ bool pkt_recharge(struct pkt *p, struct budget *to)
 
 /* ---- bytes ---- */
 
-size_t pkt_len(const struct pkt *p)
-{
-    size_t n = p->head.len;
-    for (unsigned i = 0; i < p->more_n; i++)
-        n += p->more[i].len;
-    return n;
-}
-
 void pkt_read(const struct pkt *p, size_t from, void *to, size_t n)
 {
     ORIEL_ASSERT(from + n <= pkt_len(p));
@@ -272,7 +293,7 @@ bool pkt_need_slow(struct env *env, struct pkt *p, size_t n)
     return pkt_len(p) >= n && rebuild(env, p, PKT_HEADROOM, 0);
 }
 
-bool pkt_linearize(struct env *env, struct pkt *p)
+bool pkt_linearize_slow(struct env *env, struct pkt *p)
 {
     return p->more_n == 0 || rebuild(env, p, p->head.off, 0);
 }
@@ -284,27 +305,12 @@ bool pkt_own_head(struct env *env, struct pkt *p)
 
 uint8_t *pkt_push(struct env *env, struct pkt *p, size_t n)
 {
-    if (oriel_unlikely(p->head.off < n || p->head.blk->refs > 1)) {
-        if (!rebuild(env, p, PKT_HEADROOM + n, 0))
-            return NULL;
-    }
-    p->head.off -= (uint32_t)n;
-    p->head.len += (uint32_t)n;
-    p->l3 = (uint8_t)(p->l3 + n);
-    p->l4 = (uint16_t)(p->l4 + n);
-    return pkt_data(p);
+    if (!pkt_has_headroom(p, n) && !rebuild(env, p, PKT_HEADROOM + n, 0))
+        return NULL;
+    return pkt_push_within(p, n);
 }
 
-void pkt_pull(struct pkt *p, size_t n)
-{
-    ORIEL_ASSERT(n <= p->head.len);
-    p->head.off += (uint32_t)n;
-    p->head.len -= (uint32_t)n;
-    p->l3 = (uint8_t)(p->l3 > n ? p->l3 - n : 0);
-    p->l4 = (uint16_t)(p->l4 > n ? p->l4 - n : 0);
-}
-
-void pkt_trim(struct pkt *p, size_t n)
+void pkt_trim_slow(struct pkt *p, size_t n)
 {
     if (n < p->head.len)
         p->head.len = (uint32_t)n;
@@ -360,30 +366,12 @@ uint32_t pkt_sum(const struct env *env, const struct pkt *p, size_t from, size_t
 
 /* ---- queues ---- */
 
-void pkt_enqueue(struct pkt_queue *q, struct pkt *p)
+size_t pkt_queue_bytes(const struct pkt_queue *q)
 {
-    ORIEL_ASSERT(p->next == NULL && q->last != p);
-    if (q->last)
-        q->last->next = p;
-    else
-        q->first = p;
-    q->last = p;
-    q->n++;
-    q->bytes += (uint32_t)pkt_len(p);
-}
-
-struct pkt *pkt_dequeue(struct pkt_queue *q)
-{
-    struct pkt *p = q->first;
-    if (!p)
-        return NULL;
-    q->first = p->next;
-    if (!q->first)
-        q->last = NULL;
-    p->next = NULL;
-    q->n--;
-    q->bytes -= (uint32_t)pkt_len(p);
-    return p;
+    size_t n = 0;
+    for (const struct pkt *p = q->first; p; p = p->next)
+        n += pkt_len(p);
+    return n;
 }
 
 void pkt_queue_free(struct pkt_queue *q)

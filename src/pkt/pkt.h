@@ -101,7 +101,6 @@ struct pkt_queue {
     struct pkt *first;
     struct pkt *last;
     uint32_t n;
-    uint32_t bytes;
 };
 
 struct pkt_mem {
@@ -141,7 +140,14 @@ bool pkt_recharge(struct pkt *p, struct budget *to);
 
 /* ---- bytes ---- */
 
-size_t pkt_len(const struct pkt *p);
+static inline size_t pkt_len(const struct pkt *p)
+{
+    size_t n = p->head.len;
+    if (oriel_unlikely(p->more_n > 0))
+        for (unsigned i = 0; i < p->more_n; i++)
+            n += p->more[i].len;
+    return n;
+}
 
 static inline uint8_t *pkt_data(const struct pkt *p)
 {
@@ -169,7 +175,12 @@ static inline bool pkt_need(struct env *env, struct pkt *p, size_t n)
 }
 
 /* All bytes contiguous. */
-bool pkt_linearize(struct env *env, struct pkt *p);
+bool pkt_linearize_slow(struct env *env, struct pkt *p);
+
+static inline bool pkt_linearize(struct env *env, struct pkt *p)
+{
+    return oriel_likely(p->more_n == 0) || pkt_linearize_slow(env, p);
+}
 
 /* The head may be written to afterwards: copied when its block is shared. False: no memory. */
 bool pkt_own_head(struct env *env, struct pkt *p);
@@ -177,11 +188,52 @@ bool pkt_own_head(struct env *env, struct pkt *p);
 /* n more bytes in front (a header), to be written by the caller. NULL: no headroom and no memory. */
 uint8_t *pkt_push(struct env *env, struct pkt *p, size_t n);
 
+/* May n bytes be put in front without further ado? */
+static inline bool pkt_has_headroom(const struct pkt *p, size_t n)
+{
+    return oriel_likely(p->head.off >= n && p->head.blk->refs == 1);
+}
+
+/* The same as pkt_push where that is so. */
+static inline uint8_t *pkt_push_within(struct pkt *p, size_t n)
+{
+    p->head.off -= (uint32_t)n;
+    p->head.len += (uint32_t)n;
+    p->l3 = (uint8_t)(p->l3 + n);
+    p->l4 = (uint16_t)(p->l4 + n);
+    return pkt_data(p);
+}
+
 /* Take n bytes off the front; they must be in the head. l3 and l4 offsets follow. */
-void pkt_pull(struct pkt *p, size_t n);
+static inline void pkt_pull(struct pkt *p, size_t n)
+{
+    ORIEL_ASSERT(n <= p->head.len);
+    p->head.off += (uint32_t)n;
+    p->head.len -= (uint32_t)n;
+    p->l3 = (uint8_t)(p->l3 > n ? p->l3 - n : 0);
+    p->l4 = (uint16_t)(p->l4 > n ? p->l4 - n : 0);
+}
+
+/* Take the link's header, n bytes, off the front: there is the network header then. */
+static inline void pkt_unwrap(struct pkt *p, size_t n)
+{
+    ORIEL_ASSERT(n <= p->head.len);
+    p->head.off += (uint32_t)n;
+    p->head.len -= (uint32_t)n;
+    p->l3 = 0;
+    p->l4 = 0;
+}
 
 /* Shorten to n bytes. */
-void pkt_trim(struct pkt *p, size_t n);
+void pkt_trim_slow(struct pkt *p, size_t n);
+
+static inline void pkt_trim(struct pkt *p, size_t n)
+{
+    if (oriel_unlikely(p->more_n > 0))
+        pkt_trim_slow(p, n);
+    else if (n < p->head.len)
+        p->head.len = (uint32_t)n;
+}
 
 /* n more bytes at the end of a packet of one slice, zeroed. False: no room and no memory. */
 bool pkt_extend(struct env *env, struct pkt *p, size_t n);
@@ -194,8 +246,32 @@ uint32_t pkt_sum(const struct env *env, const struct pkt *p, size_t from, size_t
 
 /* ---- queues ---- */
 
-void pkt_enqueue(struct pkt_queue *q, struct pkt *p);
-struct pkt *pkt_dequeue(struct pkt_queue *q);           /* NULL when empty */
+static inline void pkt_enqueue(struct pkt_queue *q, struct pkt *p)
+{
+    ORIEL_ASSERT(p->next == NULL && q->last != p);
+    if (q->last)
+        q->last->next = p;
+    else
+        q->first = p;
+    q->last = p;
+    q->n++;
+}
+
+/* NULL when empty. */
+static inline struct pkt *pkt_dequeue(struct pkt_queue *q)
+{
+    struct pkt *p = q->first;
+    if (!p)
+        return NULL;
+    q->first = p->next;
+    if (!q->first)
+        q->last = NULL;
+    p->next = NULL;
+    q->n--;
+    return p;
+}
+
+size_t pkt_queue_bytes(const struct pkt_queue *q);      /* of all that wait; it walks */
 void pkt_queue_free(struct pkt_queue *q);
 void pkt_queue_drop(struct env *env, struct pkt_queue *q, enum drop why);
 

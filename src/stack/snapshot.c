@@ -97,7 +97,7 @@ static void udp_row(const struct udp_pcb *c, struct oriel_socket_info *out)
     out->family = (enum oriel_family)c->family;
     out->local = c->local;
     out->remote = c->remote;
-    out->rcv_bytes = c->rcv.bytes;
+    out->rcv_bytes = (uint32_t)pkt_queue_bytes(&c->rcv);
     out->rcv_pkts = c->rcv.n;
     out->rcv_max = (uint32_t)(c->rcv_max > UINT32_MAX ? UINT32_MAX : c->rcv_max);
     out->in_pkts = c->in_pkts;
@@ -113,7 +113,7 @@ static void raw_row(const struct raw_pcb *c, struct oriel_socket_info *out)
     out->family = (enum oriel_family)c->family;
     out->local.addr = c->local;
     out->remote.addr = c->remote;
-    out->rcv_bytes = c->rcv.bytes;
+    out->rcv_bytes = (uint32_t)pkt_queue_bytes(&c->rcv);
     out->rcv_pkts = c->rcv.n;
     out->rcv_max = (uint32_t)(c->rcv_max > UINT32_MAX ? UINT32_MAX : c->rcv_max);
     out->in_pkts = c->in_pkts;

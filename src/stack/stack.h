@@ -40,7 +40,6 @@ void stack_facts(struct oriel_stack *s);        /* drain what lower layers found
 void stack_timers(struct oriel_stack *s);
 
 /* tx.c */
-unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max);
 bool stack_has_output(const struct oriel_stack *s);
 
 #endif

@@ -1,14 +1,6 @@
 /* What leaves: the queues of the interfaces. */
 #include "stack/stack.h"
 
-unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max)
-{
-    unsigned n = 0;
-    while (n < max && (out[n] = link_take(&s->link, nif)) != NULL)
-        n++;
-    return n;
-}
-
 bool stack_has_output(const struct oriel_stack *s)
 {
     if (s->link.loop.n > 0)

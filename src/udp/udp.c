@@ -21,20 +21,21 @@ static uint32_t port_hash(const struct udp *u, uint16_t port)
     return hash_2(u->env->hash_seed, port, 17);
 }
 
-static uint32_t flow_hash(const struct udp *u, uint16_t local_port, const struct oriel_endpoint *r)
+static uint32_t flow_hash(const struct udp *u, uint16_t local_port, const struct oriel_addr *remote,
+                          uint16_t remote_port)
 {
-    return hash_4(u->env->hash_seed, r->addr.hi, r->addr.lo, r->port, local_port);
+    return hash_4(u->env->hash_seed, remote->hi, remote->lo, remote_port, local_port);
 }
 
-static bool same_endpoint(const struct oriel_endpoint *a, const struct oriel_endpoint *b)
+static uint32_t flow_hash_of(const struct udp *u, const struct udp_pcb *c)
 {
-    return a->port == b->port && addr_eq(&a->addr, &b->addr);
+    return flow_hash(u, c->local.port, &c->remote.addr, c->remote.port);
 }
 
 static void unlink_flow(struct udp *u, struct udp_pcb *c)
 {
     if (c->connected_hash)
-        hmap_del(&u->flows, flow_hash(u, c->local.port, &c->remote), pool_index(&u->pcbs, c));
+        hmap_del(&u->flows, flow_hash_of(u, c), pool_index(&u->pcbs, c));
     c->connected_hash = false;
 }
 
@@ -172,6 +173,7 @@ int udp_bind(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *loca
     if (!hmap_put(&u->ports, port_hash(u, port), pool_index(&u->pcbs, c)))
         return ORIEL_ENOBUFS;
     c->local = (struct oriel_endpoint){.addr = addr, .port = port};
+    c->source = addr_is_multicast(&addr) ? ADDR_NONE : addr;
     return 0;
 }
 
@@ -193,7 +195,8 @@ int udp_connect(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *r
         return ORIEL_EINVAL;
     if (!family_takes(c, &remote->addr))
         return ORIEL_EAFNOSUPPORT;
-    int err = ip_path_find(u->ip, &remote->addr, &c->local.addr, c->bind_nif, &path);
+    const struct oriel_addr src = c->local.addr;
+    int err = ip_path_find(u->ip, &remote->addr, &src, c->bind_nif, &path);
     if (!err && path.broadcast && !c->broadcast)
         err = ORIEL_EACCES;
     if (!err)
@@ -201,28 +204,18 @@ int udp_connect(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *r
     if (err)
         return err;
     unlink_flow(u, c);
-    if (!hmap_put(&u->flows, flow_hash(u, c->local.port, remote), pool_index(&u->pcbs, c)))
+    uint32_t h = flow_hash(u, c->local.port, &remote->addr, remote->port);
+    if (!hmap_put(&u->flows, h, pool_index(&u->pcbs, c)))
         return ORIEL_ENOBUFS;
     c->remote = *remote;
     c->connected_hash = true;
     c->path = path;
+    c->path_src = src;
+    c->path_nif = c->bind_nif;
     return 0;
 }
 
 /* ---- out ---- */
-
-/* Where a datagram goes: the cached path while it holds and is the right one. */
-static int find_path(struct udp *u, struct udp_pcb *c, const struct oriel_addr *dst,
-                     const struct oriel_addr *src, uint16_t nif)
-{
-    bool same = c->path.gen == u->ip->gen && addr_same_bits(&c->path.dst, dst) &&
-                (addr_same_bits(src, &ADDR_NONE) || addr_same_bits(src, &c->path.src)) &&
-                (nif == 0 || c->path.nif->index == nif) && c->path.dst.zone == dst->zone;
-    if (oriel_likely(same))
-        return 0;
-    c->path.gen = 0;
-    return ip_path_find(u->ip, dst, src, nif, &c->path);
-}
 
 static int check_destination(const struct udp_pcb *c, const struct oriel_endpoint *to)
 {
@@ -231,28 +224,61 @@ static int check_destination(const struct udp_pcb *c, const struct oriel_endpoin
     return family_takes(c, &to->addr) ? 0 : ORIEL_EAFNOSUPPORT;
 }
 
-static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span data, uint16_t to_port)
+/* Does the path that is kept answer that question, and does it hold? */
+static bool path_answers(const struct udp *u, const struct udp_pcb *c, const struct oriel_addr *dst,
+                         const struct oriel_addr *src, uint16_t nif)
 {
-    size_t len = UDP_HDR_LEN + data.n;
-    struct env *env = u->env;
-    struct pkt *p = pkt_new(env, PKT_HEADROOM, len);
-    if (!p)
+    return c->path.gen == u->ip->gen && c->path_nif == nif &&
+           addr_identical(&c->path.dst, dst) && addr_identical(&c->path_src, src);
+}
+
+static ORIEL_NEVER_INLINE int find_path(struct udp *u, struct udp_pcb *c,
+                                        const struct oriel_endpoint *to,
+                                        const struct oriel_addr *src, uint16_t nif)
+{
+    c->path.gen = 0;
+    int err = check_destination(c, to);
+    if (!err)
+        err = bind_if_needed(u, c);
+    if (!err)
+        err = ip_path_find(u->ip, &to->addr, src, nif, &c->path);
+    if (err) {
+        c->path.gen = 0;        /* half an answer is none */
+        return err;
+    }
+    c->path_src = *src;
+    c->path_nif = nif;
+    return 0;
+}
+
+/* May so much data go that way? 0 or ORIEL_EMSGSIZE. */
+static int check_size(const struct udp_pcb *c, size_t n, bool v4)
+{
+    size_t whole = n + UDP_HDR_LEN + (v4 ? IP4_HDR_LEN : IP6_HDR_LEN);
+    uint32_t limit = c->df == 2 ? c->path.nif->mtu : c->path.mtu;
+    if (n > (v4 ? UDP_DATA_MAX4 : UDP_DATA_MAX6) || (c->df != 0 && whole > limit))
+        return ORIEL_EMSGSIZE;
+    return 0;
+}
+
+/* The datagram, its data copied and summed in one pass. */
+static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span data, uint16_t to_port,
+                         bool v4)
+{
+    struct pkt *p = pkt_new(u->env, PKT_HEADROOM, UDP_HDR_LEN + data.n);
+    if (oriel_unlikely(!p))
         return NULL;
     uint8_t *at = pkt_data(p);
-    struct udp_hdr h = {.src_port = c->local.port, .dst_port = to_port, .len = (uint16_t)len};
-    bool summed = !(c->no_csum && addr_is_v4(&c->path.dst)) && !c->path.nif->vouches;
-    uint32_t sum = 0;
-    if (data.n > CSUM_SMALL && summed) {
-        sum = env->csum->copy(at + UDP_HDR_LEN, data.p, data.n);
-    } else {
+    struct udp_hdr h = {.src_port = c->local.port, .dst_port = to_port,
+                        .len = (uint16_t)(UDP_HDR_LEN + data.n)};
+    if (oriel_unlikely(c->path.nif->vouches || (c->no_csum && v4))) {
         if (data.n)
             memcpy(at + UDP_HDR_LEN, data.p, data.n);
-        sum = summed ? csum_small(data.p, data.n) : 0;
-    }
-    if (summed) {
-        sum = csum_fold(sum) + h.src_port + h.dst_port + h.len;
-        sum += csum_fold(csum_pseudo(&c->path.src, &c->path.dst, IP_UDP, h.len));
-        h.csum = csum_finish(sum);
+    } else {
+        uint64_t sum = csum_wide_copy_span(u->env->csum, at + UDP_HDR_LEN, data);
+        sum = csum_wide_add(sum, csum_wide_pseudo(&c->path.src, &c->path.dst, IP_UDP,
+                                                  2u * h.len + h.src_port + h.dst_port));
+        h.csum = (uint16_t)~csum_wide_fold(sum);
         if (h.csum == 0)
             h.csum = 0xffff;    /* RFC 768: zero says that none was computed */
     }
@@ -261,40 +287,45 @@ static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span dat
     return p;
 }
 
+/* Down the path, which is wider than it is found to be when the endpoint ignores path MTUs. */
+static int output(struct udp *u, const struct udp_pcb *c, struct pkt *p, const struct ip_tx *tx,
+                  bool v4)
+{
+    if (oriel_unlikely(c->df == 2)) {
+        struct ip_path path = c->path;
+        path.mtu = path.nif->mtu;
+        return ip_output(u->ip, p, &path, tx, WHY_UDP_DATA);
+    }
+    return v4 ? ip4_output(u->ip, p, &c->path, tx, WHY_UDP_DATA)
+              : ip6_output(u->ip, p, &c->path, tx, WHY_UDP_DATA);
+}
+
 int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct oriel_msg *msg)
 {
-    const bool given = msg && msg->peer.port != 0;
-    const struct oriel_endpoint *to = given ? &msg->peer : &c->remote;
-    int err = check_destination(c, to);
-    if (oriel_unlikely(err || (err = bind_if_needed(u, c)) != 0))
-        return err;
-    bool group = addr_is_multicast(&to->addr);
+    static const struct oriel_msg nothing_said;
+    const struct oriel_msg *m = msg ? msg : &nothing_said;
+    const struct oriel_endpoint *to = m->peer.port != 0 ? &m->peer : &c->remote;
     const struct oriel_addr none = ADDR_NONE;
-    const struct oriel_addr *src = msg && !addr_same_bits(&msg->local, &none) ? &msg->local
-                                   : addr_is_multicast(&c->local.addr) ? &none : &c->local.addr;
-    uint16_t nif = msg && msg->netif ? (uint16_t)msg->netif
-                   : group && c->mcast_nif ? c->mcast_nif : c->bind_nif;
-    if (oriel_unlikely((err = find_path(u, c, &to->addr, src, nif)) != 0))
+    const struct oriel_addr *src = addr_same_bits(&m->local, &none) ? &c->source : &m->local;
+    uint16_t nif = m->netif ? (uint16_t)m->netif
+                   : c->mcast_nif && addr_is_multicast(&to->addr) ? c->mcast_nif : c->bind_nif;
+    int err;
+    if (oriel_unlikely(to->port == 0 || !path_answers(u, c, &to->addr, src, nif)) &&
+        (err = find_path(u, c, to, src, nif)) != 0)
         return err;
     if (oriel_unlikely(c->path.broadcast && !c->broadcast))
         return ORIEL_EACCES;
-    bool v4 = addr_is_v4(&to->addr);
-    if (data.n > (v4 ? UDP_DATA_MAX4 : UDP_DATA_MAX6))
-        return ORIEL_EMSGSIZE;
-    size_t whole = data.n + UDP_HDR_LEN + (v4 ? IP4_HDR_LEN : IP6_HDR_LEN);
-    uint32_t limit = c->df == 2 ? c->path.nif->mtu : c->path.mtu;
-    if (c->df != 0 && whole > limit)
-        return ORIEL_EMSGSIZE;
-    struct pkt *p = build(u, c, data, to->port);
-    if (!p)
+    bool v4 = addr_is_v4(&c->path.dst);
+    if (oriel_unlikely((err = check_size(c, data.n, v4)) != 0))
+        return err;
+    struct pkt *p = build(u, c, data, to->port, v4);
+    if (oriel_unlikely(!p))
         return ORIEL_ENOBUFS;
-    struct ip_tx tx = {.proto = IP_UDP, .tos = msg && msg->tos ? msg->tos : c->tos,
-                       .ttl = msg && msg->ttl ? msg->ttl : group ? c->mcast_ttl : c->ttl,
+    bool group = c->path.group;
+    struct ip_tx tx = {.proto = IP_UDP, .tos = m->tos ? m->tos : c->tos,
+                       .ttl = m->ttl ? m->ttl : group ? c->mcast_ttl : c->ttl,
                        .loop = group && c->mcast_loop};
-    struct ip_path path = c->path;
-    path.mtu = c->df == 2 ? limit : path.mtu;
-    err = ip_output(u->ip, p, &path, &tx, WHY_UDP_DATA);
-    if (oriel_unlikely(err))
+    if (oriel_unlikely((err = output(u, c, p, &tx, v4)) != 0))
         return err;
     c->out_pkts++;
     c->out_bytes += data.n;
@@ -304,10 +335,10 @@ int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct or
 /* ---- in ---- */
 
 /* How well an endpoint fits a datagram: 0 not at all; more is more specific. */
-static int score(const struct udp_pcb *c, const struct oriel_endpoint *from,
-                 const struct ip_rx *rx, uint16_t port)
+static int score(const struct udp_pcb *c, const struct ip_rx *rx, uint16_t src_port,
+                 uint16_t dst_port)
 {
-    if (c->local.port != port || !family_takes(c, &rx->dst) ||
+    if (c->local.port != dst_port || !family_takes(c, &rx->dst) ||
         (c->bind_nif && c->bind_nif != rx->nif))
         return 0;
     int s = 1 + (c->bind_nif ? 1 : 0);
@@ -317,39 +348,39 @@ static int score(const struct udp_pcb *c, const struct oriel_endpoint *from,
         s += 2;
     }
     if (c->remote.port) {
-        if (!same_endpoint(&c->remote, from))
+        if (c->remote.port != src_port || !addr_eq(&c->remote.addr, &rx->src))
             return 0;
         s += 4;
     }
     return s;
 }
 
-static struct udp_pcb *find(const struct udp *u, const struct oriel_endpoint *from,
-                            const struct ip_rx *rx, uint16_t port)
+/* The best of the endpoints that a table names under a hash; NULL. */
+static struct udp_pcb *best_of(const struct udp *u, const struct hmap *table, uint32_t hash,
+                               const struct ip_rx *rx, uint16_t src_port, uint16_t dst_port)
 {
     struct udp_pcb *best = NULL;
     int best_score = 0;
-    uint32_t h = flow_hash(u, port, from), ref;
-    if (u->flows.used > 0) {
-        for (uint32_t at = hmap_first(&u->flows, h);
-             (ref = hmap_next(&u->flows, h, &at)) != HMAP_NONE;) {
-            struct udp_pcb *c = pool_at(&u->pcbs, ref);
-            int s = score(c, from, rx, port);
-            if (s > best_score)
-                best = c, best_score = s;
-        }
-        if (best)
-            return best;
-    }
-    h = port_hash(u, port);
-    for (uint32_t at = hmap_first(&u->ports, h);
-         (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
+    uint32_t ref;
+    for (uint32_t at = hmap_first(table, hash); (ref = hmap_next(table, hash, &at)) != HMAP_NONE;) {
         struct udp_pcb *c = pool_at(&u->pcbs, ref);
-        int s = score(c, from, rx, port);
+        int s = score(c, rx, src_port, dst_port);
         if (s > best_score)
             best = c, best_score = s;
     }
     return best;
+}
+
+static struct udp_pcb *find(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
+                            uint16_t dst_port)
+{
+    if (u->flows.used > 0) {
+        uint32_t h = flow_hash(u, dst_port, &rx->src, src_port);
+        struct udp_pcb *c = best_of(u, &u->flows, h, rx, src_port, dst_port);
+        if (c)
+            return c;
+    }
+    return best_of(u, &u->ports, port_hash(u, dst_port), rx, src_port, dst_port);
 }
 
 /* One datagram onto an endpoint's queue; consumes p. The payload starts at its head afterwards. */
@@ -369,15 +400,15 @@ static void queue(struct udp *u, struct udp_pcb *c, struct pkt *p)
 }
 
 /* To a group or broadcast: every endpoint that wants it has a share. Consumes p. */
-static void input_group(struct udp *u, struct pkt *p, const struct oriel_endpoint *from,
-                        const struct ip_rx *rx, uint16_t port)
+static void input_group(struct udp *u, struct pkt *p, const struct ip_rx *rx, uint16_t from_port,
+                        uint16_t port)
 {
     bool group = addr_is_multicast(&rx->dst), heard = false;
     uint32_t h = port_hash(u, port), ref;
     for (uint32_t at = hmap_first(&u->ports, h);
          (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
         struct udp_pcb *c = pool_at(&u->pcbs, ref);
-        if (score(c, from, rx, port) == 0 ||
+        if (score(c, rx, from_port, port) == 0 ||
             (group && !mcast_member_wants(u->ip, rx->nif, &rx->dst, &rx->src, c->member)))
             continue;
         struct pkt *copy = pkt_share(u->env, p);
@@ -396,9 +427,9 @@ static bool checksum_good(const struct udp *u, const struct pkt *p, const struct
 {
     if (p->csum != CSUM_NONE || (h->csum == 0 && addr_is_v4(&rx->dst)))
         return true;
-    uint32_t sum = pkt_sum(u->env, p, p->l4, h->len);
-    sum = csum_add(sum, csum_pseudo(&rx->src, &rx->dst, IP_UDP, h->len));
-    return csum_fold(sum) == 0xffff;
+    uint64_t sum = csum_wide_span(u->env->csum, span_of(pkt_data(p) + p->l4, h->len));
+    uint64_t pseudo = csum_wide_pseudo(&rx->src, &rx->dst, IP_UDP, h->len);
+    return csum_wide_good(csum_wide_add(sum, pseudo));
 }
 
 static enum drop check(struct udp *u, struct pkt *p, const struct ip_rx *rx, struct udp_hdr *h)
@@ -425,14 +456,13 @@ int udp_input(struct udp *u, struct pkt **pp, const struct ip_rx *rx)
         *pp = NULL;
         return 0;
     }
-    struct oriel_endpoint from = {.addr = rx->src, .port = h.src_port};
     pkt_trim(p, (size_t)p->l4 + h.len);         /* what follows is nobody's */
     if (oriel_unlikely(rx->to_group)) {
-        input_group(u, p, &from, rx, h.dst_port);
+        input_group(u, p, rx, h.src_port, h.dst_port);
         *pp = NULL;
         return 0;
     }
-    struct udp_pcb *c = find(u, &from, rx, h.dst_port);
+    struct udp_pcb *c = find(u, rx, h.src_port, h.dst_port);
     if (oriel_unlikely(!c))
         return ORIEL_ECONNREFUSED;
     queue(u, c, p);
@@ -497,7 +527,7 @@ int udp_recv(struct udp *u, struct udp_pcb *c, void *buf, size_t cap, struct ori
 static struct udp_pcb *find_sender(const struct udp *u, const struct fact *f)
 {
     struct ip_rx rx = {.src = f->remote.addr, .dst = f->local.addr, .proto = IP_UDP};
-    struct udp_pcb *c = find(u, &f->remote, &rx, f->local.port);
+    struct udp_pcb *c = find(u, &rx, f->remote.port, f->local.port);
     if (c)
         return c;
     uint32_t h = port_hash(u, f->local.port), ref;      /* bound to an interface */
@@ -505,7 +535,7 @@ static struct udp_pcb *find_sender(const struct udp *u, const struct fact *f)
          (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
         struct udp_pcb *o = pool_at(&u->pcbs, ref);
         rx.nif = o->bind_nif;
-        if (score(o, &f->remote, &rx, f->local.port) > 0)
+        if (score(o, &rx, f->remote.port, f->local.port) > 0)
             return o;
     }
     return NULL;

@@ -44,7 +44,10 @@ struct udp_pcb {
     bool no_csum;
     bool connected_hash;        /* linked under its remote too */
     bool dirty;                 /* readiness changed since sock looked */
-    struct ip_path path;        /* to `remote`, or to the last destination */
+    struct oriel_addr source;   /* what datagrams leave from when nobody says; ADDR_NONE: by route */
+    struct ip_path path;        /* to `remote`, or to the last destination; gen 0: none */
+    struct oriel_addr path_src; /* the source and interface that this path was asked for */
+    uint16_t path_nif;
     struct pkt_queue rcv;
     uint64_t rcv_charge;        /* bytes, by true sizes */
     uint64_t rcv_max;

@@ -12,19 +12,13 @@
 
 #include "wire/fault.h"
 
-#define TYPE_MIN    0x0600u
 #define SNAP_LEN    8
 #define LLC_SNAP    0xaaaa03u   /* both SAPs, and unnumbered information */
 #define FCS_START   0xffffffffu
 
-static bool is_tag(uint16_t type)
-{
-    return type == ETH_VLAN || type == ETH_QINQ;
-}
-
 static void parse_tags(struct rd *r, struct eth_hdr *out)
 {
-    while (is_tag(out->type)) {
+    while (eth_is_tag(out->type)) {
         if (out->tags_n == ETH_TAGS_MAX) {
             rd_fail(r, FAULT_OPT_COUNT);
             return;
@@ -70,9 +64,9 @@ bool eth_parse(struct rd *r, struct eth_hdr *out)
     rd_copy(&h, out->dst.b, sizeof(out->dst.b));
     rd_copy(&h, out->src.b, sizeof(out->src.b));
     out->type = rd_u16(&h);
-    if (oriel_unlikely(is_tag(out->type)))
+    if (oriel_unlikely(eth_is_tag(out->type)))
         parse_tags(r, out);
-    if (oriel_unlikely(out->type < TYPE_MIN))
+    if (oriel_unlikely(out->type < ETH_TYPE_MIN))
         parse_snap(r, out);
     return r->bad == 0;
 }

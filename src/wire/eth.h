@@ -23,6 +23,13 @@ enum eth_type {
     ETH_QINQ = 0x88a8,
 };
 
+#define ETH_TYPE_MIN 0x0600     /* below it stands a length */
+
+static inline bool eth_is_tag(uint16_t type)
+{
+    return type == ETH_VLAN || type == ETH_QINQ;
+}
+
 struct eth_tag {
     uint16_t tpid;      /* ETH_VLAN or ETH_QINQ */
     uint16_t vid;       /* 0..4095 */
@@ -46,7 +53,39 @@ struct eth_hdr {
  * organisation zero; FAULT_TOTAL_LEN: an 802.3 length beyond the bytes.
  */
 bool eth_parse(struct rd *r, struct eth_hdr *out);
+
+/*
+ * The same for what nearly every frame is: untagged and of that type. False says only that eth_parse
+ * has to look at it; r stays where it was.
+ */
+static inline bool eth_parse_plain(struct rd *r, uint16_t type, struct eth_hdr *out)
+{
+    struct rd rest = *r;
+    struct rd h = rd_sub(&rest, ETH_HDR_LEN);
+    if (oriel_unlikely(h.bad != 0))
+        return false;
+    rd_copy(&h, out->dst.b, sizeof(out->dst.b));
+    rd_copy(&h, out->src.b, sizeof(out->src.b));
+    out->type = rd_u16(&h);
+    out->tags_n = 0;
+    out->snap = false;
+    if (oriel_unlikely(out->type != type))
+        return false;
+    *r = rest;
+    return true;
+}
+
 void eth_emit(struct wr *w, const struct eth_hdr *h);
+
+/* The same without tags: the header that nearly every frame has. */
+static inline void eth_emit_plain(struct wr *w, const struct mac *dst, const struct mac *src,
+                                  uint16_t type)
+{
+    wr_bytes(w, span_of(dst->b, sizeof(dst->b)));
+    wr_bytes(w, span_of(src->b, sizeof(src->b)));
+    wr_u16(w, type);
+}
+
 void eth_print(struct txt *t, const struct eth_hdr *h);
 size_t eth_len(const struct eth_hdr *h);        /* bytes that eth_emit writes */
 

@@ -2,7 +2,7 @@
 #ifndef ORIEL_WIRE_IP4_H
 #define ORIEL_WIRE_IP4_H
 
-#include "base/addr.h"
+#include "base/csum.h"
 
 #define IP4_HDR_LEN     20
 #define IP4_HDR_MAX     60
@@ -12,6 +12,7 @@
 
 #define IP4_DF 0x4000u
 #define IP4_MF 0x2000u
+#define IP4_OFF_MASK 0x1fffu    /* of eight-byte units */
 
 enum ip_proto {
     IP_HOPOPTS = 0,
@@ -65,6 +66,45 @@ struct ip4_hdr {
 bool ip4_parse(struct rd *r, struct ip4_hdr *out);
 
 /*
+ * The same for what nearly every datagram is: whole, without options, and with nothing wrong. False
+ * says only that ip4_parse has to look at it; r stays where it was.
+ */
+static inline bool ip4_parse_plain(struct rd *r, struct ip4_hdr *out)
+{
+    struct rd rest = *r;
+    struct rd h = rd_sub(&rest, IP4_HDR_LEN);
+    if (oriel_unlikely(h.bad != 0))
+        return false;
+    uint32_t row[5];
+    row[0] = rd_u32(&h);
+    row[1] = rd_u32(&h);
+    row[2] = rd_u32(&h);
+    row[3] = rd_u32(&h);
+    row[4] = rd_u32(&h);
+    uint64_t sum = (uint64_t)row[0] + row[1] + row[2] + row[3] + row[4];
+    uint16_t total_len = (uint16_t)row[0];
+    bool plain = row[0] >> 24 == 0x45 && (row[1] & (IP4_MF | IP4_OFF_MASK)) == 0;
+    if (oriel_unlikely(!plain || total_len < IP4_HDR_LEN || total_len > rd_left(r) ||
+                       !csum_wide_good(sum)))
+        return false;
+    *out = (struct ip4_hdr){
+        .hdr_len = IP4_HDR_LEN,
+        .tos = (uint8_t)(row[0] >> 16),
+        .total_len = total_len,
+        .id = (uint16_t)(row[1] >> 16),
+        .df = (row[1] & IP4_DF) != 0,
+        .ttl = (uint8_t)(row[2] >> 24),
+        .proto = (uint8_t)(row[2] >> 16),
+        .csum = (uint16_t)row[2],
+        .src = addr_v4(row[3]),
+        .dst = addr_v4(row[4]),
+        .opts = span_of(h.p, 0),
+    };
+    *r = rest;
+    return true;
+}
+
+/*
  * The same for a datagram that is quoted inside an ICMP error: total length and checksum are not
  * checked (the quote is cut, and routers have changed the TTL).
  */
@@ -72,6 +112,25 @@ bool ip4_parse_quoted(struct rd *r, struct ip4_hdr *out);
 
 /* Writes the header; hdr_len comes from opts (padded to words with zeros), csum is computed. */
 void ip4_emit(struct wr *w, const struct ip4_hdr *h);
+
+/* The same for a whole datagram without options; only tos to proto and the addresses are looked at. */
+static inline void ip4_emit_plain(struct wr *w, const struct ip4_hdr *h)
+{
+    uint32_t row[5] = {
+        (uint32_t)0x45 << 24 | (uint32_t)h->tos << 16 | h->total_len,
+        (uint32_t)h->id << 16 | (h->df ? IP4_DF : 0),
+        (uint32_t)h->ttl << 24 | (uint32_t)h->proto << 16,
+        addr_to_v4(&h->src),
+        addr_to_v4(&h->dst),
+    };
+    uint64_t sum = (uint64_t)row[0] + row[1] + row[2] + row[3] + row[4];
+    row[2] |= ~csum_wide_fold(sum) & 0xffff;
+    wr_u32(w, row[0]);
+    wr_u32(w, row[1]);
+    wr_u32(w, row[2]);
+    wr_u32(w, row[3]);
+    wr_u32(w, row[4]);
+}
 void ip4_print(struct txt *t, const struct ip4_hdr *h);
 
 struct ip4_opt_it {             /* walk over options: one at a time, bounded */

@@ -8,27 +8,6 @@
 #define AT_DST_PORT 2
 #define AT_CSUM     6
 
-bool udp_parse(struct rd *r, struct udp_hdr *out)
-{
-    size_t held = rd_left(r);
-    struct rd h = rd_sub(r, UDP_HDR_LEN);       /* one bounds check for all eight bytes */
-    out->src_port = rd_u16(&h);
-    out->dst_port = rd_u16(&h);
-    out->len = rd_u16(&h);
-    out->csum = rd_u16(&h);
-    if (h.bad == 0 && (out->len < UDP_HDR_LEN || out->len > held))
-        rd_fail(&h, FAULT_TOTAL_LEN);
-    return rd_join(r, &h);
-}
-
-void udp_emit(struct wr *w, const struct udp_hdr *h)
-{
-    wr_u16(w, h->src_port);
-    wr_u16(w, h->dst_port);
-    wr_u16(w, h->len);
-    wr_u16(w, h->csum);
-}
-
 void udp_print(struct txt *t, const struct udp_hdr *h)
 {
     txt_u(t, h->src_port);

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "wire/fault.h"
 
 #define UDP_HDR_LEN 8
 
@@ -15,8 +16,25 @@ struct udp_hdr {
 };
 
 /* Reads 8 bytes. FAULT_SHORT, FAULT_TOTAL_LEN (the field is below 8 or beyond what r holds). */
-bool udp_parse(struct rd *r, struct udp_hdr *out);
-void udp_emit(struct wr *w, const struct udp_hdr *h);
+static inline bool udp_parse(struct rd *r, struct udp_hdr *out)
+{
+    size_t held = rd_left(r);
+    struct rd h = rd_sub(r, UDP_HDR_LEN);       /* one bounds check for all eight bytes */
+    out->src_port = rd_u16(&h);
+    out->dst_port = rd_u16(&h);
+    out->len = rd_u16(&h);
+    out->csum = rd_u16(&h);
+    if (oriel_unlikely(h.bad == 0 && (out->len < UDP_HDR_LEN || out->len > held)))
+        rd_fail(&h, FAULT_TOTAL_LEN);
+    return rd_join(r, &h);
+}
+
+static inline void udp_emit(struct wr *w, const struct udp_hdr *h)
+{
+    wr_u32(w, (uint32_t)h->src_port << 16 | h->dst_port);
+    wr_u32(w, (uint32_t)h->len << 16 | h->csum);
+}
+
 void udp_print(struct txt *t, const struct udp_hdr *h);     /* "42181 -> 53 len 12" */
 
 /*

@@ -45,6 +45,7 @@ void test_reason_seen(const char *kind, const char *name)
 int main(int argc, char **argv)
 {
     (void)argc;
+    setvbuf(stdout, NULL, _IOLBF, 0);           /* an abort must not swallow what was said */
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return _cmocka_run_group_tests(argv[0], tests, tests_n, NULL, NULL);
 }

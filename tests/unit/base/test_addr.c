@@ -666,7 +666,7 @@ TEST("what we accept, inet_pton accepts, with the same value, however damaged th
     unsigned refusals = 0;
     for (unsigned i = 0; i < 300000; i++) {
         char text[64];
-        strcpy(text, seeds[random32() % ARRAY_LEN(seeds)]);
+        snprintf(text, sizeof(text), "%s", seeds[random32() % ARRAY_LEN(seeds)]);
         for (uint32_t left = random32() % 4; left > 0; left--)
             damage(text, sizeof text);
 

@@ -297,6 +297,7 @@ TEST("a mapped address stays an IPv6 address")
 {
     fx_see("ip6 src=::ffff:10.0.0.1 dst=2001:db8::2 / udp 1000>2000");
     EXPECT_STR(fx_values("ipv6.src"), "::ffff:10.0.0.1");
+    EXPECT_STR(fx_seen.src, "::ffff:10.0.0.1");
 }
 
 /* ---- control messages ---- */

@@ -101,6 +101,21 @@ TEST("neighbours that cannot be are refused; static ones stay and can be taken a
     fx_free(f);
 }
 
+TEST("how long a neighbour is believed can be configured for an interface")
+{
+    struct fx *f = fx_new(.netif = {.neigh_ms = 2000});
+    COVERS("1122-2.3.2.1c");
+    fx_add_addr(f, f->nif, "10.0.0.1/24");
+    EXPECT(fx_send(f, "10.0.0.2", "x") == 1);
+    fx_in(f, "arp op=reply sha=02:00:00:00:00:02 spa=10.0.0.2 tha=02:00:00:00:00:01 tpa=10.0.0.1");
+    EXPECT_STR(fx_neigh_state(f, f->nif, "10.0.0.2"), "reachable");
+    fx_run(f, 999 * NS_PER_MS);
+    EXPECT_STR(fx_neigh_state(f, f->nif, "10.0.0.2"), "reachable");
+    fx_run(f, 2002 * NS_PER_MS);                /* half to one and a half of what was asked for */
+    EXPECT_STR(fx_neigh_state(f, f->nif, "10.0.0.2"), "stale");
+    fx_free(f);
+}
+
 TEST("packets at the surface: made from bytes, read back, with the reason in words")
 {
     struct fx *f = fx_new(.netif = {.kind = ORIEL_NETIF_RAW});

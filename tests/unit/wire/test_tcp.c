@@ -302,13 +302,9 @@ TEST("options are read at any alignment")
     static const char *const pads[] = {"", "01", "0101", "010101"};
     for (size_t i = 0; i < 4; i++) {
         for (size_t k = 0; k < 4; k++) {
-            char text[200] = "";
-            strcat(text, pads[i]);
-            strcat(text, "020405b4");
-            strcat(text, pads[k]);
-            strcat(text, "080a0000000700000009");
-            strcat(text, pads[i]);
-            strcat(text, "030307");
+            char text[200];
+            snprintf(text, sizeof(text), "%s020405b4%s080a0000000700000009%s030307", pads[i], pads[k],
+                     pads[i]);
             struct tcp_opts o;
             EXPECT_EQ(opts_of(text, &o), 0);
             EXPECT_EQ(o.mss, 1460);
@@ -450,7 +446,7 @@ TEST("after a translation the checksum is what a fresh sum would be")
     for (unsigned i = 0; i < 2000; i++) {
         uint32_t src = 0x0a000001 + i * 0x01030507, dst = 0xcb007100 ^ i * 0x9e3779b9;
         uint16_t port = (uint16_t)(i * 40503);
-        uint8_t b[TCP_HDR_LEN + 3] = {0x12, 0x34, 0x00, 0x50, [4] = (uint8_t)i, [12] = 0x50, [13] = 2,
+        uint8_t b[TCP_HDR_LEN + 3] = {0x12, 0x34, 0x00, 0x50, (uint8_t)i, [12] = 0x50, 2,
                                       [20] = 'x', 'y', 'z'};
         struct oriel_addr s = addr_v4(src), d = addr_v4(dst), to = addr_v4(~src);
         uint32_t pseudo = csum_pseudo(&s, &d, 6, sizeof(b));

@@ -1,0 +1,357 @@
+/* Captures of a port, the ladder of all wires, and the log of events. */
+#include "lab/vantage.h"
+
+#include "wire/eth.h"
+
+/* ---- words ---- */
+
+static const char *const fate_names[] = {
+    [FATE_ARRIVES] = "arrives", [FATE_LOST] = "lost",       [FATE_QUEUE] = "queue",
+    [FATE_DOWN] = "down",       [FATE_TOO_BIG] = "too_big", [FATE_CHANGED] = "changed",
+};
+
+static const enum drop fate_drops[] = {
+    [FATE_ARRIVES] = DROP_NONE,    [FATE_LOST] = DROP_WIRE_LOSS,    [FATE_QUEUE] = DROP_WIRE_QUEUE_FULL,
+    [FATE_DOWN] = DROP_WIRE_DOWN,  [FATE_TOO_BIG] = DROP_WIRE_MTU,  [FATE_CHANGED] = DROP_NONE,
+};
+
+static void put_draw(struct txt *t, uint32_t draw)
+{
+    if (draw == 0)
+        return;
+    txt_s(t, " (draw ");
+    txt_u(t, draw);
+    txt_c(t, ')');
+}
+
+static void put_leaving(struct txt *t, const struct world_frame *f, const struct wire *x)
+{
+    switch (f->fate) {
+    case FATE_ARRIVES:
+        return;
+    case FATE_LOST:
+        txt_s(t, ", but it will be LOST on wire ");
+        txt_s(t, x->name);
+        put_draw(t, f->draw);
+        return;
+    case FATE_QUEUE:
+        txt_s(t, ", but it will be LOST: the queue of wire ");
+        txt_s(t, x->name);
+        txt_s(t, " is full");
+        return;
+    case FATE_DOWN:
+        txt_s(t, ", but it will be LOST: wire ");
+        txt_s(t, x->name);
+        txt_s(t, " is down");
+        return;
+    case FATE_TOO_BIG:
+        txt_s(t, ", but it will be LOST: wire ");
+        txt_s(t, x->name);
+        txt_s(t, " carries at most ");
+        txt_u(t, x->dir[f->port->side].p.mtu);
+        txt_s(t, " bytes");
+        return;
+    case FATE_CHANGED:
+        txt_s(t, ", but wire ");
+        txt_s(t, x->name);
+        txt_s(t, " will damage it");
+        put_draw(t, f->draw);
+        return;
+    }
+}
+
+void vantage_sentence(struct txt *t, const struct world_frame *f)
+{
+    const struct wire *x = f->port->wire;
+    txt_s(t, f->why == WHY_NONE ? "sent by the scenario" : why_of(f->why)->text);
+    if (f->out) {
+        put_leaving(t, f, x);
+        return;
+    }
+    if (f->fate == FATE_CHANGED) {
+        txt_s(t, "; wire ");
+        txt_s(t, x->name);
+        txt_s(t, " damaged it on the way");
+        put_draw(t, f->draw);
+    }
+    if (f->duplicate)
+        txt_s(t, "; this is the wire's second copy");
+}
+
+void vantage_keys(struct txt *t, const struct world_frame *f)
+{
+    txt_s(t, "ev=");
+    txt_u(t, f->ev);
+    if (f->why != WHY_NONE) {
+        txt_s(t, " why=");
+        txt_s(t, why_of(f->why)->name);
+    }
+    if (f->cause != 0) {
+        txt_s(t, " cause=");
+        txt_u(t, f->cause);
+    }
+    txt_s(t, " node=");
+    txt_s(t, f->port->node->name);
+    if (f->fate != FATE_ARRIVES) {
+        txt_s(t, " fate=");
+        txt_s(t, fate_names[f->fate]);
+    }
+    if (fate_drops[f->fate] != DROP_NONE) {
+        txt_s(t, " drop=");
+        txt_s(t, drop_of(fate_drops[f->fate])->name);
+    }
+    if (f->draw != 0) {
+        txt_s(t, " draw=");
+        txt_u(t, f->draw);
+    }
+}
+
+/* ---- captures ---- */
+
+static bool add_section(struct vantage *v)
+{
+    const struct scenario *s = v->lab->s;
+    char name[200], seed[64], about[2048];
+    struct txt n = txt_of(name, sizeof(name)), o = txt_of(seed, sizeof(seed));
+    struct txt a = txt_of(about, sizeof(about));
+    txt_span(&n, s->file);
+    txt_s(&o, "virtual time, seed ");
+    txt_u(&o, v->lab->seed);
+    txt_span(&a, s->title);
+    for (uint16_t i = 0; i < s->about_n; i++) {
+        txt_c(&a, '\n');
+        txt_span(&a, s->about[i]);
+    }
+    struct span comment = span_of(a.p, a.n);
+    struct pcapng_section section = {
+        .hardware = name, .os = seed, .application = "oriel " ORIEL_VERSION,
+        .comments = &comment, .comments_n = a.n > 0,
+    };
+    return pcapng_add_section(&v->file, &section);
+}
+
+static uint16_t other_end(const struct scenario *s, uint16_t port)
+{
+    uint16_t link = scenario_link(s, port);
+    ORIEL_ASSERT(link != SC_NONE);
+    return s->links[link].end[s->links[link].end[0] == port];
+}
+
+static void name_port(struct txt *t, const struct scenario *s, uint16_t port)
+{
+    txt_span(t, s->nodes[s->ports[port].node].name);
+    txt_c(t, '.');
+    txt_s(t, s->ports[port].name);
+}
+
+static bool add_interface(struct vantage *v, uint16_t port)
+{
+    const struct scenario *s = v->lab->s;
+    const struct sc_port *p = &s->ports[port];
+    const struct sc_link *link = &s->links[scenario_link(s, port)];
+    struct pcapng_addr addrs[SC_ADDRS_MAX];
+    char name[NODE_NAME_MAX + NETIF_NAME_MAX + 1], what[160];
+    struct txt n = txt_of(name, sizeof(name)), d = txt_of(what, sizeof(what));
+    name_port(&n, s, port);
+    txt_s(&d, "what leaves and arrives at ");
+    name_port(&d, s, port);
+    txt_s(&d, ", on the wire to ");
+    name_port(&d, s, other_end(s, port));
+    for (uint8_t i = 0; i < p->addrs_n; i++)
+        addrs[i] = (struct pcapng_addr){.addr = p->addrs[i].addr, .len = p->addrs[i].len};
+    struct pcapng_interface i = {
+        .link_type = LINKTYPE_ETHERNET, .name = name, .description = what, .addrs = addrs,
+        .addrs_n = p->addrs_n, .mac = v->port->mac, .speed_bps = link->params.rate_bps,
+        .fcs_len = link->params.fcs ? ETH_FCS_LEN : 0,
+    };
+    return pcapng_add_interface(&v->file, &i, &v->interface);
+}
+
+/* Every address of the scenario by the name of its node; of its port where there are several. */
+static bool add_names(struct vantage *v)
+{
+    const struct scenario *s = v->lab->s;
+    bool good = true;
+    for (uint16_t i = 0; i < s->ports_n; i++) {
+        const struct sc_port *p = &s->ports[i];
+        bool many = false;
+        for (uint16_t k = 0; k < s->ports_n; k++)
+            many = many || (k != i && s->ports[k].node == p->node && s->ports[k].addrs_n > 0);
+        char text[NODE_NAME_MAX + NETIF_NAME_MAX + 1];
+        struct txt t = txt_of(text, sizeof(text));
+        if (many)
+            name_port(&t, s, i);
+        else
+            txt_span(&t, s->nodes[p->node].name);
+        for (uint8_t k = 0; k < p->addrs_n; k++) {
+            struct pcapng_name n = {.addr = p->addrs[k].addr, .name = text};
+            good = pcapng_add_names(&v->file, &n, 1) && good;
+        }
+    }
+    return good;
+}
+
+bool vantage_open(struct vantage *v, const struct lab *l, uint16_t port, struct sink out,
+                  void *scratch)
+{
+    ORIEL_ASSERT(l->ports[port] != NULL);
+    *v = (struct vantage){.lab = l, .port = l->ports[port]};
+    pcapng_init(&v->file, out, scratch, PCAPNG_SCRATCH);
+    return add_section(v) && add_interface(v, port) && add_names(v);
+}
+
+void vantage_frame(struct vantage *v, const struct world_frame *f)
+{
+    char sentence[VANTAGE_COMMENT_MAX], keys[VANTAGE_COMMENT_MAX];
+    if (f->port != v->port)
+        return;
+    struct txt s = txt_of(sentence, sizeof(sentence)), k = txt_of(keys, sizeof(keys));
+    vantage_sentence(&s, f);
+    vantage_keys(&k, f);
+    const struct span comments[] = {span_of(s.p, s.n), span_of(k.p, k.n)};
+    struct pcapng_frame p = {
+        .interface = v->interface, .time = f->time, .bytes = f->bytes,
+        .dir = f->out ? PCAPNG_DIR_OUT : PCAPNG_DIR_IN, .has_packet_id = true,
+        .packet_id = f->packet_id, .comments = comments, .comments_n = ARRAY_LEN(comments),
+    };
+    (void)pcapng_add_frame(&v->file, &p);       /* the file remembers that its sink failed */
+    v->frames++;
+}
+
+bool vantage_close(struct vantage *v)
+{
+    struct pcapng_stats s = {.end = v->lab->w->env.now, .received = v->frames,
+                             .delivered = v->frames};
+    return pcapng_add_stats(&v->file, v->interface, &s) && !v->file.bad;
+}
+
+/* ---- the ladder ---- */
+
+void lab_ladder_open(struct lab_ladder *g, const struct lab *l, struct sink out,
+                     struct ladder_style style)
+{
+    const struct world *w = l->w;
+    ladder_init(&g->ladder, out, style);
+    g->frames = 0;
+    for (uint16_t i = 0; i < w->nodes_n; i++) {
+        bool last = i == LADDER_LINES_MAX - 1 && w->nodes_n > LADDER_LINES_MAX;
+        g->lines[i] = i < LADDER_LINES_MAX
+                          ? ladder_add(&g->ladder, span_str(last ? "others" : w->nodes[i].name))
+                          : LADDER_LINES_MAX - 1;
+    }
+    (void)ladder_begin(&g->ladder);
+}
+
+/* "UDP 40000 > 7 Len=32" with single spaces. */
+static void put_label(struct txt *t, const struct dissection *d)
+{
+    bool blank = true;
+    txt_s(t, d->proto);
+    txt_c(t, ' ');
+    for (const char *c = d->info; *c != '\0'; c++) {
+        if (*c != ' ' || !blank)
+            txt_c(t, *c);
+        blank = *c == ' ';
+    }
+}
+
+static enum ladder_fate drawn_fate(enum frame_fate fate)
+{
+    return fate == FATE_ARRIVES ? LADDER_ARRIVES : fate == FATE_CHANGED ? LADDER_REFUSED
+                                                                        : LADDER_LOST;
+}
+
+void lab_ladder_frame(struct lab_ladder *g, const struct world_frame *f)
+{
+    static const char *const ends[] = {
+        [FATE_ARRIVES] = "",     [FATE_LOST] = "lost",       [FATE_QUEUE] = "queue full",
+        [FATE_DOWN] = "link down", [FATE_TOO_BIG] = "too big", [FATE_CHANGED] = "damaged",
+    };
+    char label[400], end[64];
+    if (!f->out)
+        return;
+    const struct wire *x = f->port->wire;
+    struct lens_frame in = {.link = LENS_ETHERNET, .bytes = f->bytes, .number = ++g->frames,
+                            .time = f->time, .time_before = f->time};
+    dissect(&in, &g->d);
+    struct txt t = txt_of(label, sizeof(label)), e = txt_of(end, sizeof(end));
+    put_label(&t, &g->d);
+    txt_s(&e, ends[f->fate]);
+    if (f->fate != FATE_ARRIVES)
+        put_draw(&e, f->draw);
+    struct ladder_step s = {
+        .time = f->time,
+        .from = g->lines[f->port->node->id],
+        .to = g->lines[x->end[!f->port->side]->node->id],
+        .label = span_of(t.p, t.n),
+        .reason = span_str(f->why == WHY_NONE ? "sent by the scenario" : why_of(f->why)->text),
+        .fate = drawn_fate(f->fate),
+        .fate_text = span_of(e.p, e.n),
+    };
+    (void)ladder_put(&g->ladder, &s);
+}
+
+bool lab_ladder_close(struct lab_ladder *g)
+{
+    return ladder_end(&g->ladder) && !g->ladder.bad;
+}
+
+/* ---- the event log ---- */
+
+void event_log_open(struct event_log *g, struct lab *l, struct sink out)
+{
+    struct txt t = txt_of((char *)l->buffer, APP_BUFFER);
+    *g = (struct event_log){.out = out, .next = 1};
+    trace_schema(&t);
+    for (uint16_t i = 0; i < l->w->nodes_n; i++) {
+        txt_s(&t, "node ");
+        txt_u(&t, l->w->nodes[i].id);
+        txt_c(&t, ' ');
+        txt_s(&t, l->w->nodes[i].name);
+        txt_c(&t, '\n');
+    }
+    txt_s(&t, "node ");
+    txt_u(&t, WORLD_NODE);
+    txt_s(&t, " wires and peers\nrecords\n");
+    ORIEL_ASSERT(!t.cut);
+    g->bad = !sink_put(&out, span_of(t.p, t.n));
+}
+
+static void put_le(struct wr *w, uint64_t v, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        wr_u8(w, (uint8_t)(v >> (8 * i)));
+}
+
+static void put_record(struct wr *w, const struct trace_rec *r)
+{
+    put_le(w, r->id, 8);
+    put_le(w, r->t, 8);
+    put_le(w, r->cause, 8);
+    put_le(w, r->event, 2);
+    wr_u8(w, r->why);
+    wr_u8(w, r->drop);
+    put_le(w, r->node, 2);
+    put_le(w, 0, 2);
+    put_le(w, r->a, 8);
+    put_le(w, r->b, 8);
+    put_le(w, r->c, 8);
+    put_le(w, r->d, 8);
+}
+
+void event_log_drain(struct event_log *g, const struct lab *l)
+{
+    const struct trace *t = &l->w->trace;
+    uint64_t oldest = trace_oldest(t);
+    if (g->next < oldest) {     /* readers see the gap between the ids */
+        g->lost += oldest - g->next;
+        g->next = oldest;
+    }
+    while (g->next < t->next && !g->bad) {
+        uint8_t block[64 * sizeof(struct trace_rec)];
+        struct wr w = wr_of(block, sizeof(block));
+        while (g->next < t->next && wr_left(&w) > 0)
+            put_record(&w, trace_at(t, g->next++));
+        g->bad = !sink_put(&g->out, wr_span(&w));
+    }
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""One lab, end to end (TAP): every expectation holds; one seed makes the same captures and event log
+twice, byte for byte; tshark finds nothing malformed and no bad checksum that the lab did not put there.
+
+    ORIEL=build/oriel tests/cli/one_lab.py labs/NAME.lab [--no-tshark]
+"""
+import filecmp
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+WRONG = ("_ws.malformed || eth.fcs.status == 0 || ip.checksum.status == 0 || udp.checksum.status == 0 "
+         "|| icmp.checksum.status == 0 || icmpv6.checksum.status == 0 || igmp.checksum.status == 0")
+PREFS = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "eth.check_fcs:TRUE"]
+
+done = 0
+
+
+def report(good, name, detail=""):
+    global done
+    done += 1
+    print(f"{'ok' if good else 'not ok'} {done} - {name}")
+    if not good:
+        for line in detail.rstrip().splitlines()[-40:]:
+            print(f"# {line}")
+
+
+def run(oriel, lab, where):
+    """Run with every vantage point captured; exit status and what was said."""
+    cmd = [oriel, "lab", "run", lab, "-w", os.path.join(where, "run.pcapng"), "--vantage", "all",
+           "--log", os.path.join(where, "run.events")]
+    p = subprocess.run(cmd, capture_output=True, text=True, errors="replace")
+    return p.returncode, p.stdout + p.stderr
+
+
+def same(a, b):
+    """Names of files that differ between two directories."""
+    names = sorted(set(os.listdir(a)) | set(os.listdir(b)))
+    _, bad, missing = filecmp.cmpfiles(a, b, names, shallow=False)
+    return bad + missing
+
+
+def judge(path):
+    """Frames that tshark finds wrong and that no scenario or wire made so."""
+    p = subprocess.run(["tshark", "-r", path, *PREFS, "-Y", WRONG, "-T", "fields", "-e", "frame.number",
+                        "-e", "_ws.col.Info", "-e", "frame.comment"],
+                       capture_output=True, text=True, errors="replace")
+    if p.returncode != 0:
+        return [p.stderr]
+    meant = re.compile(r"why=NONE|fate=changed|cause_why=NONE")
+    return [line for line in p.stdout.splitlines() if line and not meant.search(line)]
+
+
+def main():
+    lab = sys.argv[1]
+    oriel = os.environ.get("ORIEL", "build/oriel")
+    tshark = "--no-tshark" not in sys.argv
+    with tempfile.TemporaryDirectory() as top:
+        first, second = os.path.join(top, "1"), os.path.join(top, "2")
+        os.mkdir(first)
+        os.mkdir(second)
+        status, said = run(oriel, lab, first)
+        report(status == 0, f"{lab}: every expectation holds", said)
+        os.environ.pop("ORIEL_REASONS_OUT", None)
+        status, said = run(oriel, lab, second)
+        differ = same(first, second)
+        report(not differ and len(os.listdir(first)) > 1,
+               f"{lab}: one seed, the same captures and events", "\n".join(differ))
+        if tshark:
+            bad = []
+            for name in sorted(os.listdir(first)):
+                if name.endswith(".pcapng"):
+                    bad += [f"{name}: {line}" for line in judge(os.path.join(first, name))]
+            report(not bad, f"{lab}: tshark finds nothing wrong that was not meant", "\n".join(bad))
+    print(f"1..{done}")
+
+
+main()

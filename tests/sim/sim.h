@@ -1,0 +1,174 @@
+/*
+ * The simulator: a random world from a seed, random traffic, and checkers after every event.
+ *
+ *   build.c    the world: routers in a chain or ring, hosts, a switch, a peer that sends garbage
+ *   traffic.c  what happens to it: datagrams, pings, groups, links, addresses, routes, garbage
+ *   payload.c  datagrams that can be recognised when they arrive, and judged
+ *   check.c    what must hold after each event, and when everything has become quiet
+ *   sim.c      phases: traffic, healing, quiet, everybody can reach everybody, the end; twice
+ *
+ * Everything that is left to chance is drawn from one generator, so a seed is a history.
+ */
+#ifndef ORIEL_TESTS_SIM_H
+#define ORIEL_TESTS_SIM_H
+
+#include "lab/world.h"
+#include "stack/stack.h"
+
+#define ROUTERS_AT_MOST 3
+#define HOSTS_AT_MOST   6
+#define NODES_AT_MOST   (ROUTERS_AT_MOST + HOSTS_AT_MOST)
+#define LEGS_AT_MOST    32
+#define SEGS_AT_MOST    16
+#define SOCKS_AT_MOST   12      /* a node */
+#define SENT_AT_MOST    8192
+#define DATA_AT_MOST    20000   /* of a datagram */
+#define FRAME_AT_MOST   9300
+
+#define PORT_ECHO   7
+#define PORT_SINK   5000        /* and the ones after it, one a socket */
+#define PORT_CLOSED 9
+#define PORT_GROUP  6000
+
+/* A network: one wire, or one VLAN of the switch. */
+struct seg {
+    uint32_t mtu;
+    uint16_t vid;               /* 0: untagged */
+    bool switched;
+    bool fcs;
+};
+
+/* An interface with the addresses that it has when nobody meddles. */
+struct leg {
+    uint8_t who;                /* index of struct sim.who */
+    uint8_t seg;
+    int netif;
+    struct oriel_addr a4, a6;
+    bool is_nat;
+    struct port *port;
+};
+
+struct sim_sock {
+    oriel_handle h;             /* 0: none */
+    bool is_icmp;
+    bool lazy;                  /* read now and then only */
+    bool echo;
+    bool permanent;
+    enum oriel_family family;
+    uint16_t port;
+    uint16_t cap;               /* of the buffer that it reads into; 0: large enough */
+};
+
+struct actor {                  /* a host or router */
+    struct node *node;
+    bool router;
+    bool v4, v6;
+    struct sim_sock sock[SOCKS_AT_MOST];
+};
+
+/* A datagram or ping whose payload can be recognised. */
+struct sent {
+    oriel_time at;
+    uint32_t len;
+    struct oriel_addr dst;
+    uint16_t dst_port, src_port;
+    uint8_t who;
+    bool is_ping;
+    bool group;                 /* or broadcast: many may have it */
+    bool reply;                 /* an echo of another: not echoed again */
+    uint8_t got[NODES_AT_MOST][SOCKS_AT_MOST];
+};
+
+struct sim {
+    struct world w;
+    struct rng rng;
+    uint64_t seed;
+    bool verbose;
+    bool strange_memory;        /* the second run's memory is not zero before it is used */
+    uint8_t *memory;
+    uint8_t *buffer;            /* of one datagram */
+
+    /* the world */
+    bool v4, v6;
+    bool hostile;               /* a peer sends garbage */
+    bool bare;                  /* without check sequences: damage reaches the stacks */
+    bool has_nat;
+    bool blackhole;             /* a wire carries less than its ends believe */
+    bool meddled_addresses;     /* somebody had somebody else's address for a while */
+    struct seg seg[SEGS_AT_MOST];
+    unsigned segs;
+    struct leg leg[LEGS_AT_MOST];
+    unsigned legs;
+    struct actor who[NODES_AT_MOST];
+    unsigned routers, all;      /* who[0..routers) are the routers, then hosts up to all */
+    struct node *sw;
+    struct port *peer;          /* NULL: none */
+
+    /* what happened */
+    struct sent *sent;
+    uint32_t sent_n;
+    uint32_t delivered, answered;
+    bool healing;               /* no new traffic */
+    uint64_t events, frames, doubles;
+    uint64_t hash;              /* of everything that was seen */
+    uint64_t steps_now;         /* steps without time going on */
+    oriel_time steps_at;
+    uint8_t recent[8][FRAME_AT_MOST];   /* frames to make garbage of */
+    size_t recent_n[8];
+    unsigned recent_at;
+    char wrong[512];            /* the first thing that was; empty: nothing */
+};
+
+/* sim.c */
+void sim_wrong(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_say(const struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline void sim_see(struct sim *s, uint64_t v)
+{
+    s->hash = hash_word(s->hash, v);
+}
+
+static inline bool one_in(struct sim *s, uint64_t n)
+{
+    return rng_below(&s->rng, n) == 0;
+}
+
+static inline uint64_t between(struct sim *s, uint64_t lo, uint64_t hi)
+{
+    return rng_between(&s->rng, lo, hi);
+}
+
+/* A number from 1 to max; small ones are as likely as large ones. */
+uint64_t sim_scale(struct sim *s, uint64_t max);
+
+/* build.c */
+void sim_build(struct sim *s, size_t bytes);
+void sim_routes(struct sim *s, uint8_t who);            /* as they are when nobody meddles */
+const struct leg *sim_leg(const struct sim *s, unsigned who, int netif);
+const struct leg *sim_first_leg(const struct sim *s, unsigned who);
+bool sim_reaches(const struct sim *s, unsigned from, unsigned to, bool v4);
+
+/* payload.c */
+uint32_t sim_record(struct sim *s, const struct sent *what);    /* its id; UINT32_MAX: full */
+void sim_fill(const struct sim *s, uint32_t id, uint8_t *data, size_t len);
+/* Something arrived at a socket: is it what was sent? The record, or NULL where it is nobody's. */
+const struct sent *sim_judge(struct sim *s, unsigned who, unsigned slot, const uint8_t *data,
+                             size_t n, const struct oriel_msg *m);
+
+/* traffic.c */
+void sim_act(struct sim *s);
+void sim_open_all(struct sim *s);
+void sim_read(struct sim *s, unsigned who, unsigned slot);
+void sim_read_eager(struct sim *s, struct node *n);
+void sim_close_all(struct sim *s);
+int sim_ping(struct sim *s, unsigned who, const struct oriel_addr *to, size_t len);
+int sim_datagram(struct sim *s, unsigned who, unsigned slot, const struct oriel_endpoint *to,
+                 size_t len);
+int sim_slot_of(const struct sim *s, unsigned who, enum oriel_family family, bool icmp);
+
+/* check.c */
+void check_frame(struct sim *s, const struct world_frame *f);
+void check_event(struct sim *s);
+void check_quiet(struct sim *s);
+bool sim_is_quiet(const struct sim *s);
+
+#endif
