@@ -53,6 +53,6 @@ const struct verb verb_lab_check = {
     VERB_LIST(opts, opts),
     VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),
-    .see_also = "lab-run lab-list",
+    .see_also = "lab-list lab-run",
     .run = run,
 };

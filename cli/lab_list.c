@@ -136,6 +136,6 @@ const struct verb verb_lab_list = {
             "counts.",
     VERB_LIST(opts, opts),
     VERB_LIST(examples, examples),
-    .see_also = "lab-run lab-check",
+    .see_also = "lab-check lab-run",
     .run = run,
 };

@@ -115,7 +115,8 @@ static void report_json(const struct lab *l, bool good)
     json_end(&j);
 }
 
-static void say(const struct term *t, enum term_style style, const char *word, const struct txt *what)
+static void say(const struct term *t, enum term_style style, const char *word,
+                const struct txt *what)
 {
     const char *end = term_style(t, style)[0] != '\0' ? term_style(t, TERM_PLAIN) : "";
     out_f("%s%s%s", term_style(t, style), word, end);
@@ -253,6 +254,6 @@ const struct verb verb_lab_run = {
     VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),
     VERB_LIST(exits, exits),
-    .see_also = "lab-list lab-check ping dump ladder",
+    .see_also = "dump lab-check lab-list ladder ping",
     .run = run,
 };

@@ -258,8 +258,8 @@ static uint16_t named_port(const struct labrun *r, const char *place)
                     : place[dot] == '.' ? scenario_port(s, node, span_str(place + dot + 1))
                                         : port_of_node(s, node);
     if (port == SC_NONE || !s->ports[port].linked) {
-        out_error(r->verb, "--vantage %s: expected NODE or NODE.PORT of a plugged port, both or all",
-                  place);
+        out_error(r->verb,
+                  "--vantage %s: expected NODE or NODE.PORT of a plugged port, both or all", place);
         return SC_NONE;
     }
     return port;

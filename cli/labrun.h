@@ -78,8 +78,8 @@ struct labrun {
 };
 
 /*
- * Read and build. `out` gets what the scenario's applications print. EXIT_USAGE after a message: the
- * scenario cannot be read; EXIT_SETUP: no memory.
+ * Read and build; the sink gets what the scenario's applications print. EXIT_USAGE after a message:
+ * the scenario cannot be read; EXIT_SETUP: no memory.
  */
 int labrun_open(struct labrun **out, const struct args *a, const char *name, struct sink sink);
 

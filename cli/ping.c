@@ -12,8 +12,8 @@ static const struct opt opts[] = {
     LABRUN_AT_OPT("without it only what happens at 0."),
     {.name = "count", .letter = 'c', .type = OPT_UINT, .arg = "N", .min = 1, .max = 1000000,
      .def = "4", .help = "Send N requests."},
-    {.name = "interval", .letter = 'i', .type = OPT_DURATION, .arg = "TIME", .def = "1s", .min = 1000,
-     .help = "Wait TIME between two."},
+    {.name = "interval", .letter = 'i', .type = OPT_DURATION, .arg = "TIME", .def = "1s",
+     .min = 1000, .help = "Wait TIME between two."},
     {.name = "size", .letter = 's', .type = OPT_UINT, .arg = "BYTES", .max = 65507, .def = "56",
      .help = "Send BYTES of data in each."},
     {.name = "timeout", .letter = 'W', .type = OPT_DURATION, .arg = "TIME",
@@ -46,7 +46,7 @@ static const struct verb_example examples[] = {
 };
 
 static const struct verb_exit exits[] = {
-    {EXIT_NEGATIVE, "No answer came."},
+    {EXIT_NEGATIVE, "No answer came. When no request could be sent at all it is 2."},
 };
 
 static uint8_t df_of(const char *how)
@@ -95,7 +95,8 @@ static int ping(struct labrun *r, uint16_t node)
     world_poke(r->lab->w, &r->lab->w->nodes[node]);
     labrun_run_app(r, app);
     ping_stop(g);
-    int status = g->failed ? PING_ERROR : g->received > 0 ? EXIT_OK : EXIT_NEGATIVE;
+    bool never = g->failed || (g->sent > 0 && g->unsent == g->sent);
+    int status = never ? PING_ERROR : g->received > 0 ? EXIT_OK : EXIT_NEGATIVE;
     labrun_end_ladder(r);
     labrun_show(r);
     app->started = false;
@@ -121,6 +122,6 @@ const struct verb verb_ping = {
     VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),
     VERB_LIST(exits, exits),
-    .see_also = "traceroute lab-run lab-list",
+    .see_also = "lab-list lab-run traceroute",
     .run = run,
 };

@@ -81,6 +81,6 @@ const struct verb verb_traceroute = {
     VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),
     VERB_LIST(exits, exits),
-    .see_also = "ping lab-run route",
+    .see_also = "lab-run ping route",
     .run = run,
 };

@@ -2,6 +2,14 @@
 #include "cli/verbs.h"
 
 static const struct verb *const verbs[] = {
+    &verb_lab_run,
+    &verb_lab_list,
+    &verb_lab_check,
+    &verb_ping,
+    &verb_traceroute,
+    &verb_arp,
+    &verb_route,
+    &verb_addr,
     &verb_dump,
     &verb_ladder,
     &verb_help,

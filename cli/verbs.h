@@ -49,9 +49,17 @@ struct verb {
 /* Fills a pointer and its count: VERB_LIST(opts, my_opts). */
 #define VERB_LIST(field, array) .field = (array), .field##_n = ARRAY_LEN(array)
 
+extern const struct verb verb_addr;
+extern const struct verb verb_arp;
 extern const struct verb verb_dump;
 extern const struct verb verb_help;
+extern const struct verb verb_lab_check;
+extern const struct verb verb_lab_list;
+extern const struct verb verb_lab_run;
 extern const struct verb verb_ladder;
+extern const struct verb verb_ping;
+extern const struct verb verb_route;
+extern const struct verb verb_traceroute;
 
 /* All verbs in the order of help; NULL beyond the last. */
 const struct verb *verb_at(size_t i);

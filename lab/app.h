@@ -2,9 +2,9 @@
  * Small applications over the public surface: ping, traceroute, a UDP listener, a UDP sender.
  *
  * Each is a struct of the caller's that is driven by calls: *_start, then *_step whenever its stack
- * was stepped or its deadline has come, until *_deadline says ORIEL_NEVER and *_busy says no. They
- * read no clock and wait for nothing, so the same code runs in virtual and in real time. What people
- * know from iputils ping and from traceroute is printed through a sink, a line at a time.
+ * was stepped or its deadline has come, until *_deadline says ORIEL_NEVER. They read no clock and
+ * wait for nothing, so the same code runs in virtual and in real time. What people know from
+ * iputils ping and from traceroute is printed through a sink, a line at a time.
  *
  * A socket that an application opened stays open until *_stop (or the end of its stack).
  */
@@ -56,6 +56,7 @@ struct ping {
     bool done;
     int failed;                 /* the socket could not be made: enum oriel_err */
     uint32_t sent, received, errors, dups;
+    uint32_t unsent;            /* of the errors: the stack did not take the request */
     uint32_t pipe;              /* most probes under way at once */
     uint64_t local_errors;      /* of oriel_last_error, seen so far */
     oriel_time start, last_sent, next;
@@ -68,10 +69,6 @@ void ping_start(struct ping *g, const struct app_host *host, const struct ping_p
                 oriel_time now);
 void ping_step(struct ping *g, oriel_time now);
 oriel_time ping_deadline(const struct ping *g);
-static inline bool ping_busy(const struct ping *g)
-{
-    return !g->done;
-}
 void ping_stop(struct ping *g);         /* prints the summary if it has not been */
 
 /* ---- traceroute ---- */
@@ -115,10 +112,6 @@ void trace_start(struct tracer *t, const struct app_host *host, const struct tra
                  oriel_time now);
 void trace_step(struct tracer *t, oriel_time now);
 oriel_time trace_deadline(const struct tracer *t);
-static inline bool trace_busy(const struct tracer *t)
-{
-    return !t->done;
-}
 
 /* ---- a listener on UDP ---- */
 

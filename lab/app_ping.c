@@ -2,8 +2,8 @@
  * Ping: an echo request every interval, answers matched by identifier and sequence number.
  *
  * It ends as the familiar one does: when as many answers and errors came as were asked for, or when
- * nothing came for `wait` after the last probe (twice the longest round trip, at least one interval;
- * 10 s when nothing was ever heard).
+ * nothing came for `wait` after the last probe (twice the longest round trip, at least one
+ * interval; 10 s when nothing was ever heard).
  */
 #include "lab/app.h"
 
@@ -304,6 +304,7 @@ static void send_one(struct ping *g, oriel_time now)
     int err = oriel_send(g->host.stack, g->sock, g->host.buffer, n, &to);
     if (err < 0) {
         g->errors++;
+        g->unsent++;
         g->state[seq % PING_SLOTS] = PROBE_FAILED;
         say_local(g, err);
     }

@@ -1,9 +1,9 @@
 /*
  * Building the world of a scenario, and its clock.
  *
- * A moment: first the world goes up to it (frames that arrive, timers), then the scenario acts, then
- * applications whose time has come, then peers. What these cause at the same moment belongs to the
- * next round, which may well have the same time.
+ * A moment: first the world goes up to it (frames that arrive, timers), then the scenario acts,
+ * then applications whose time has come, then peers. What these cause at the same moment belongs to
+ * the next round, which may well have the same time.
  */
 #include "lab/lab.h"
 

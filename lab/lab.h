@@ -116,7 +116,7 @@ struct lab {
     uint16_t port_of[WORLD_NODES_MAX][NODE_PORTS_MAX];  /* a world's port -> the scenario's */
     uint8_t watched[SC_PORTS_MAX];      /* bit 0: arriving frames matter, bit 1: leaving ones */
     struct lab_recent (*recent)[2];
-    uint64_t (*fates)[FATE_CHANGED + 1];        /* by port: frames it sent, by what became of them */
+    uint64_t (*fates)[FATE_CHANGED + 1];        /* by port: what became of frames it sent */
     struct lab_app *apps;
     uint16_t apps_n, apps_max;
     struct lab_sender *senders;

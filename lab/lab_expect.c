@@ -41,7 +41,8 @@ static void print_recent(struct txt *t, const struct lab_recent *r, bool out)
         txt_s(t, out ? "; nothing was sent there at all" : "; nothing arrived there at all");
         return;
     }
-    put(t, "; of ", r->n, out ? " frames sent there the last: " : " frames that arrived the last: ");
+    put(t, "; of ", r->n, out ? " frames sent there the last: "
+                              : " frames that arrived the last: ");
     for (uint64_t i = from; i < r->n; i++) {
         put_time(t, i > from ? " | " : "", r->time[i % LAB_RECENT]);
         txt_c(t, ' ');
@@ -157,53 +158,29 @@ static struct lab_app *next_app(const struct lab *l, const struct expect *e, enu
     return NULL;
 }
 
-/* The one that the expectation means where only one can be meant. */
-static struct lab_app *find_app(const struct lab *l, const struct expect *e, enum lab_app_kind kind)
+/* May the next one on the list be looked at? What was seen of each is separated. */
+static bool is_meant(const struct expect *e, uint16_t n, struct txt *t)
 {
-    uint16_t at = 0;
-    struct lab_app *a = NULL;
-    for (uint16_t i = 0; i < (e->nth ? e->nth : 1); i++)
-        if (!(a = next_app(l, e, kind, &at)))
-            return NULL;
-    return a;
+    if (e->nth && n != e->nth)
+        return false;
+    txt_s(t, n > 1 && !e->nth ? "; " : "");
+    return true;
 }
 
-/* Without @N the numbers are those of all pings that are meant, together. */
-static bool ask_ping(const struct lab *l, const struct expect *e, struct txt *t)
+static bool ping_holds(const struct expect *e, const struct ping *g, struct txt *t)
 {
-    uint64_t sent = 0, received = 0, errors = 0, dups = 0;
-    uint16_t at = 0, n = 0;
-    for (const struct lab_app *a; (a = next_app(l, e, LAB_PING, &at)) != NULL;) {
-        n++;
-        if (e->nth && n != e->nth)
-            continue;
-        sent += a->is.ping->sent;
-        received += a->is.ping->received;
-        errors += a->is.ping->errors;
-        dups += a->is.ping->dups;
-    }
-    if (n == 0 || n < e->nth) {
-        txt_s(t, "no such ping was started");
-        return false;
-    }
-    put(t, "", sent, " sent, ");
-    put(t, "", received, " received, ");
-    put(t, "", errors, " errors, ");
-    put(t, "", dups, " duplicates");
-    return holds_if_asked(&e->num[NUM_SENT], sent) &&
-           holds_if_asked(&e->num[NUM_RECEIVED], received) &&
-           holds_if_asked(&e->num[NUM_ERRORS], errors) &&
-           holds_if_asked(&e->num[NUM_DUPLICATES], dups);
+    put(t, "", g->sent, " sent, ");
+    put(t, "", g->received, " received, ");
+    put(t, "", g->errors, " errors, ");
+    put(t, "", g->dups, " duplicates");
+    return holds_if_asked(&e->num[NUM_SENT], g->sent) &&
+           holds_if_asked(&e->num[NUM_RECEIVED], g->received) &&
+           holds_if_asked(&e->num[NUM_ERRORS], g->errors) &&
+           holds_if_asked(&e->num[NUM_DUPLICATES], g->dups);
 }
 
-static bool ask_trace(const struct lab *l, const struct expect *e, struct txt *t)
+static bool trace_holds(const struct expect *e, const struct tracer *r, struct txt *t)
 {
-    const struct lab_app *a = find_app(l, e, LAB_TRACE);
-    if (!a) {
-        txt_s(t, "no such traceroute was started");
-        return false;
-    }
-    const struct tracer *r = a->is.trace;
     bool same = r->done && r->hop == e->hops_n;
     txt_s(t, r->done ? "the hops were" : "it has not ended; so far");
     for (uint8_t i = 0; i < r->hop; i++) {
@@ -219,98 +196,85 @@ static bool ask_trace(const struct lab *l, const struct expect *e, struct txt *t
     return same;
 }
 
-/*
- * Listeners or senders, as one: numbers of all that are meant added up; a text or an error is that
- * of any one of them.
- */
-struct udp_sum {
-    uint64_t sent, received, bytes, echoed, errors;
-    bool text, error;           /* one of them has what is expected */
-};
-
-static void add_text(struct udp_sum *u, const struct expect *e, const uint8_t *text, uint32_t n,
-                     struct txt *t)
+static bool is_text(const struct expect *e, const uint8_t *text, uint32_t n, struct txt *t)
 {
     if (!e->has_text)
-        return;
-    txt_s(t, "text ");
-    txt_quoted(t, span_of(text, n < 80 ? n : 80));
-    txt_s(t, ", ");
-    u->text = u->text || span_eq(e->payload, span_of(text, n));
+        return true;
+    txt_s(t, ", text ");
+    txt_quoted(t, span_of(text, n < 60 ? n : 60));
+    return span_eq(e->payload, span_of(text, n));
 }
 
-static void add_error(struct udp_sum *u, const struct expect *e, int err,
-                      const struct oriel_addr *from, struct txt *t)
+static void put_error(struct txt *t, int err, const struct oriel_addr *from)
 {
-    u->error = u->error || (e->err == err && (!e->has_from || addr_same_bits(&e->from_addr, from)));
     if (!err)
         return;
+    txt_s(t, ", ");
     txt_s(t, app_error_name(err));
-    if (!addr_is_unspecified(from)) {
+    if (from && !addr_is_unspecified(from)) {
         txt_s(t, " from ");
         txt_addr(t, from);
     }
-    txt_s(t, ", ");
 }
 
-static void add_listener(struct udp_sum *u, const struct expect *e, const struct udp_listener *x,
-                         struct txt *t)
+static bool listener_holds(const struct expect *e, const struct udp_listener *u, struct txt *t)
 {
-    const struct oriel_addr nobody = ADDR_NONE;
-    if (x->failed)
+    int err = u->failed ? u->failed : u->error;
+    if (u->failed)
         txt_s(t, "it could not be opened: ");
-    u->received += x->received;
-    u->bytes += x->bytes;
-    u->echoed += x->echoed;
-    add_text(u, e, x->text, x->text_n, t);
-    add_error(u, e, x->failed ? x->failed : x->error, &nobody, t);
-}
-
-static void add_sender(struct udp_sum *u, const struct expect *e, const struct udp_sender *x,
-                       struct txt *t)
-{
-    u->sent += x->sent;
-    u->received += x->received;
-    u->bytes += x->bytes;
-    u->errors += x->errors;
-    add_text(u, e, x->text, x->text_n, t);
-    add_error(u, e, x->error, &x->error_from, t);
-}
-
-static bool sum_holds(const struct expect *e, const struct udp_sum *u)
-{
-    return holds_if_asked(&e->num[NUM_SENT], u->sent) &&
+    put(t, "", u->received, " received, ");
+    put(t, "", u->bytes, " bytes, ");
+    put(t, "", u->echoed, " echoed");
+    put_error(t, err, NULL);
+    return is_text(e, u->text, u->text_n, t) &&
            holds_if_asked(&e->num[NUM_RECEIVED], u->received) &&
            holds_if_asked(&e->num[NUM_BYTES], u->bytes) &&
-           holds_if_asked(&e->num[NUM_ECHOED], u->echoed) &&
-           holds_if_asked(&e->num[NUM_ERRORS], u->errors) && (!e->has_text || u->text) &&
-           (!e->has_err || u->error);
+           holds_if_asked(&e->num[NUM_ECHOED], u->echoed) && (!e->has_err || e->err == err);
 }
 
-static bool ask_udp(const struct lab *l, const struct expect *e, struct txt *t)
+static bool sender_holds(const struct expect *e, const struct udp_sender *u, struct txt *t)
 {
-    enum lab_app_kind kind = e->sender ? LAB_UDP_SEND : LAB_UDP_LISTEN;
-    struct udp_sum u = {0};
+    put(t, "", u->sent, " sent, ");
+    put(t, "", u->received, " answers, ");
+    put(t, "", u->bytes, " bytes, ");
+    put(t, "", u->errors, " errors");
+    put_error(t, u->error, &u->error_from);
+    return is_text(e, u->text, u->text_n, t) &&
+           holds_if_asked(&e->num[NUM_SENT], u->sent) &&
+           holds_if_asked(&e->num[NUM_RECEIVED], u->received) &&
+           holds_if_asked(&e->num[NUM_BYTES], u->bytes) &&
+           holds_if_asked(&e->num[NUM_ERRORS], u->errors) &&
+           (!e->has_err || e->err == u->error) &&
+           (!e->has_from || addr_same_bits(&e->from_addr, &u->error_from));
+}
+
+static bool app_holds(const struct expect *e, const struct lab_app *a, struct txt *t)
+{
+    switch ((enum lab_app_kind)a->kind) {
+    case LAB_PING:       return ping_holds(e, a->is.ping, t);
+    case LAB_TRACE:      return trace_holds(e, a->is.trace, t);
+    case LAB_UDP_LISTEN: return listener_holds(e, a->is.listen, t);
+    case LAB_UDP_SEND:   return sender_holds(e, a->is.send, t);
+    }
+    return false;
+}
+
+/* One of those that are meant must be as expected. */
+static bool ask_app(const struct lab *l, const struct expect *e, enum lab_app_kind kind,
+                    struct txt *t)
+{
     uint16_t at = 0, n = 0;
+    bool met = false;
     for (const struct lab_app *a; (a = next_app(l, e, kind, &at)) != NULL;) {
-        n++;
-        if (e->nth && n != e->nth)
+        if (!is_meant(e, ++n, t))
             continue;
-        if (e->sender)
-            add_sender(&u, e, a->is.send, t);
-        else
-            add_listener(&u, e, a->is.listen, t);
+        met = true;
+        if (app_holds(e, a, t))
+            return true;
     }
-    if (n == 0 || n < e->nth) {
-        txt_s(t, e->sender ? "nothing on that node sends so" : "nothing listens there");
-        return false;
-    }
-    if (e->sender)
-        put(t, "", u.sent, " sent, ");
-    put(t, "", u.received, e->sender ? " answers, " : " received, ");
-    put(t, "", u.bytes, " bytes, ");
-    put(t, "", e->sender ? u.errors : u.echoed, e->sender ? " errors" : " echoed");
-    return sum_holds(e, &u);
+    if (!met)
+        txt_s(t, "nothing of that kind was started there");
+    return false;
 }
 
 /* ---- the end of everything ---- */
@@ -333,9 +297,9 @@ static bool is_so(struct lab *l, uint16_t i, struct txt *t)
     case EX_ORDER:  return ask_sequence(l, e, &l->watches[i], t);
     case EX_DROP:   return ask_drop(l, e, t);
     case EX_WHY:    return ask_why(l, e, t);
-    case EX_PING:   return ask_ping(l, e, t);
-    case EX_TRACE:  return ask_trace(l, e, t);
-    case EX_UDP:    return ask_udp(l, e, t);
+    case EX_PING:   return ask_app(l, e, LAB_PING, t);
+    case EX_TRACE:  return ask_app(l, e, LAB_TRACE, t);
+    case EX_UDP:    return ask_app(l, e, e->sender ? LAB_UDP_SEND : LAB_UDP_LISTEN, t);
     case EX_QUIET:  return ask_quiet(l, t);
     case EX_NEIGH:
     case EX_ADDR:

@@ -7,8 +7,8 @@
  *     at 0 a ping 10.0.0.2 count 3
  *     expect a ping received 3
  *
- * docs/lab-format.md is the whole language. Two steps: scenario_parse reads the text and finds every
- * mistake that can be found without running it; lab_* (lab.h) builds the world and runs it.
+ * docs/lab-format.md is the whole language. Two steps: scenario_parse reads the text and finds
+ * every mistake that can be found without running it; lab_* (lab.h) builds the world and runs it.
  *
  * Everything lives in the arena that the caller gives; nothing is allocated, printed or read
  * elsewhere. The text must outlive the scenario: names and expectations point into it.

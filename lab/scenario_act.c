@@ -1,10 +1,11 @@
-/* Statements about what happens: at, on; and the routes and neighbours that are there from the start. */
+/* What happens: at, on; and routes and neighbours that are there from the start. */
 #include "lab/scenario_text.h"
 
 #define VERBS                                                                                      \
-    "ping, traceroute, udp-listen, udp-send, udp-close, udp-join, udp-leave, addr, route, neigh, "  \
+    "ping, traceroute, udp-listen, udp-send, udp-close, udp-join, udp-leave, addr, route, neigh, " \
     "rarp, up, down, mtu, vlan, remove or send"
-#define PING_WORDS "count, size, interval, wait, ttl, tos, df, df-probe, id, dev, broadcast or quiet"
+#define PING_WORDS                                                                                 \
+    "count, size, interval, wait, ttl, tos, df, df-probe, id, dev, broadcast or quiet"
 #define SEND_WORDS                                                                                 \
     "from, source, count, connected, df, df-probe, ttl, tos, nocsum, dev or broadcast"
 #define LISTEN_WORDS                                                                               \
@@ -98,7 +99,8 @@ static bool unescape(struct sc_parser *p, const struct sc_word *w, struct span *
         static const char from[] = "nrt0\\", to[] = "\n\r\t\0\\";
         c = s.p[++i];
         const char *known = c ? strchr(from, c) : NULL;
-        bool hex = c == 'x' && i + 2 < s.n && digit_of(s.p[i + 1]) >= 0 && digit_of(s.p[i + 2]) >= 0;
+        bool hex = c == 'x' && i + 2 < s.n && digit_of(s.p[i + 1]) >= 0 &&
+                   digit_of(s.p[i + 2]) >= 0;
         if (!known && !hex)
             return sc_fail_word(p, w, "text with \\n \\r \\t \\0 \\\\ \\\" or \\xNN");
         copy[n++] = hex ? (uint8_t)(digit_of(s.p[i + 1]) * 16 + digit_of(s.p[i + 2]))
@@ -154,8 +156,9 @@ static bool act_trace(struct sc_parser *p, struct sc_act *a)
                     : sc_take(p, "probes") ? u8(p, 1, &t->probes)
                     : sc_take(p, "wait")   ? sc_time(p, &t->wait)
                     : sc_take(p, "size")   ? u16(p, 28, &t->size)
-                    : sc_take(p, "icmp")   ? (t->icmp = true)
-                                           : sc_fail_words(p, "max-hops, probes, wait, size or icmp");
+                    : sc_take(p, "icmp")
+                        ? (t->icmp = true)
+                        : sc_fail_words(p, "max-hops, probes, wait, size or icmp");
         if (!good)
             return false;
     }
@@ -535,7 +538,8 @@ static bool verb(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "mtu"))        return act_mtu(p, a);
     if (sc_take(p, "vlan"))       return act_vlan(p, a);
     if (sc_take(p, "remove"))     return act_port(p, a, ACT_REMOVE);
-    return sc_fail_words(p, VERBS);
+    return sc_fail_of(p, "an action: ping, traceroute, udp-listen, udp-send, addr, route, neigh, up, "
+                         "down, mtu, vlan, ...", VERBS);
 }
 
 bool sc_at(struct sc_parser *p)

@@ -2,8 +2,8 @@
 #include "lab/scenario_text.h"
 
 #define SUBJECTS                                                                                   \
-    "what to expect: quiet, drop NAME at ..., why NAME from NODE, NODE.PORT sees or sends, or a "  \
-    "node"
+    "quiet, drop NAME at ..., why NAME from ..., NODE.PORT sees or sends, or a node that stands "  \
+    "above"
 #define STATES                                                                                     \
     "ping, trace, udp, udp-send, neigh, addr, route, group, pmtu, socket, nat, reasm or netif"
 #define FRAME_WORDS "why, lost, count, none, between, after or before"
@@ -494,6 +494,13 @@ static bool ex_netif(struct sc_parser *p, struct expect *e)
 
 static bool state(struct sc_parser *p, struct expect *e)
 {
+    const struct sc_word *w = sc_look(p);
+    if (scenario_node(p->s, w->text) == SC_NONE) {
+        (void)sc_fail_of(p, SUBJECTS, "quiet drop why");
+        for (uint16_t i = 0; i < p->s->nodes_n; i++)
+            sc_hint(p, w->text, p->s->nodes[i].name);
+        return false;
+    }
     if (!sc_stack_of(p, &e->node))
         return false;
     if (sc_take(p, "ping"))     return ex_ping(p, e);
@@ -559,7 +566,8 @@ bool sc_expect(struct sc_parser *p, const oriel_time *at)
     if (!subject(p, e) || !sc_done(p, "the end of the line"))
         return false;
     if (at && (e->kind == EX_FRAMES || e->kind == EX_ORDER))
-        return sc_fail_word(p, w, "an expectation about a state; frames have between, after, before");
+        return sc_fail_word(p, w, "an expectation about a state; frames have between, after and "
+                                  "before");
     s->expects_n++;
     if (!at)
         return true;

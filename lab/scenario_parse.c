@@ -2,7 +2,8 @@
  * Statements about the world: nodes, ports, links, settings; and the text around them.
  *
  * What is named must stand above the line that names it. That keeps every message exact, and a
- * scenario reads from the top: who there is, how they are joined, what they do, what must come of it.
+ * scenario reads from the top: who there is, how they are joined, what they do, what must come of
+ * it.
  */
 #include "lab/scenario_text.h"
 
@@ -408,6 +409,10 @@ static bool st_switch(struct sc_parser *p)
 /* Where in the rest of the line a column of the joined text is: p->at is that word afterwards. */
 static bool fail_joined(struct sc_parser *p, struct syntax_error *e)
 {
+    static const char *const keys[] = {
+        "loss", "delay", "jitter", "rate", "queue", "mtu", "reorder", "gap", "dup", "corrupt",
+        "cut", "burst", "lose", "damage", "double", "hold",
+    };
     size_t column = e->column > 0 ? e->column - 1 : 0;
     while (p->at + 1 < p->n && column > p->words[p->at].text.n)
         column -= p->words[p->at++].text.n + 1;
@@ -416,7 +421,10 @@ static bool fail_joined(struct sc_parser *p, struct syntax_error *e)
         p->at = p->n;           /* a value is missing at the end */
         return sc_fail(p, e->expected);
     }
-    return sc_fail_inside(p, &p->words[p->at], e);
+    (void)sc_fail_inside(p, &p->words[p->at], e);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        sc_hint(p, p->words[p->at].text, span_str(keys[i]));
+    return false;
 }
 
 bool sc_wire_params(struct sc_parser *p, struct wire_params *out, struct span *text)

@@ -2,8 +2,8 @@
  * Words of a statement, and the values that they stand for.
  *
  * Parameters ($name, ${name}) are replaced when a word is cut. What is wrong inside a word that was
- * changed that way is still reported where it stands in the file: the replacement is done once more,
- * up to the column in question, by the same function that did it.
+ * changed that way is still reported where it stands in the file: the replacement is done once
+ * more, up to the column in question, by the same function that did it.
  */
 #include "lab/scenario_text.h"
 
@@ -102,19 +102,31 @@ void sc_hint(struct sc_parser *p, struct span typed, struct span known)
     txt_span(&t, known);
 }
 
-bool sc_fail_words(struct sc_parser *p, const char *words)
+/* "or", "and", "a" between words that are meant. */
+static bool is_filler(struct span word)
+{
+    return span_is(word, "or") || span_is(word, "and") || span_is(word, "a");
+}
+
+bool sc_fail_of(struct sc_parser *p, const char *shown, const char *words)
 {
     const struct sc_word *w = sc_look(p);
     bool first = !p->bad;
-    (void)sc_fail(p, words);
+    (void)sc_fail(p, shown);
     if (!w || !first)
         return false;
     for (const char *c = words; *c != '\0';) {
         size_t n = strcspn(c, " ,");
-        sc_hint(p, w->text, span_of(c, n));
+        if (!is_filler(span_of(c, n)))
+            sc_hint(p, w->text, span_of(c, n));
         c += n + strspn(c + n, " ,");
     }
     return false;
+}
+
+bool sc_fail_words(struct sc_parser *p, const char *words)
+{
+    return sc_fail_of(p, words, words);
 }
 
 /* ---- parameters ---- */
@@ -185,7 +197,7 @@ static size_t expand(const struct scenario *s, const struct sc_word *w, struct t
         size_t after = i + 1;
         uint8_t escaped = !w->literal && w->kind == SC_STRING && c == '\\' && after < w->raw.n
                               ? w->raw.p[after] : 0;
-        if (escaped == '"' || escaped == '\n') {        /* the rest belongs to what reads the text */
+        if (escaped == '"' || escaped == '\n') {     /* the rest is for who reads the text */
             txt_c(out, escaped == '"' ? '"' : ' ');
             i += 2;
             continue;
@@ -196,11 +208,19 @@ static size_t expand(const struct scenario *s, const struct sc_word *w, struct t
             i++;
             continue;
         }
-        if (!param_value(s, name, out)) {
+        const uint8_t *dot = memchr(name.p, '.', name.n);
+        if (param_value(s, name, out)) {
+            i = after;
+            continue;
+        }
+        /* $net.1: what stands behind the dot may be no part of the name */
+        size_t head = dot ? (size_t)(dot - name.p) : 0;
+        if (head == 0 || w->raw.p[i + 1] == '{' ||
+            !param_value(s, span_of(name.p, head), out)) {
             *unknown = name;
             return i;
         }
-        i = after;
+        i += 1 + head;
     }
     return i;
 }
@@ -306,7 +326,9 @@ static bool cut_string(struct sc_parser *p, struct sc_word *w)
     }
     w->raw = span_of(from, (size_t)(p->next - from));
     if (p->next >= p->end) {
-        size_t shown = w->raw.n < 16 ? w->raw.n : 16;
+        size_t shown = 0;
+        while (shown < w->raw.n && shown < 24 && from[shown] != '\n')
+            shown++;
         return fail_at(p, from - 1, span_of(from - 1, shown + 1),
                        quote == '"' ? "a closing \" somewhere" : "a closing ' somewhere");
     }
@@ -395,7 +417,7 @@ bool sc_done(struct sc_parser *p, const char *expected)
 {
     if (p->bad)
         return false;
-    return p->at == p->n || sc_fail_words(p, expected);
+    return p->at == p->n || sc_fail(p, expected);
 }
 
 /* ---- values ---- */
@@ -446,8 +468,11 @@ bool sc_u(struct sc_parser *p, uint64_t min, uint64_t max, uint64_t *out)
     }
     char expected[80];
     struct txt t = txt_of(expected, sizeof(expected));
-    txt_s(&t, "a whole number from ");
-    txt_u(&t, min);
+    txt_s(&t, "a whole number");
+    if (min > 0 || max != UINT64_MAX) {
+        txt_s(&t, " from ");
+        txt_u(&t, min);
+    }
     if (max != UINT64_MAX) {
         txt_s(&t, " to ");
         txt_u(&t, max);

@@ -69,6 +69,9 @@ bool sc_fail_word(struct sc_parser *p, const struct sc_word *w, const char *expe
 /* The next word is none of these, which are shown; the nearest of them is suggested. */
 bool sc_fail_words(struct sc_parser *p, const char *words);
 
+/* The same with a sentence of its own, where the words are too many to be shown. */
+bool sc_fail_of(struct sc_parser *p, const char *shown, const char *words);
+
 /* What is wrong inside a word, as another language says it. */
 bool sc_fail_inside(struct sc_parser *p, const struct sc_word *w, const struct syntax_error *e);
 

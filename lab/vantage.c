@@ -11,8 +11,9 @@ static const char *const fate_names[] = {
 };
 
 static const enum drop fate_drops[] = {
-    [FATE_ARRIVES] = DROP_NONE,    [FATE_LOST] = DROP_WIRE_LOSS,    [FATE_QUEUE] = DROP_WIRE_QUEUE_FULL,
-    [FATE_DOWN] = DROP_WIRE_DOWN,  [FATE_TOO_BIG] = DROP_WIRE_MTU,  [FATE_CHANGED] = DROP_NONE,
+    [FATE_ARRIVES] = DROP_NONE,   [FATE_LOST] = DROP_WIRE_LOSS,
+    [FATE_DOWN] = DROP_WIRE_DOWN, [FATE_QUEUE] = DROP_WIRE_QUEUE_FULL,
+    [FATE_CHANGED] = DROP_NONE,   [FATE_TOO_BIG] = DROP_WIRE_MTU,
 };
 
 static void put_draw(struct txt *t, uint32_t draw)

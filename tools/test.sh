@@ -15,9 +15,9 @@ mk() { make --no-print-directory -s -j"$jobs" "$@" >build/test-build.log 2>&1 ||
 
 mkdir -p build
 say "building: release"
-mk WERROR=1 all unit oracle benches
+mk WERROR=1 all unit oracle benches build/sim/sim
 say "building: with address and undefined-behaviour sanitizers"
-mk V=asan WERROR=1 all unit
+mk V=asan WERROR=1 all unit build-asan/sim/sim
 say "building: with clang, for its warnings"
 mk V=clang CC=clang WERROR=1 objects
 say "building: fuzzers, WebAssembly"
@@ -44,14 +44,16 @@ done
 for t in tests/cli/test_*.sh; do
     row "$t" 300 "ORIEL=$root/build/oriel $t"
 done
-for t in tests/tools/*.py tests/oracle/*.py; do
+for t in tests/tools/*.py; do
     row "$t" 300 "$t"
 done
+row tests/oracle/dissect_vs_tshark.py 300 "tests/oracle/dissect_vs_tshark.py build/oracle/crafted"
 for f in build-fuzz/fuzz_*; do
     case $f in *.d) continue ;; esac
     row "exit:fuzz:$(basename "$f")" 60 "$f -max_total_time=${FUZZ_SECONDS:-3} -rss_limit_mb=4096 -verbosity=0 -artifact_prefix=build-fuzz/"
 done
-row "exit:sim" 600 "tools/sim.sh build/oriel ${SEEDS:-100}"
+row "exit:sim" 600 "tools/sim.sh build/sim/sim ${SEEDS:-100}"
+row "exit:sim:asan" 900 "tools/sim.sh build-asan/sim/sim 20"
 row "exit:tidy" 120 "tools/tidy.py --quiet --sources build/sources.txt"
 row "exit:docs:rfc" 60 "tools/rfc.py --check"
 row "exit:docs:reasons" 60 "tools/reasons.py --check"

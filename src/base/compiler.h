@@ -87,6 +87,14 @@ ORIEL_BE_ACCESS(16)
 ORIEL_BE_ACCESS(32)
 ORIEL_BE_ACCESS(64)
 
+/* The sum of two words in one's complement: a carry comes back in at the bottom. */
+static inline uint64_t add_with_carry(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+    uint64_t carry = __builtin_add_overflow(a, b, &sum);
+    return sum + carry;
+}
+
 /* The 128-bit product of two words, folded: high xor low. The heart of a fast keyed hash. */
 static inline uint64_t mul_fold(uint64_t a, uint64_t b)
 {

@@ -27,14 +27,13 @@ extern const struct csum_ops csum_portable;
 /* In csum_x86.c; NULL where the compiler cannot build it. */
 const struct csum_ops *csum_x86_ops(uint32_t cpu);
 
-#define CSUM_SMALL 64
+#define CSUM_SMALL 63
 
 /* ---- wide sums ---- */
 
 static inline uint64_t csum_wide_add(uint64_t a, uint64_t b)
 {
-    a += b;
-    return a + (a < b);
+    return add_with_carry(a, b);
 }
 
 /* Its 16 bits. */
@@ -44,6 +43,12 @@ static inline uint32_t csum_wide_fold(uint64_t x)
     uint32_t y = (uint32_t)(x >> 32);
     y += (y << 16) | (y >> 16);
     return y >> 16;
+}
+
+/* The value that goes into a checksum field. */
+static inline uint16_t csum_wide_finish(uint64_t x)
+{
+    return (uint16_t)~csum_wide_fold(x);
 }
 
 /* Do the bytes with their checksum among them amount to ffff? That is zero, unless all of them are. */
@@ -66,40 +71,82 @@ static inline uint64_t csum_tail(const uint8_t *p, size_t n)
     uint32_t four = 0;
     uint16_t two = 0, one = 0;
     if (n & 4)
-        memcpy(&four, p, 4), p += 4;
+        memcpy(&four, p, 4);
     if (n & 2)
-        memcpy(&two, p, 2), p += 2;
+        memcpy(&two, p + (n & 4), 2);
     if (n & 1)
-        memcpy(&one, p, 1);
+        memcpy(&one, p + (n & 6), 1);
     return (uint64_t)four + two + one;
 }
 
-/* Sum of a short span. */
+/* Add four words. */
+static inline uint64_t csum_wide_four(uint64_t sum, const uint8_t *p)
+{
+    sum = csum_wide_add(sum, csum_load(p));
+    sum = csum_wide_add(sum, csum_load(p + 8));
+    sum = csum_wide_add(sum, csum_load(p + 16));
+    return csum_wide_add(sum, csum_load(p + 24));
+}
+
+/* Sum of at most CSUM_SMALL bytes. The length is taken apart bit by bit. */
 static inline uint64_t csum_wide(const uint8_t *p, size_t n)
 {
     uint64_t sum = 0;
-    for (; n >= 16; n -= 16, p += 16)
+    if (n & 32) {
+        sum = csum_wide_four(sum, p);
+        p += 32;
+    }
+    if (n & 16) {
         sum = csum_wide_add(csum_wide_add(sum, csum_load(p)), csum_load(p + 8));
-    if (n & 8)
-        sum = csum_wide_add(sum, csum_load(p)), p += 8;
+        p += 16;
+    }
+    if (n & 8) {
+        sum = csum_wide_add(sum, csum_load(p));
+        p += 8;
+    }
     if (oriel_unlikely(n & 7))
         sum = csum_wide_add(sum, csum_tail(p, n));
     return ORIEL_BE(64, sum);
 }
 
-/* The same, and the bytes copied. */
+/* Copy a word and add it. */
+static inline uint64_t csum_wide_move(uint64_t sum, uint8_t *to, const uint8_t *from)
+{
+    uint64_t word = csum_load(from);
+    memcpy(to, &word, sizeof(word));
+    return csum_wide_add(sum, word);
+}
+
+static inline uint64_t csum_wide_move_two(uint64_t sum, uint8_t *to, const uint8_t *from)
+{
+    sum = csum_wide_move(sum, to, from);
+    return csum_wide_move(sum, to + 8, from + 8);
+}
+
+/* Copy at most CSUM_SMALL bytes and sum them. */
 static inline uint64_t csum_wide_copy(uint8_t *to, const uint8_t *from, size_t n)
 {
     uint64_t sum = 0;
-    for (; n >= 8; n -= 8, from += 8, to += 8) {
-        uint64_t word = csum_load(from);
-        memcpy(to, &word, sizeof(word));
-        sum = csum_wide_add(sum, word);
+    if (n & 32) {
+        sum = csum_wide_move_two(sum, to, from);
+        sum = csum_wide_move_two(sum, to + 16, from + 16);
+        from += 32;
+        to += 32;
     }
-    if (oriel_unlikely(n > 0)) {
-        for (size_t i = 0; i < n; i++)
-            to[i] = from[i];
+    if (n & 16) {
+        sum = csum_wide_move_two(sum, to, from);
+        from += 16;
+        to += 16;
+    }
+    if (n & 8) {
+        sum = csum_wide_move(sum, to, from);
+        from += 8;
+        to += 8;
+    }
+    if (oriel_unlikely(n & 7)) {
         sum = csum_wide_add(sum, csum_tail(from, n));
+        for (size_t i = 0; i < (n & 7); i++)
+            to[i] = from[i];
     }
     return ORIEL_BE(64, sum);
 }
@@ -118,10 +165,13 @@ static inline uint64_t csum_wide_pseudo(const struct oriel_addr *src, const stru
 
 /* ---- sums of 32 bits ---- */
 
-/* Sum of a short span. */
+/* Sum of a span that is short as a rule. */
 static inline uint32_t csum_small(const uint8_t *p, size_t n)
 {
-    return csum_wide_fold(csum_wide(p, n));
+    uint64_t sum = 0;
+    for (; oriel_unlikely(n > CSUM_SMALL); n -= 32, p += 32)
+        sum = csum_wide_add(sum, csum_wide(p, 32));
+    return csum_wide_fold(csum_wide_add(sum, csum_wide(p, n)));
 }
 
 /* Fold to 16 bits, without complementing. */

@@ -66,12 +66,16 @@ static inline uint32_t pool_index(const struct pool *p, const void *obj)
     return (uint32_t)(off / p->size);
 }
 
-/* An object, its contents undefined; NULL when the pool is full. */
-static inline void *pool_get(struct pool *p)
+/* Is there an object that was used and freed? */
+static inline bool pool_has_freed(const struct pool *p)
+{
+    return oriel_likely(p->free_head < p->fresh);       /* POOL_NONE is beyond all of them */
+}
+
+/* That object, its contents undefined. */
+static inline void *pool_get_freed(struct pool *p)
 {
     uint32_t index = p->free_head;
-    if (oriel_unlikely(index >= p->fresh))      /* POOL_NONE */
-        return pool_get_fresh(p);
     void *obj = p->base + (size_t)index * p->size;
     ORIEL_UNPOISON(obj, p->size);
     memcpy(&p->free_head, obj, sizeof(p->free_head));
@@ -79,6 +83,12 @@ static inline void *pool_get(struct pool *p)
     p->held[index] = 1;
     p->live++;
     return obj;
+}
+
+/* An object, its contents undefined; NULL when the pool is full. */
+static inline void *pool_get(struct pool *p)
+{
+    return pool_has_freed(p) ? pool_get_freed(p) : pool_get_fresh(p);
 }
 
 /* Back to the pool; it must have come from there and must be held. */

@@ -3,8 +3,9 @@
  *
  * What is sent about a received packet obeys RFC 1122, 3.2.2 and RFC 4443, 2.4: never about an
  * error, a group, a later fragment or a source that is not one host; and at a limited rate. The rate
- * is kept per peer, by a keyed hash, and for all peers together in a bucket whose size changes by
- * chance, so that an outsider can learn nothing from what he is not sent (the SAD DNS attack).
+ * is kept per peer, by a keyed hash, and for all peers together in a bucket from which an error takes
+ * more or less by chance, so that an outsider learns nothing from what he is not sent (the SAD DNS
+ * attack).
  *
  * What is received about a packet of ours becomes a fact. This file believes nothing: the transport
  * is asked first.
@@ -40,13 +41,12 @@ static bool may_send(struct ip *ip, const struct oriel_addr *to)
     uint32_t h = hash_2(ip->env->hash_seed ^ 0x1c3b, to->hi, to->lo);
     struct icmp_bucket *b = &ic->per_peer[h % ICMP_BUCKETS];
     uint32_t per_s = ip->set.icmp_per_s < ALL_PER_S ? ip->set.icmp_per_s : ALL_PER_S;
-    uint32_t burst = ALL_BURST + (uint32_t)rng_below(&ip->env->rng, 16);
     refill(ip, b, per_s);
     refill(ip, &ic->all, ALL_PER_S);
-    if (b->spent >= per_s || ic->all.spent >= burst)
+    if (b->spent >= per_s || ic->all.spent >= ALL_BURST)
         return false;
     b->spent++;
-    ic->all.spent++;
+    ic->all.spent = (uint16_t)(ic->all.spent + rng_below(&ip->env->rng, 3));    /* one in the mean */
     return true;
 }
 
@@ -356,7 +356,7 @@ static int error_of6(uint8_t type, uint8_t code)
 /* An error came: what it says, or why it is not listened to. */
 static enum drop error_fact(struct ip *ip, const struct ip_rx *rx, struct rd *quote, struct fact *f)
 {
-    if (!read_quote(quote, f))
+    if (!read_quote(quote, f) || addr_is_v4(&f->remote.addr) != addr_is_v4(&rx->dst))
         return DROP_ICMP_QUOTE;
     if (!ifaddr_find(ip, &f->local.addr, 0))
         return DROP_ICMP_NOT_OURS;

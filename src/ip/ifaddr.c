@@ -201,6 +201,13 @@ static void probe(struct ip *ip, struct ifaddr *a)
                                    : ACD_ANNOUNCE_WAIT);
 }
 
+static void ifaddr_forget(struct ip *ip, struct ifaddr *a)
+{
+    list_remove(&a->node);
+    hmap_del(&ip->addr_map, addr_hash(ip, &a->addr), pool_index(&ip->addrs, a));
+    pool_put(&ip->addrs, a);
+}
+
 static void ifaddr_free(struct ip *ip, struct ifaddr *a)
 {
     env_cancel(ip->env, &a->timer);
@@ -208,10 +215,8 @@ static void ifaddr_free(struct ip *ip, struct ifaddr *a)
         struct oriel_addr group = addr_solicited_node(&a->addr);
         mcast_leave(ip, a->nif, &group, 0);
     }
-    list_remove(&a->node);
     set_state(ip, a, ADDR_FREE);
-    hmap_del(&ip->addr_map, addr_hash(ip, &a->addr), pool_index(&ip->addrs, a));
-    pool_put(&ip->addrs, a);
+    ifaddr_forget(ip, a);
 }
 
 void ifaddr_on_timer(struct ip *ip, struct ifaddr *a)
@@ -289,6 +294,15 @@ static bool address_possible(const struct oriel_addr *a, uint8_t prefix_len)
            (!addr_is_v4(a) || (prefix_len >= 96 && !is_broadcast_of(a, prefix_len)));
 }
 
+/* Neighbours ask for an IPv6 address at its solicited-node group. False: no room for a group. */
+static bool hears_solicitations(struct ip *ip, const struct ifaddr *a)
+{
+    if (addr_is_v4(&a->addr))
+        return true;
+    struct oriel_addr group = addr_solicited_node(&a->addr);
+    return mcast_join(ip, a->nif, &group, 0) == 0;
+}
+
 static struct ifaddr *ifaddr_new(struct ip *ip, uint16_t nif, const struct oriel_addr *addr)
 {
     struct ifaddr *a = pool_get_zeroed(&ip->addrs);
@@ -320,9 +334,9 @@ int ifaddr_add(struct ip *ip, uint16_t nif, const struct oriel_addr *addr, uint8
         return ORIEL_ENOBUFS;
     a->prefix_len = prefix_len;
     a->origin = (uint8_t)origin;
-    if (!addr_is_v4(addr)) {
-        struct oriel_addr group = addr_solicited_node(addr);
-        best_effort(mcast_join(ip, nif, &group, 0));
+    if (!hears_solicitations(ip, a)) {  /* nobody could find it */
+        ifaddr_forget(ip, a);
+        return ORIEL_ENOBUFS;
     }
     *out = a;
     if (netif_works(netif_at(ip->link, nif)) || !must_probe(ip, a))

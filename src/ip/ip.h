@@ -23,6 +23,7 @@
 #include "ip/pmtu.h"
 #include "ip/route.h"
 #include "link/netif.h"
+#include "wire/ip4.h"
 
 #define IP_TTL_DEFAULT 64
 
@@ -326,6 +327,30 @@ static inline int ip_send_one(struct ip *ip, struct pkt *p, const struct ip_path
         return ip_send_any(ip, p, path, why);
     n->used = true;
     return link_output(ip->link, path->nif, p, &n->mac, eth_type, why);
+}
+
+/*
+ * The same for who sends often in one way over one path to one host, in datagrams that need not be
+ * fragmented: their header is made once. ip4_flow_make: is the flow such a one?
+ */
+struct ip4_flow {
+    struct ip_tx tx;
+    struct ip4_form header;
+};
+
+bool ip4_flow_make(const struct ip *ip, const struct ip_path *path, const struct ip_tx *tx,
+                   struct ip4_flow *out);
+
+static inline int ip4_flow_output(struct ip *ip, struct pkt *p, const struct ip_path *path,
+                                  const struct ip4_flow *f, enum why why)
+{
+    size_t total = IP4_HDR_LEN + pkt_len(p);
+    if (oriel_unlikely(total > path->mtu || !pkt_has_headroom(p, IP4_HDR_LEN)))
+        return ip4_output(ip, p, path, &f->tx, why);
+    struct wr w = wr_of(pkt_push_within(p, IP4_HDR_LEN), IP4_HDR_LEN);
+    ip4_form_emit(&w, &f->header, (uint16_t)total);
+    p->l3 = 0;
+    return ip_send_one(ip, p, path, ETH_IP4, why);
 }
 
 /* What was cut leaves; the first error counts. path.c. */

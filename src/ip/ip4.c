@@ -23,8 +23,8 @@ int ip4_transmit(struct ip *ip, struct pkt *p, const struct ip_path *path, enum 
 
 static const uint8_t router_alert[4] = {IP4_OPT_RA, 4, 0, 0};
 
-static ORIEL_NEVER_INLINE int output_any(struct ip *ip, struct pkt *p, const struct ip_path *path,
-                                         const struct ip_tx *tx, enum why why)
+int ip4_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const struct ip_tx *tx,
+               enum why why)
 {
     size_t hdr_len = IP4_HDR_LEN + (tx->router_alert ? sizeof(router_alert) : 0);
     size_t total = hdr_len + pkt_len(p);
@@ -57,27 +57,22 @@ static ORIEL_NEVER_INLINE int output_any(struct ip *ip, struct pkt *p, const str
     return ip4_transmit(ip, p, path, why);
 }
 
-/* What leaves whole, without options, and is not for a group needs a header and nothing else. */
-int ip4_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const struct ip_tx *tx,
-               enum why why)
+bool ip4_flow_make(const struct ip *ip, const struct ip_path *path, const struct ip_tx *tx,
+                   struct ip4_flow *out)
 {
-    size_t total = IP4_HDR_LEN + pkt_len(p);
-    bool plain = total <= path->mtu && !tx->router_alert && !path->group;
-    if (oriel_unlikely(!plain || !pkt_has_headroom(p, IP4_HDR_LEN)))
-        return output_any(ip, p, path, tx, why);
-    struct ip4_hdr h = {
+    const struct ip4_hdr h = {
         .tos = tx->tos,
-        .total_len = (uint16_t)total,
-        .df = true,             /* RFC 6864, 4.1: whole, and to stay so; its id means nothing */
+        .df = true,             /* as ip4_output has it for what fits */
         .ttl = tx->ttl ? tx->ttl : ip->set.ttl,
         .proto = tx->proto,
         .src = path->src,
         .dst = path->dst,
     };
-    struct wr w = wr_of(pkt_push_within(p, IP4_HDR_LEN), IP4_HDR_LEN);
-    ip4_emit_plain(&w, &h);
-    p->l3 = 0;
-    return ip_send_one(ip, p, path, ETH_IP4, why);
+    if (!addr_is_v4(&path->dst) || path->group || tx->router_alert)
+        return false;
+    out->tx = *tx;
+    ip4_form_make(&out->header, &h);
+    return true;
 }
 
 int ip4_send_group(struct ip *ip, struct pkt *p, struct netif *nif, const struct oriel_addr *group,
@@ -384,6 +379,7 @@ static ORIEL_NEVER_INLINE enum ip_verdict input_any(struct ip *ip, struct pkt **
         return refuse(ip, pp, why);
     if (to == OURS && oriel_unlikely(ip_if_of(ip, p->nif)->nat) && translate_in(ip, pp, &h))
         return IP_CONSUMED;
+    p = *pp;                                    /* whole now, where it was a fragment */
     if (to == GROUP && !mcast_wants(ip, p->nif, &h.dst, &h.src))
         return refuse(ip, pp, DROP_IP_GROUP);
     if (to == OURS)

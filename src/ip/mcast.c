@@ -13,7 +13,7 @@
  */
 #include "ip/mcast_group.h"
 
-#define MEMBERS_PER_GROUP 4     /* on the average; the pool is shared by all groups */
+#define MEMBERS_PER_GROUP 2     /* on the average; the pool is shared by all groups */
 
 struct mcast_member {
     struct list node;           /* of its group */

@@ -8,7 +8,8 @@
 
 void ip_changed(struct ip *ip)
 {
-    ip->gen++;
+    if (++ip->gen == 0)         /* which says "none" in a path that is kept */
+        ip->gen = 1;
 }
 
 /* A gateway that is known not to answer is used only when there is no other (RFC 1122, 3.3.1.5). */
@@ -101,7 +102,8 @@ static bool local_path(struct ip *ip, struct ip_path *out)
     bool loopback = addr_is_loopback(&out->dst);
     if (!loopback && (!mine || !ifaddr_usable(mine)))
         return false;
-    struct netif *lo = netif_at(ip->link, ip->link->loopback);
+    bool of_link = !addr_is_v4(&out->dst) && addr_is_link_local(&out->dst);
+    struct netif *lo = of_link ? NULL : netif_at(ip->link, ip->link->loopback);
     out->nif = lo ? lo : mine ? netif_at(ip->link, mine->nif) : NULL;
     out->local = true;
     out->next_hop = out->dst;
@@ -127,10 +129,12 @@ int ip_path_route(struct ip *ip, const struct oriel_addr *dst, uint16_t nif, str
     return 0;
 }
 
-/* May src stand in packets on that path? It is ours, and they do not leave its scope. */
+/* May src stand in packets on that path? It is ours, of its family, and they do not leave its scope. */
 static bool source_fits(const struct ip *ip, const struct oriel_addr *src,
                         const struct ip_path *path)
 {
+    if (addr_is_v4(src) != addr_is_v4(&path->dst))
+        return false;
     if (addr_is_loopback(src))
         return path->local;
     bool of_link = addr_is_link_local(src) && !path->local;
@@ -188,8 +192,13 @@ int ip_send_any(struct ip *ip, struct pkt *p, const struct ip_path *path, enum w
 int ip_send_pieces(struct ip *ip, struct pkt_queue *pieces, const struct ip_path *path)
 {
     int err = 0;
+    uint32_t gen = ip->gen;
     for (struct pkt *p; (p = pkt_dequeue(pieces)) != NULL;) {
-        int e = ip_send_any(ip, p, path, WHY_FRAGMENT);
+        int e = ORIEL_ENOBUFS;
+        if (gen == ip->gen)
+            e = ip_send_any(ip, p, path, WHY_FRAGMENT);
+        else                    /* the error about the one before took the neighbour's place */
+            pkt_drop(ip->env, p, DROP_NEIGH_TABLE_FULL);
         if (e && !err)
             err = e;
     }
@@ -198,7 +207,8 @@ int ip_send_pieces(struct ip *ip, struct pkt_queue *pieces, const struct ip_path
 
 void ip_loop_group(struct ip *ip, const struct pkt *p, const struct ip_path *path, enum why why)
 {
-    if (!mcast_wants(ip, path->nif->index, &path->dst, &path->src))
+    if (path->nif->kind == NETIF_LOOPBACK ||    /* there the packet itself comes back */
+        !mcast_wants(ip, path->nif->index, &path->dst, &path->src))
         return;
     struct pkt *copy = pkt_copy(ip->env, p, PKT_HEADROOM);
     if (copy)

@@ -39,7 +39,7 @@ static enum drop fault_reason(uint8_t fault)
     return DROP_ETH_SHORT;
 }
 
-static inline enum drop check_frame(const struct netif *nif, const struct pkt *p, const struct eth_hdr *h)
+static enum drop check_frame(const struct netif *nif, const struct pkt *p, const struct eth_hdr *h)
 {
     if (pkt_len(p) > ether_frame_max(nif, h->tags_n) + (h->snap ? 8 : 0))
         return DROP_ETH_LONG;
@@ -79,9 +79,7 @@ static enum link_verdict demux(struct link *l, struct pkt *p, uint16_t type)
     return refuse(l, p, DROP_ETH_TYPE);
 }
 
-/* Whatever it is: tagged, an 802.3 frame, with a check sequence, for a group, or not for us. */
-static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct netif *nif,
-                                                      struct pkt *p)
+enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p)
 {
     struct eth_hdr h;
     enum drop why = nif->fcs ? check_fcs(l, p) : DROP_NONE;
@@ -109,19 +107,6 @@ static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct net
         pkt_trim(p, header + h.snap_len - 8);
     pkt_unwrap(p, header);
     return demux(l, p, h.type);
-}
-
-/* An untagged frame for this interface alone with IPv4 in it: what nearly every one is. */
-enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p)
-{
-    struct eth_hdr h;
-    struct rd r = pkt_rd(p, 0);
-    bool plain = !nif->fcs && eth_parse_plain(&r, ETH_IP4, &h) && mac_eq(&h.dst, &nif->mac) &&
-                 check_frame(nif, p, &h) == DROP_NONE;
-    if (oriel_unlikely(!plain))
-        return input_any(l, nif, p);
-    pkt_unwrap(p, ETH_HDR_LEN);
-    return LINK_TO_IP4;
 }
 
 /* The tags of all interfaces from this one down to the link. */

@@ -56,6 +56,13 @@ static int check_config(const struct link *l, const struct oriel_netif_config *c
     return vlan_of(l, parent, tpid, cfg->vlan_id) ? ORIEL_EEXIST : 0;
 }
 
+static void set_working(struct netif *nif, bool up, bool carrier)
+{
+    nif->up = up;
+    nif->carrier = carrier;
+    nif->plain = up && carrier && nif->kind == NETIF_ETHER && !nif->fcs;
+}
+
 int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif **out)
 {
     struct netif *parent = cfg->kind == ORIEL_NETIF_VLAN ? netif_at(l, (uint32_t)cfg->vlan_parent) : NULL;
@@ -68,8 +75,6 @@ int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif
     *nif = (struct netif){
         .index = (uint16_t)(nif - l->netifs + 1),
         .kind = (uint8_t)cfg->kind,
-        .up = true,
-        .carrier = true,
         .fcs = cfg->fcs,
         .vouches = cfg->vouches,
         .vid = cfg->vlan_id,
@@ -78,6 +83,7 @@ int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif
         .mtu = cfg->mtu ? cfg->mtu : parent ? parent->mtu : (uint32_t)ETH_DATA_MAX,
         .tx_max = cfg->tx_queue ? cfg->tx_queue : NETIF_TX_MAX,
     };
+    set_working(nif, true, true);
     memcpy(nif->mac.b, parent ? parent->mac.b : cfg->mac, 6);
     memcpy(nif->name, cfg->name, strlen(cfg->name) + 1);
     if (cfg->kind == ORIEL_NETIF_LOOPBACK)
@@ -103,8 +109,7 @@ int netif_remove(struct link *l, struct netif *nif)
 bool netif_set_up(struct link *l, struct netif *nif, bool up, bool carrier)
 {
     bool was = nif->up && nif->carrier;
-    nif->up = up;
-    nif->carrier = carrier;
+    set_working(nif, up, carrier);
     if (was == (up && carrier))
         return false;
     if (was) {
@@ -130,68 +135,59 @@ static enum link_verdict raw_input(struct link *l, struct pkt *p)
     return LINK_CONSUMED;
 }
 
-static ORIEL_NEVER_INLINE enum link_verdict refuse_down(struct link *l, struct pkt *p)
+static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct netif *nif,
+                                                      struct pkt *p)
 {
-    pkt_drop(l->env, p, DROP_LINK_DOWN);
-    return LINK_CONSUMED;
-}
-
-enum link_verdict link_input(struct link *l, struct pkt *p)
-{
-    struct netif *nif = netif_at(l, p->nif);
-    if (oriel_unlikely(!nif || !netif_works(nif)))
-        return refuse_down(l, p);
+    if (!nif || !netif_works(nif)) {
+        pkt_drop(l->env, p, DROP_LINK_DOWN);
+        return LINK_CONSUMED;
+    }
     nif->stats.rx_pkts++;
     nif->stats.rx_bytes += pkt_len(p);
-    if (oriel_likely(nif->kind == NETIF_ETHER && !(p->flags & PKT_LOOPED)))
+    if (nif->kind == NETIF_ETHER && !(p->flags & PKT_LOOPED))
         return ether_input(l, nif, p);
     return raw_input(l, p);
 }
 
-static void queue(struct link *l, struct netif *nif, struct pkt *p, enum why why)
+/* An untagged frame for this interface alone with IPv4 in it needs no second look: nearly all are. */
+enum link_verdict link_input(struct link *l, struct pkt *p)
 {
-    p->nif = nif->index;
-    p->ev = l->env->cause;
-    l->env->why_count[why]++;
-    pkt_enqueue(&nif->tx, p);
+    struct netif *nif = netif_at(l, p->nif);
+    struct rd r = pkt_rd(p, 0);
+    size_t n = pkt_len(p);
+    bool plain = nif && nif->plain && !(p->flags & PKT_LOOPED) && n <= ether_frame_max(nif, 0) &&
+                 eth_parse_plain(&r, ETH_IP4, &nif->mac);
+    if (oriel_unlikely(!plain))
+        return input_any(l, nif, p);
+    nif->stats.rx_pkts++;
+    nif->stats.rx_bytes += n;
+    pkt_unwrap(p, ETH_HDR_LEN);
+    return LINK_TO_IP4;
 }
 
-static ORIEL_NEVER_INLINE int output_any(struct link *l, struct netif *nif, struct pkt *p,
-                                         const struct mac *dst, uint16_t eth_type, enum why why)
+int link_output_any(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
+                    uint16_t eth_type, enum why why)
 {
     struct env *env = l->env;
     if (oriel_unlikely(!netif_works(nif))) {
         pkt_drop(env, p, DROP_LINK_DOWN);
         return ORIEL_ENETDOWN;
     }
+    if (nif->kind == NETIF_LOOPBACK)
+        return link_loop(l, nif, p, why);       /* whatever its address, nobody else is there */
     if (netif_has_neighbours(nif) && !ether_output(l, nif, p, dst, eth_type)) {
         pkt_drop(env, p, DROP_NO_MEMORY);
         return ORIEL_ENOBUFS;
     }
     while (nif->parent)
         nif = nif->parent;
-    p->nif = nif->index;
+    p->nif = nif->index;                /* as it is told where it is dropped */
     if (oriel_unlikely(nif->tx.n >= nif->tx_max)) {
         nif->stats.tx_full++;
         pkt_drop(env, p, DROP_TX_QUEUE_FULL);
         return ORIEL_ENOBUFS;
     }
-    queue(l, nif, p, why);
-    return 0;
-}
-
-/* On Ethernet that works, with room in the packet and in the queue, there is only this to do. */
-int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
-                uint16_t eth_type, enum why why)
-{
-    ORIEL_ASSERT(why != WHY_NONE);
-    p->why = (uint8_t)why;
-    bool plain = nif->kind == NETIF_ETHER && nif->up && nif->carrier && nif->tx.n < nif->tx_max;
-    if (oriel_unlikely(!plain || !pkt_has_headroom(p, ETH_HDR_LEN)))
-        return output_any(l, nif, p, dst, eth_type, why);
-    struct wr w = wr_of(pkt_push_within(p, ETH_HDR_LEN), ETH_HDR_LEN);
-    eth_emit_plain(&w, dst, &nif->mac, eth_type);
-    queue(l, nif, p, why);
+    link_queue(l, nif, p, why);
     return 0;
 }
 
@@ -221,9 +217,8 @@ static ORIEL_NEVER_INLINE void trace_tx(struct env *env, const struct netif *nif
 /* Padding and check sequence, where the frame wants them. Consumes what there is no memory for. */
 static bool finish(struct link *l, const struct netif *nif, struct pkt *p)
 {
-    bool finished = nif->kind != NETIF_ETHER ||
-                    (!nif->fcs && p->more_n == 0 && p->head.len >= ETH_MIN);
-    if (oriel_likely(finished) || ether_finish(l, nif, p))
+    bool finished = nif->plain && p->more_n == 0 && p->head.len >= ETH_MIN;
+    if (oriel_likely(finished) || nif->kind != NETIF_ETHER || ether_finish(l, nif, p))
         return true;
     pkt_drop(l->env, p, DROP_NO_MEMORY);
     return false;

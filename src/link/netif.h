@@ -38,6 +38,7 @@ struct netif {
     uint8_t kind;
     bool up;                    /* administratively */
     bool carrier;               /* the link says that it works */
+    bool plain;                 /* Ethernet that works and has no check sequence: the usual thing */
     bool fcs;                   /* frames carry their check sequence, both ways */
     bool vouches;               /* the link fills in and vouches for transport checksums */
     uint16_t vid;               /* VLAN */
@@ -109,10 +110,33 @@ enum link_verdict link_input(struct link *l, struct pkt *p);
 
 /*
  * p starts at the network header. Consumes it. 0, or ORIEL_ENOBUFS (queue full) or ORIEL_ENETDOWN,
- * dropped with that reason.
+ * dropped with that reason. On Ethernet that works, with room in the packet and in the queue, there
+ * is only a header to write.
  */
-int link_output(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
-                uint16_t eth_type, enum why why);
+int link_output_any(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
+                    uint16_t eth_type, enum why why);
+
+static inline void link_queue(struct link *l, struct netif *nif, struct pkt *p, enum why why)
+{
+    p->nif = nif->index;
+    p->ev = l->env->cause;
+    l->env->why_count[why]++;
+    pkt_enqueue(&nif->tx, p);
+}
+
+static inline int link_output(struct link *l, struct netif *nif, struct pkt *p,
+                              const struct mac *dst, uint16_t eth_type, enum why why)
+{
+    ORIEL_ASSERT(why != WHY_NONE);
+    p->why = (uint8_t)why;
+    bool plain = nif->plain && nif->tx.n < nif->tx_max && pkt_has_headroom(p, ETH_HDR_LEN);
+    if (oriel_unlikely(!plain))
+        return link_output_any(l, nif, p, dst, eth_type, why);
+    struct wr w = wr_of(pkt_push_within(p, ETH_HDR_LEN), ETH_HDR_LEN);
+    eth_emit_plain(&w, dst, &nif->mac, eth_type);
+    link_queue(l, nif, p, why);
+    return 0;
+}
 
 /*
  * A packet to ourselves (network header in front): it arrives on that interface in the next step,

@@ -42,24 +42,22 @@ uint32_t pkt_mem_live(const struct pkt_mem *m)
     return n;
 }
 
-static struct blk *blk_of(struct pkt_mem *m, unsigned class)
+static void blk_init(struct blk *b, struct pkt_mem *m, unsigned class)
 {
-    struct blk *b = pool_get(&m->blks[class]);
-    if (oriel_unlikely(!b))
-        return NULL;
     b->mem = m;
     b->refs = 1;
     b->class = class;
-    return b;
 }
 
 /* A block of at least n usable bytes: the smallest class that has one. */
 static struct blk *blk_new(struct pkt_mem *m, size_t n)
 {
     for (unsigned c = 0; c < BLK_CLASSES; c++) {
-        struct blk *b = blk_class_bytes[c] < n ? NULL : blk_of(m, c);
-        if (b)
-            return b;
+        struct blk *b = blk_class_bytes[c] < n ? NULL : pool_get(&m->blks[c]);
+        if (!b)
+            continue;
+        blk_init(b, m, c);
+        return b;
     }
     return NULL;
 }
@@ -82,16 +80,25 @@ static uint16_t charge_of(size_t blk_bytes)
     return (uint16_t)((blk_bytes + sizeof(struct pkt) + CHARGE_UNIT - 1) / CHARGE_UNIT);
 }
 
+static bool budget_has(const struct budget *b, uint16_t charge)
+{
+    return oriel_likely(b->used + (uint64_t)charge * CHARGE_UNIT <= b->max);
+}
+
+static void budget_spend(struct budget *b, uint16_t charge)
+{
+    b->used += (uint64_t)charge * CHARGE_UNIT;
+    if (b->used > b->peak)
+        b->peak = b->used;
+}
+
 static bool budget_take(struct budget *b, uint16_t charge)
 {
-    uint64_t bytes = (uint64_t)charge * CHARGE_UNIT;
-    if (oriel_unlikely(b->used + bytes > b->max)) {
+    if (!budget_has(b, charge)) {
         b->refused++;
         return false;
     }
-    b->used += bytes;
-    if (b->used > b->peak)
-        b->peak = b->used;
+    budget_spend(b, charge);
     return true;
 }
 
@@ -104,22 +111,10 @@ static void budget_give(struct budget *b, uint16_t charge)
 
 /* ---- making and ending ---- */
 
-/*
- * A packet around a block, of which it shows that part and which it owns afterwards; the block is
- * put back on failure. What stands in `more` counts only as far as more_n says.
- */
-static inline struct pkt *pkt_around(struct env *env, struct slice head, uint16_t charge)
+/* What stands in `more` counts only as far as more_n says. */
+static inline void pkt_init(struct pkt *p, const struct env *env, struct slice head,
+                            uint16_t charge)
 {
-    struct pkt *p = NULL;
-    if (oriel_likely(budget_take(env->budget, charge))) {
-        p = pool_get(&env->mem->pkts);
-        if (oriel_unlikely(!p))
-            budget_give(env->budget, charge);
-    }
-    if (oriel_unlikely(!p)) {
-        blk_put(head.blk);
-        return NULL;
-    }
     p->next = NULL;
     p->head = head;
     p->arrival = env->now;
@@ -136,25 +131,50 @@ static inline struct pkt *pkt_around(struct env *env, struct slice head, uint16_
     p->why = WHY_NONE;
     p->flags = 0;
     p->hash = 0;
+}
+
+/* A packet around a part of a block, which it owns afterwards; the block is put back on failure. */
+static struct pkt *pkt_around(struct env *env, struct slice head, uint16_t charge)
+{
+    struct pkt *p = NULL;
+    if (budget_take(env->budget, charge)) {
+        p = pool_get(&env->mem->pkts);
+        if (!p)
+            budget_give(env->budget, charge);
+    }
+    if (!p) {
+        blk_put(head.blk);
+        return NULL;
+    }
+    pkt_init(p, env, head, charge);
     return p;
 }
 
-static struct pkt *new_large(struct env *env, size_t headroom, size_t len)
+static ORIEL_NEVER_INLINE struct pkt *new_any(struct env *env, size_t headroom, size_t len)
 {
     struct blk *b = blk_new(env->mem, headroom + len);
-    if (oriel_unlikely(!b))
+    if (!b)
         return NULL;
     struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
     return pkt_around(env, head, charge_of(blk_class_bytes[b->class]));
 }
 
+/* A small packet where all that it takes is at hand is nearly every packet. */
 struct pkt *pkt_new(struct env *env, size_t headroom, size_t len)
 {
-    struct blk *b = headroom + len <= BLK_HEAD_BYTES ? blk_of(env->mem, BLK_HEAD) : NULL;
-    if (oriel_unlikely(!b))
-        return new_large(env, headroom, len);
+    const uint16_t charge = charge_of(BLK_HEAD_BYTES);
+    struct pkt_mem *m = env->mem;
+    bool at_hand = headroom + len <= BLK_HEAD_BYTES && pool_has_freed(&m->blks[BLK_HEAD]) &&
+                   pool_has_freed(&m->pkts) && budget_has(env->budget, charge);
+    if (oriel_unlikely(!at_hand))
+        return new_any(env, headroom, len);
+    budget_spend(env->budget, charge);
+    struct blk *b = pool_get_freed(&m->blks[BLK_HEAD]);
+    struct pkt *p = pool_get_freed(&m->pkts);
+    blk_init(b, m, BLK_HEAD);
     struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
-    return pkt_around(env, head, charge_of(BLK_HEAD_BYTES));
+    pkt_init(p, env, head, charge);
+    return p;
 }
 
 struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data)

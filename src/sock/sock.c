@@ -23,15 +23,6 @@ oriel_handle sock_handle(const struct socks *ss, const struct sock *s)
     return ((uint32_t)s->generation << SOCK_SLOT_BITS) | (pool_index(&ss->pool, s) + 1);
 }
 
-struct sock *sock_of(const struct socks *ss, oriel_handle h)
-{
-    uint32_t slot = h & (SOCKS_MAX - 1);
-    if (slot == 0 || slot > ss->pool.fresh || !pool_is_live(&ss->pool, slot - 1))
-        return NULL;
-    struct sock *s = pool_at(&ss->pool, slot - 1);
-    return s->kind != SOCK_FREE && s->generation == h >> SOCK_SLOT_BITS ? s : NULL;
-}
-
 static struct raw_pcb *raw_new(struct socks *ss, uint8_t family, uint32_t member)
 {
     struct raw_pcb *c = pool_get_zeroed(&ss->raw_pool);
@@ -129,15 +120,6 @@ int sock_connect(struct socks *ss, oriel_handle h, const struct oriel_endpoint *
         return ORIEL_EAFNOSUPPORT;
     s->raw->remote = undo ? ADDR_NONE : remote->addr;
     return 0;
-}
-
-int sock_send(struct socks *ss, oriel_handle h, struct span data, const struct oriel_msg *msg)
-{
-    struct sock *s = sock_of(ss, h);
-    if (oriel_unlikely(!s))
-        return ORIEL_EBADF;
-    return s->kind == SOCK_UDP ? udp_send(ss->udp, s->udp, data, msg)
-                               : raw_send(ss, s->raw, data, msg);
 }
 
 int sock_recv(struct socks *ss, oriel_handle h, void *buf, size_t cap, struct oriel_msg *msg)

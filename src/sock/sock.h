@@ -64,14 +64,22 @@ void socks_fini(struct socks *ss);
 ORIEL_MUST_USE int sock_open(struct socks *ss, enum sock_kind kind, enum oriel_family family,
                              oriel_handle *out);
 ORIEL_MUST_USE int sock_close(struct socks *ss, oriel_handle h);
-struct sock *sock_of(const struct socks *ss, oriel_handle h);   /* NULL: no such handle */
+
+/* NULL: no such handle. */
+static inline struct sock *sock_of(const struct socks *ss, oriel_handle h)
+{
+    uint32_t slot = (h & (SOCKS_MAX - 1)) - 1;
+    if (oriel_unlikely(!pool_is_live(&ss->pool, slot)))
+        return NULL;
+    struct sock *s = pool_at(&ss->pool, slot);
+    return oriel_likely(s->generation == h >> SOCK_SLOT_BITS) ? s : NULL;
+}
+
 oriel_handle sock_handle(const struct socks *ss, const struct sock *s);
 
 ORIEL_MUST_USE int sock_bind(struct socks *ss, oriel_handle h, const struct oriel_endpoint *local);
 ORIEL_MUST_USE int sock_connect(struct socks *ss, oriel_handle h,
                                 const struct oriel_endpoint *remote);
-ORIEL_MUST_USE int sock_send(struct socks *ss, oriel_handle h, struct span data,
-                             const struct oriel_msg *msg);
 ORIEL_MUST_USE int sock_recv(struct socks *ss, oriel_handle h, void *buf, size_t cap,
                              struct oriel_msg *msg);
 uint32_t sock_ready(const struct sock *s);
@@ -91,6 +99,16 @@ ORIEL_MUST_USE int raw_send(struct socks *ss, struct raw_pcb *c, struct span dat
 ORIEL_MUST_USE int raw_recv(struct socks *ss, struct raw_pcb *c, void *buf, size_t cap,
                             struct oriel_msg *msg);
 void raw_free(struct socks *ss, struct raw_pcb *c);
+
+static inline int sock_send(struct socks *ss, oriel_handle h, struct span data,
+                            const struct oriel_msg *msg)
+{
+    struct sock *s = sock_of(ss, h);
+    if (oriel_unlikely(!s))
+        return ORIEL_EBADF;
+    return s->kind == SOCK_UDP ? udp_send(ss->udp, s->udp, data, msg)
+                               : raw_send(ss, s->raw, data, msg);
+}
 
 /* Move what the transports queued to the list of ready sockets. */
 void socks_publish(struct socks *ss);

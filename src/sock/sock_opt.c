@@ -83,7 +83,7 @@ int sock_setopt(struct socks *ss, oriel_handle h, enum oriel_opt opt, int64_t va
     case STORE_NONE: break;
     }
     if (s->kind == SOCK_UDP)
-        s->udp->path.gen = 0;   /* the way may be another now */
+        udp_option_changed(ss->udp, s->udp);
     return 0;
 }
 

@@ -360,10 +360,20 @@ int oriel_remote(const struct oriel_stack *s, oriel_handle h, struct oriel_endpo
     return 0;
 }
 
+/* Apart, so that who sends without a trace has nothing to keep for it. */
+static ORIEL_NEVER_INLINE int send_traced(struct oriel_stack *s, oriel_handle h, struct span data,
+                                          const struct oriel_msg *msg)
+{
+    called(s, ORIEL_CALL_SEND, h, data.n);
+    return sock_send(&s->socks, h, data, msg);
+}
+
 int oriel_send(struct oriel_stack *s, oriel_handle h, const void *data, size_t len,
                const struct oriel_msg *msg)
 {
-    called(s, ORIEL_CALL_SEND, h, len);
+    s->env.cause = 0;
+    if (TRACE_ON(&s->env, EV_CALL))
+        return send_traced(s, h, span_of(data, len), msg);
     return sock_send(&s->socks, h, span_of(data, len), msg);
 }
 

@@ -19,7 +19,7 @@ struct limits limits_from(size_t memory_bytes, uint32_t connections, bool shared
         .neighs = clamp(m >> 13, 64, 65536),
         .frags = clamp(m >> 16, 8, 4096),
         .pmtus = clamp(m >> 14, 32, 16384),
-        .groups = clamp(m >> 17, 8, 1024),
+        .groups = clamp(m >> 16, 24, 1024),
         .nat_sessions = clamp(m >> 13, 32, 65536),
         .sockets = clamp(connections, 16, SOCKS_MAX - 1),
         .frag_bytes = m >> 3,

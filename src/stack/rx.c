@@ -59,26 +59,40 @@ static void rx_udp(struct oriel_stack *s, struct pkt *p, const struct ip_rx *rx)
     pkt_drop(&s->env, p, DROP_UDP_NO_PORT);
 }
 
-static void rx_ip(struct oriel_stack *s, struct pkt *p, bool v4)
+static inline void rx_transport(struct oriel_stack *s, struct pkt *p, enum ip_verdict verdict,
+                                const struct ip_rx *rx)
 {
-    struct ip_rx rx;
-    switch (v4 ? ip4_input(&s->ip, &p, &rx) : ip6_input(&s->ip, &p, &rx)) {
+    switch (verdict) {
     case IP_CONSUMED:
         return;
     case IP_TO_UDP:
-        rx_udp(s, p, &rx);
+        rx_udp(s, p, rx);
         return;
     case IP_TO_ICMP:
-        rx_icmp(s, p, &rx);
+        rx_icmp(s, p, rx);
         return;
     case IP_TO_TCP:             /* not spoken here: as any unknown protocol (RFC 1122, 3.2.2.1) */
-        icmp_error(&s->ip, p, ICMP_PROTO_UNREACHABLE, rx.next_at);
+        icmp_error(&s->ip, p, ICMP_PROTO_UNREACHABLE, rx->next_at);
         pkt_drop(&s->env, p, DROP_IP_PROTOCOL);
         return;
     }
 }
 
-static void rx_one(struct oriel_stack *s, struct pkt *p)
+static inline void rx_ip4(struct oriel_stack *s, struct pkt *p)
+{
+    struct ip_rx rx;
+    enum ip_verdict verdict = ip4_input(&s->ip, &p, &rx);
+    rx_transport(s, p, verdict, &rx);
+}
+
+static void rx_ip6(struct oriel_stack *s, struct pkt *p)
+{
+    struct ip_rx rx;
+    enum ip_verdict verdict = ip6_input(&s->ip, &p, &rx);
+    rx_transport(s, p, verdict, &rx);
+}
+
+static inline void rx_one(struct oriel_stack *s, struct pkt *p)
 {
     struct env *env = &s->env;
     if (oriel_unlikely(p->budget != env->budget) && !pkt_recharge(p, env->budget)) {
@@ -92,8 +106,8 @@ static void rx_one(struct oriel_stack *s, struct pkt *p)
     }
     switch (link_input(&s->link, p)) {
     case LINK_CONSUMED: return;
-    case LINK_TO_IP4:   rx_ip(s, p, true); return;
-    case LINK_TO_IP6:   rx_ip(s, p, false); return;
+    case LINK_TO_IP4:   rx_ip4(s, p); return;
+    case LINK_TO_IP6:   rx_ip6(s, p); return;
     case LINK_TO_ARP:   arp_input(&s->ip, p); return;
     case LINK_TO_RARP:  rarp_input(&s->ip, p); return;
     }

@@ -216,7 +216,7 @@ bool oriel_limit_each(const struct oriel_stack *s, uint32_t *cursor, struct orie
         {"reassemblies", l->frags, s->ip.frag.recs.live, "memory / 64 KiB, 8 to 4,096"},
         {"reassembly bytes", l->frag_bytes, s->ip.frag.bytes, "memory / 8"},
         {"path MTUs", l->pmtus, s->ip.pmtu.pool.live, "memory / 16 KiB, 32 to 16,384"},
-        {"groups", l->groups, s->ip.mcast.groups.live, "memory / 128 KiB, 8 to 1,024"},
+        {"groups", l->groups, s->ip.mcast.groups.live, "memory / 64 KiB, 24 to 1,024"},
         {"translations", l->nat_sessions, s->ip.nat.sessions.live, "memory / 8 KiB, 32 to 65,536"},
         {"sockets", l->sockets, s->socks.pool.live, "connections, at least 16"},
         {"packet bytes", l->packet_bytes, s->budget.used, "memory / 2 (all of it when shared)"},

@@ -35,7 +35,7 @@ static void fire(struct oriel_stack *s, struct timer *t)
     case TIMER_RARP:   rarp_on_timer(&s->ip, CONTAINER_OF(t, struct ip_if, rarp_timer)); return;
     case TIMER_NONE:   break;
     }
-    ORIEL_ASSERT(!"a timer of no kind");
+    ORIEL_ASSERT(t->kind != TIMER_NONE);
 }
 
 void stack_timers(struct oriel_stack *s)

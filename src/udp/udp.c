@@ -8,7 +8,7 @@
 
 bool udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a, uint32_t pcbs_max)
 {
-    *u = (struct udp){.env = env, .ip = ip, .port_key = siphash_derive(env->seed, "udp port")};
+    *u = (struct udp){.env = env, .ip = ip, .gen = 1, .port_key = siphash_derive(env->seed, "udp port")};
     u->dirty = arena_take(a, pcbs_max * sizeof(u->dirty[0]));
     return u->dirty && pool_init(&u->pcbs, "udp", a, sizeof(struct udp_pcb), pcbs_max) &&
            hmap_init(&u->ports, a, pcbs_max) && hmap_init(&u->flows, a, pcbs_max);
@@ -37,6 +37,19 @@ static void unlink_flow(struct udp *u, struct udp_pcb *c)
     if (c->connected_hash)
         hmap_del(&u->flows, flow_hash_of(u, c), pool_index(&u->pcbs, c));
     c->connected_hash = false;
+}
+
+/* What was found for flows may be wrong now. Never 0, which is the generation of nothing. */
+static void endpoints_changed(struct udp *u)
+{
+    if (++u->gen == 0)
+        u->gen = 1;
+}
+
+void udp_option_changed(struct udp *u, struct udp_pcb *c)
+{
+    c->path.gen = 0;
+    endpoints_changed(u);
 }
 
 static void mark_dirty(struct udp *u, struct udp_pcb *c)
@@ -94,6 +107,7 @@ void udp_free(struct udp *u, struct udp_pcb *c)
     if (c->local.port)
         hmap_del(&u->ports, port_hash(u, c->local.port), pool_index(&u->pcbs, c));
     mcast_leave_all(u->ip, c->member);
+    endpoints_changed(u);
     if (c->dirty)
         forget_dirty(u, c);
     pool_put(&u->pcbs, c);
@@ -174,6 +188,7 @@ int udp_bind(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *loca
         return ORIEL_ENOBUFS;
     c->local = (struct oriel_endpoint){.addr = addr, .port = port};
     c->source = addr_is_multicast(&addr) ? ADDR_NONE : addr;
+    endpoints_changed(u);
     return 0;
 }
 
@@ -183,11 +198,25 @@ static int bind_if_needed(struct udp *u, struct udp_pcb *c)
     return c->local.port ? 0 : udp_bind(u, c, &any);
 }
 
+/* What follows from the path that was just found, for that source and interface. */
+static void keep_path(struct udp_pcb *c, const struct oriel_addr *src, uint16_t nif)
+{
+    struct ip_path *path = &c->path;
+    c->path_src = *src;
+    c->path_nif = nif;
+    c->path_summed = !path->nif->vouches && !(c->no_csum && addr_is_v4(&path->dst));
+    c->flowing = false;
+    c->path_sum = csum_wide_pseudo(&path->src, &path->dst, IP_UDP, 0);
+    if (c->df == 2)
+        path->mtu = path->nif->mtu;
+}
+
 int udp_connect(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *remote)
 {
     struct ip_path path;
     if (addr_same_bits(&remote->addr, &ADDR_NONE)) {    /* undo */
         unlink_flow(u, c);
+        endpoints_changed(u);
         c->remote = (struct oriel_endpoint){.addr = ADDR_NONE, .port = 0};
         return 0;
     }
@@ -207,11 +236,11 @@ int udp_connect(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *r
     uint32_t h = flow_hash(u, c->local.port, &remote->addr, remote->port);
     if (!hmap_put(&u->flows, h, pool_index(&u->pcbs, c)))
         return ORIEL_ENOBUFS;
+    endpoints_changed(u);
     c->remote = *remote;
     c->connected_hash = true;
     c->path = path;
-    c->path_src = src;
-    c->path_nif = c->bind_nif;
+    keep_path(c, &src, c->bind_nif);
     return 0;
 }
 
@@ -232,38 +261,37 @@ static bool path_answers(const struct udp *u, const struct udp_pcb *c, const str
            addr_identical(&c->path.dst, dst) && addr_identical(&c->path_src, src);
 }
 
-static ORIEL_NEVER_INLINE int find_path(struct udp *u, struct udp_pcb *c,
-                                        const struct oriel_endpoint *to,
-                                        const struct oriel_addr *src, uint16_t nif)
+static int find_path(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *to,
+                     const struct oriel_msg *m)
 {
-    c->path.gen = 0;
-    int err = check_destination(c, to);
-    if (!err)
-        err = bind_if_needed(u, c);
-    if (!err)
-        err = ip_path_find(u->ip, &to->addr, src, nif, &c->path);
-    if (err) {
+    const struct oriel_addr none = ADDR_NONE;
+    const struct oriel_addr *src = addr_same_bits(&m->local, &none) ? &c->source : &m->local;
+    uint16_t nif = m->netif ? (uint16_t)m->netif
+                   : c->mcast_nif && addr_is_multicast(&to->addr) ? c->mcast_nif : c->bind_nif;
+    if (path_answers(u, c, &to->addr, src, nif))
+        return 0;
+    int err = ip_path_find(u->ip, &to->addr, src, nif, &c->path);
+    if (err)
         c->path.gen = 0;        /* half an answer is none */
-        return err;
-    }
-    c->path_src = *src;
-    c->path_nif = nif;
-    return 0;
+    else
+        keep_path(c, src, nif);
+    return err;
 }
 
-/* May so much data go that way? 0 or ORIEL_EMSGSIZE. */
-static int check_size(const struct udp_pcb *c, size_t n, bool v4)
+/* May so much data go that way? 0, or the reason why not. */
+static int check_path(const struct udp_pcb *c, size_t n)
 {
+    bool v4 = addr_is_v4(&c->path.dst);
     size_t whole = n + UDP_HDR_LEN + (v4 ? IP4_HDR_LEN : IP6_HDR_LEN);
-    uint32_t limit = c->df == 2 ? c->path.nif->mtu : c->path.mtu;
-    if (n > (v4 ? UDP_DATA_MAX4 : UDP_DATA_MAX6) || (c->df != 0 && whole > limit))
+    if (c->path.broadcast && !c->broadcast)
+        return ORIEL_EACCES;
+    if (n > (v4 ? UDP_DATA_MAX4 : UDP_DATA_MAX6) || (c->df != 0 && whole > c->path.mtu))
         return ORIEL_EMSGSIZE;
     return 0;
 }
 
 /* The datagram, its data copied and summed in one pass. */
-static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span data, uint16_t to_port,
-                         bool v4)
+static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span data, uint16_t to_port)
 {
     struct pkt *p = pkt_new(u->env, PKT_HEADROOM, UDP_HDR_LEN + data.n);
     if (oriel_unlikely(!p))
@@ -271,33 +299,53 @@ static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span dat
     uint8_t *at = pkt_data(p);
     struct udp_hdr h = {.src_port = c->local.port, .dst_port = to_port,
                         .len = (uint16_t)(UDP_HDR_LEN + data.n)};
-    if (oriel_unlikely(c->path.nif->vouches || (c->no_csum && v4))) {
-        if (data.n)
-            memcpy(at + UDP_HDR_LEN, data.p, data.n);
-    } else {
+    if (oriel_likely(c->path_summed)) {
         uint64_t sum = csum_wide_copy_span(u->env->csum, at + UDP_HDR_LEN, data);
-        sum = csum_wide_add(sum, csum_wide_pseudo(&c->path.src, &c->path.dst, IP_UDP,
-                                                  2u * h.len + h.src_port + h.dst_port));
-        h.csum = (uint16_t)~csum_wide_fold(sum);
+        uint64_t words = (uint64_t)h.src_port + h.dst_port + h.len + h.len; /* once in the pseudo-header */
+        h.csum = csum_wide_finish(csum_wide_add(csum_wide_add(sum, c->path_sum), words));
         if (h.csum == 0)
             h.csum = 0xffff;    /* RFC 768: zero says that none was computed */
+    } else if (data.n > 0) {
+        memcpy(at + UDP_HDR_LEN, data.p, data.n);
     }
     struct wr w = wr_of(at, UDP_HDR_LEN);
     udp_emit(&w, &h);
     return p;
 }
 
-/* Down the path, which is wider than it is found to be when the endpoint ignores path MTUs. */
-static int output(struct udp *u, const struct udp_pcb *c, struct pkt *p, const struct ip_tx *tx,
-                  bool v4)
+/* Is nothing said of a datagram but where it goes? */
+static inline bool says_nothing(const struct oriel_msg *m)
 {
-    if (oriel_unlikely(c->df == 2)) {
-        struct ip_path path = c->path;
-        path.mtu = path.nif->mtu;
-        return ip_output(u->ip, p, &path, tx, WHY_UDP_DATA);
-    }
-    return v4 ? ip4_output(u->ip, p, &c->path, tx, WHY_UDP_DATA)
-              : ip6_output(u->ip, p, &c->path, tx, WHY_UDP_DATA);
+    return (m->local.hi | m->local.lo) == 0 && m->netif == 0 && (m->ttl | m->tos) == 0;
+}
+
+/* Find where a datagram of n bytes goes, and how; and whether the next will go like it. */
+static ORIEL_NEVER_INLINE int prepare(struct udp *u, struct udp_pcb *c, size_t n,
+                                      const struct oriel_endpoint *to, const struct oriel_msg *m,
+                                      struct ip_tx *tx)
+{
+    int err = check_destination(c, to);
+    if (err || (err = bind_if_needed(u, c)) != 0 || (err = find_path(u, c, to, m)) != 0 ||
+        (err = check_path(c, n)) != 0)
+        return err;
+    bool group = c->path.group;
+    *tx = (struct ip_tx){.proto = IP_UDP, .tos = m->tos ? m->tos : c->tos,
+                         .ttl = m->ttl ? m->ttl : group ? c->mcast_ttl : c->ttl,
+                         .loop = group && c->mcast_loop};
+    if (says_nothing(m) && c->df == 0)
+        c->flowing = ip4_flow_make(u->ip, &c->path, tx, &c->flow);
+    return 0;
+}
+
+/*
+ * One datagram after the other to one peer, with nothing else said of it: what was found for the
+ * first holds for the next, until something changes (ip->gen) or an option is set (path.gen is 0).
+ */
+static inline bool flows(const struct udp *u, const struct udp_pcb *c, const struct oriel_addr *to,
+                         const struct oriel_msg *m)
+{
+    return oriel_likely(c->flowing && c->path.gen == u->ip->gen) &&
+           oriel_likely(addr_identical(&c->path.dst, to)) && oriel_likely(says_nothing(m));
 }
 
 int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct oriel_msg *msg)
@@ -305,27 +353,17 @@ int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct or
     static const struct oriel_msg nothing_said;
     const struct oriel_msg *m = msg ? msg : &nothing_said;
     const struct oriel_endpoint *to = m->peer.port != 0 ? &m->peer : &c->remote;
-    const struct oriel_addr none = ADDR_NONE;
-    const struct oriel_addr *src = addr_same_bits(&m->local, &none) ? &c->source : &m->local;
-    uint16_t nif = m->netif ? (uint16_t)m->netif
-                   : c->mcast_nif && addr_is_multicast(&to->addr) ? c->mcast_nif : c->bind_nif;
-    int err;
-    if (oriel_unlikely(to->port == 0 || !path_answers(u, c, &to->addr, src, nif)) &&
-        (err = find_path(u, c, to, src, nif)) != 0)
+    struct ip_tx tx;
+    int err = 0;
+    bool flow = flows(u, c, &to->addr, m) && data.n <= UDP_DATA_MAX4;
+    if (oriel_unlikely(!flow) && (err = prepare(u, c, data.n, to, m, &tx)) != 0)
         return err;
-    if (oriel_unlikely(c->path.broadcast && !c->broadcast))
-        return ORIEL_EACCES;
-    bool v4 = addr_is_v4(&c->path.dst);
-    if (oriel_unlikely((err = check_size(c, data.n, v4)) != 0))
-        return err;
-    struct pkt *p = build(u, c, data, to->port, v4);
+    struct pkt *p = build(u, c, data, to->port);
     if (oriel_unlikely(!p))
         return ORIEL_ENOBUFS;
-    bool group = c->path.group;
-    struct ip_tx tx = {.proto = IP_UDP, .tos = m->tos ? m->tos : c->tos,
-                       .ttl = m->ttl ? m->ttl : group ? c->mcast_ttl : c->ttl,
-                       .loop = group && c->mcast_loop};
-    if (oriel_unlikely((err = output(u, c, p, &tx, v4)) != 0))
+    err = oriel_likely(flow) ? ip4_flow_output(u->ip, p, &c->path, &c->flow, WHY_UDP_DATA)
+                             : ip_output(u->ip, p, &c->path, &tx, WHY_UDP_DATA);
+    if (oriel_unlikely(err != 0))
         return err;
     c->out_pkts++;
     c->out_bytes += data.n;
@@ -371,7 +409,7 @@ static struct udp_pcb *best_of(const struct udp *u, const struct hmap *table, ui
     return best;
 }
 
-static struct udp_pcb *find(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
+static struct udp_pcb *find_any(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
                             uint16_t dst_port)
 {
     if (u->flows.used > 0) {
@@ -381,6 +419,35 @@ static struct udp_pcb *find(const struct udp *u, const struct ip_rx *rx, uint16_
             return c;
     }
     return best_of(u, &u->ports, port_hash(u, dst_port), rx, src_port, dst_port);
+}
+
+static struct udp_heard *heard_slot(struct udp *u, const struct ip_rx *rx, uint32_t ports)
+{
+    uint32_t mixed = ((uint32_t)rx->src.lo ^ ports) * 0x9e3779b1u;
+    return &u->heard[mixed >> (32 - UDP_HEARD_BITS)];
+}
+
+static ORIEL_NEVER_INLINE struct udp_pcb *find_and_keep(struct udp *u, struct udp_heard *slot,
+                                                        const struct ip_rx *rx, uint32_t ports)
+{
+    struct udp_pcb *c = find_any(u, rx, (uint16_t)(ports >> 16), (uint16_t)ports);
+    if (c)
+        *slot = (struct udp_heard){.c = c, .src_hi = rx->src.hi, .src_lo = rx->src.lo,
+                                   .dst_hi = rx->dst.hi, .dst_lo = rx->dst.lo, .ports = ports,
+                                   .gen = u->gen, .nif = rx->nif};
+    return c;
+}
+
+/* The endpoint that a datagram is for. Who sent the one before is not looked for again. */
+static struct udp_pcb *find(struct udp *u, const struct ip_rx *rx, uint16_t src_port,
+                            uint16_t dst_port)
+{
+    uint32_t ports = (uint32_t)src_port << 16 | dst_port;
+    struct udp_heard *h = heard_slot(u, rx, ports);
+    bool same = h->gen == u->gen && h->ports == ports && h->nif == rx->nif &&
+                h->src_lo == rx->src.lo && h->dst_lo == rx->dst.lo && h->src_hi == rx->src.hi &&
+                h->dst_hi == rx->dst.hi;
+    return oriel_likely(same) ? h->c : find_and_keep(u, h, rx, ports);
 }
 
 /* One datagram onto an endpoint's queue; consumes p. The payload starts at its head afterwards. */
@@ -456,7 +523,8 @@ int udp_input(struct udp *u, struct pkt **pp, const struct ip_rx *rx)
         *pp = NULL;
         return 0;
     }
-    pkt_trim(p, (size_t)p->l4 + h.len);         /* what follows is nobody's */
+    if (oriel_unlikely(h.len != rx->payload_len))
+        pkt_trim(p, (size_t)p->l4 + h.len);     /* what follows is nobody's */
     if (oriel_unlikely(rx->to_group)) {
         input_group(u, p, rx, h.src_port, h.dst_port);
         *pp = NULL;
@@ -527,7 +595,7 @@ int udp_recv(struct udp *u, struct udp_pcb *c, void *buf, size_t cap, struct ori
 static struct udp_pcb *find_sender(const struct udp *u, const struct fact *f)
 {
     struct ip_rx rx = {.src = f->remote.addr, .dst = f->local.addr, .proto = IP_UDP};
-    struct udp_pcb *c = find(u, &rx, f->remote.port, f->local.port);
+    struct udp_pcb *c = find_any(u, &rx, f->remote.port, f->local.port);
     if (c)
         return c;
     uint32_t h = port_hash(u, f->local.port), ref;      /* bound to an interface */

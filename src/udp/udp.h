@@ -48,27 +48,50 @@ struct udp_pcb {
     struct ip_path path;        /* to `remote`, or to the last destination; gen 0: none */
     struct oriel_addr path_src; /* the source and interface that this path was asked for */
     uint16_t path_nif;
+    bool path_summed;           /* datagrams that way carry a checksum that we compute */
+    uint64_t path_sum;          /* of their pseudo-header, but for the length */
+    bool flowing;               /* `flow` is how they leave there when only their peer is said */
+    struct ip4_flow flow;
     struct pkt_queue rcv;
     uint64_t rcv_charge;        /* bytes, by true sizes */
     uint64_t rcv_max;
-    uint64_t in_pkts, in_bytes, out_pkts, out_bytes, dropped;
+    uint64_t in_pkts, out_pkts, dropped, in_bytes, out_bytes;
     int16_t error;              /* sticky until read */
     struct udp_error last;
+};
+
+#define UDP_HEARD_BITS 6
+
+/*
+ * The endpoint that a datagram of that flow to this host went to, and the next one will go to while
+ * gen is that of struct udp.
+ */
+struct udp_heard {
+    struct udp_pcb *c;
+    uint64_t src_hi, src_lo, dst_hi, dst_lo;
+    uint32_t ports;             /* source and destination */
+    uint32_t gen;
+    uint16_t nif;
 };
 
 struct udp {
     struct env *env;
     struct ip *ip;
+    uint32_t gen;               /* changes with every endpoint's addresses, ports and options */
     struct pool pcbs;
     struct hmap ports;          /* by local port */
     struct hmap flows;          /* connected: by local port and remote endpoint */
     struct siphash_key port_key;
     uint32_t port_clock;
+    struct udp_heard heard[1 << UDP_HEARD_BITS];
     struct udp_pcb **dirty;     /* ring of endpoints whose readiness changed */
     uint32_t dirty_n;
 };
 
 bool udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a, uint32_t pcbs_max);
+
+/* An option of an endpoint was set: what was found for it is found anew. */
+void udp_option_changed(struct udp *u, struct udp_pcb *c);
 
 struct udp_pcb *udp_new(struct udp *u, uint8_t family, uint32_t member);        /* NULL: full */
 void udp_free(struct udp *u, struct udp_pcb *c);        /* what waits is dropped, groups are left */

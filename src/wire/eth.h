@@ -55,21 +55,19 @@ struct eth_hdr {
 bool eth_parse(struct rd *r, struct eth_hdr *out);
 
 /*
- * The same for what nearly every frame is: untagged and of that type. False says only that eth_parse
- * has to look at it; r stays where it was.
+ * Is it what nearly every frame is: untagged, of that type, from one host, to that address alone?
+ * Then r stands at the payload; if not, eth_parse has to look at it, and r stays where it was.
  */
-static inline bool eth_parse_plain(struct rd *r, uint16_t type, struct eth_hdr *out)
+static inline bool eth_parse_plain(struct rd *r, uint16_t type, const struct mac *dst)
 {
     struct rd rest = *r;
     struct rd h = rd_sub(&rest, ETH_HDR_LEN);
     if (oriel_unlikely(h.bad != 0))
         return false;
-    rd_copy(&h, out->dst.b, sizeof(out->dst.b));
-    rd_copy(&h, out->src.b, sizeof(out->src.b));
-    out->type = rd_u16(&h);
-    out->tags_n = 0;
-    out->snap = false;
-    if (oriel_unlikely(out->type != type))
+    struct span to = rd_bytes(&h, sizeof(dst->b));
+    struct span from = rd_bytes(&h, sizeof(dst->b));
+    if (oriel_unlikely(memcmp(to.p, dst->b, sizeof(dst->b)) != 0 || (from.p[0] & 1) != 0 ||
+                       rd_u16(&h) != type))
         return false;
     *r = rest;
     return true;

@@ -16,7 +16,6 @@
 
 #define ROWS    (IP4_HDR_LEN / 4)
 #define AT_TTL  8
-#define AT_CSUM 10
 #define AT_SRC  12
 #define AT_DST  16
 
@@ -132,6 +131,19 @@ void ip4_emit(struct wr *w, const struct ip4_hdr *h)
     wr_u32(&f, row[4]);
 }
 
+void ip4_form_make(struct ip4_form *f, const struct ip4_hdr *h)
+{
+    const struct ip4_hdr whole = {.tos = h->tos, .id = h->id, .df = h->df, .ttl = h->ttl,
+                                  .proto = h->proto, .src = h->src, .dst = h->dst};
+    uint32_t row[ROWS];
+    struct wr w = wr_of(f->bytes, IP4_HDR_LEN);
+    make_rows(&whole, IP4_HDR_LEN, row);
+    row[0] &= ~(uint32_t)0xffff;        /* the length */
+    for (unsigned i = 0; i < ROWS; i++)
+        wr_u32(&w, row[i]);
+    f->sum = (uint16_t)csum_fold(sum_rows(row));
+}
+
 static void print_proto(struct txt *t, uint8_t proto)
 {
     const char *name = ip_proto_name(proto);
@@ -193,8 +205,8 @@ bool ip4_opt_next(struct rd *opts, struct ip4_opt_it *out)
 /* A part of the header changes; the checksum follows (RFC 1624, equation 3). */
 static void patch_csum(uint8_t *hdr, uint32_t from, uint32_t to)
 {
-    struct rd r = rd_of(span_of(hdr + AT_CSUM, 2));
-    struct wr w = wr_of(hdr + AT_CSUM, 2);
+    struct rd r = rd_of(span_of(hdr + IP4_AT_CSUM, 2));
+    struct wr w = wr_of(hdr + IP4_AT_CSUM, 2);
     wr_u16(&w, csum_update32(rd_u16(&r), from, to));
 }
 

@@ -10,6 +10,9 @@
 #define IP4_OPTIONS_MAX 40      /* options in one header: each is a byte at least */
 #define IP4_LEN_MAX     65535
 
+#define IP4_AT_TOTAL_LEN 2
+#define IP4_AT_CSUM      10
+
 #define IP4_DF 0x4000u
 #define IP4_MF 0x2000u
 #define IP4_OFF_MASK 0x1fffu    /* of eight-byte units */
@@ -113,24 +116,25 @@ bool ip4_parse_quoted(struct rd *r, struct ip4_hdr *out);
 /* Writes the header; hdr_len comes from opts (padded to words with zeros), csum is computed. */
 void ip4_emit(struct wr *w, const struct ip4_hdr *h);
 
-/* The same for a whole datagram without options; only tos to proto and the addresses are looked at. */
-static inline void ip4_emit_plain(struct wr *w, const struct ip4_hdr *h)
+/*
+ * The header of one flow's whole datagrams: all of it but what their length decides. ip4_form_make
+ * looks at tos, id, df, ttl, proto and the addresses, and nothing else.
+ */
+struct ip4_form {
+    uint8_t bytes[IP4_HDR_LEN];         /* length and checksum are 0 */
+    uint16_t sum;               /* of these bytes */
+};
+
+void ip4_form_make(struct ip4_form *f, const struct ip4_hdr *h);
+
+static inline void ip4_form_emit(struct wr *w, const struct ip4_form *f, uint16_t total_len)
 {
-    uint32_t row[5] = {
-        (uint32_t)0x45 << 24 | (uint32_t)h->tos << 16 | h->total_len,
-        (uint32_t)h->id << 16 | (h->df ? IP4_DF : 0),
-        (uint32_t)h->ttl << 24 | (uint32_t)h->proto << 16,
-        addr_to_v4(&h->src),
-        addr_to_v4(&h->dst),
-    };
-    uint64_t sum = (uint64_t)row[0] + row[1] + row[2] + row[3] + row[4];
-    row[2] |= ~csum_wide_fold(sum) & 0xffff;
-    wr_u32(w, row[0]);
-    wr_u32(w, row[1]);
-    wr_u32(w, row[2]);
-    wr_u32(w, row[3]);
-    wr_u32(w, row[4]);
+    uint32_t sum = (uint32_t)f->sum + total_len;
+    wr_bytes(w, span_of(f->bytes, IP4_HDR_LEN));
+    wr_patch_u16(w, IP4_AT_TOTAL_LEN, total_len);
+    wr_patch_u16(w, IP4_AT_CSUM, (uint16_t)~(sum + (sum >> 16)));       /* of two words: one carry */
 }
+
 void ip4_print(struct txt *t, const struct ip4_hdr *h);
 
 struct ip4_opt_it {             /* walk over options: one at a time, bounded */

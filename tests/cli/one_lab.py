@@ -49,7 +49,7 @@ def judge(path):
                        capture_output=True, text=True, errors="replace")
     if p.returncode != 0:
         return [p.stderr]
-    meant = re.compile(r"why=NONE|fate=changed|cause_why=NONE")
+    meant = re.compile(r"sent by the scenario|fate=changed")
     return [line for line in p.stdout.splitlines() if line and not meant.search(line)]
 
 

@@ -92,7 +92,7 @@ static struct oriel_config random_config(struct sim *s, bool router)
     oriel_config_init(&c);
     c.forward4 = c.forward6 = router;
     c.connections = (uint32_t)between(s, 16, 64);
-    c.strong_host = one_in(s, 3);
+    c.strong_host = !router && one_in(s, 3);    /* a strong router's far side cannot be pinged */
     c.send_redirects = one_in(s, 2);
     c.accept_redirects = !s->hostile && one_in(s, 2);
     c.echo_group = one_in(s, 2);
@@ -446,7 +446,7 @@ static void build_routers(struct sim *s, bool wild)
 {
     unsigned n = (unsigned)between(s, 1, ROUTERS_AT_MOST);
     for (unsigned i = 0; i < n && !s->wrong[0]; i++)
-        add_actor(s, true, 0);
+        add_actor(s, true, 2 * NODE_MEMORY);    /* room for the groups of many interfaces */
     s->routers = n;
     for (unsigned i = 0; i + 1 < n && !s->wrong[0]; i++)
         wire_between(s, i, i + 1, s->has_nat && i == 0, wild);

@@ -10,7 +10,6 @@
 #include <inttypes.h>
 
 #define ROWS_AT_MOST   100000   /* of one table: more means that a cursor does not end */
-#define STEPS_AT_MOST  200000   /* at one moment: more means that time does not go on */
 #define CENSUS_EVERY   64
 
 /* ---- a frame that leaves ---- */
@@ -27,11 +26,20 @@ static void check_packet(struct sim *s, const struct world_frame *f, struct rd *
         sim_wrong(s, "%s sent an IPv6 packet that cannot be read (%s)", f->port->node->name, name);
 }
 
+/* What a port was made with: packets may still wait that were cut before it was made less. */
+static uint32_t mtu_at_most(const struct sim *s, const struct port *p)
+{
+    for (unsigned i = 0; i < s->legs; i++)
+        if (s->leg[i].port == p)
+            return s->seg[s->leg[i].seg].mtu;
+    return 0;
+}
+
 static void check_bytes(struct sim *s, const struct world_frame *f)
 {
     const char *who = f->port->node->name;
     size_t n = f->bytes.n, fcs = f->port->wire->dir[0].p.fcs ? ETH_FCS_LEN : 0;
-    struct netif *nif = netif_at(&f->port->node->stack->link, (uint32_t)f->port->netif);
+    uint32_t mtu = mtu_at_most(s, f->port);
     if (n < ETH_MIN + fcs) {
         sim_wrong(s, "%s sent a frame of %zu bytes", who, n);
         return;
@@ -47,9 +55,9 @@ static void check_bytes(struct sim *s, const struct world_frame *f)
         sim_wrong(s, "%s sent a frame that cannot be read", who);
         return;
     }
-    if (rd_left(&r) > nif->mtu && rd_left(&r) > ETH_MIN)
-        sim_wrong(s, "%s sent %zu bytes over a link of %" PRIu32 " (%s)", who, rd_left(&r),
-                  nif->mtu, why_of(f->why)->name);
+    if (rd_left(&r) > mtu)
+        sim_wrong(s, "%s sent %zu bytes over a link of %u (%s)", who, rd_left(&r), mtu,
+                  why_of(f->why)->name);
     check_packet(s, f, &r, &h);
 }
 
@@ -196,10 +204,20 @@ bool sim_is_quiet(const struct sim *s)
     return world_quiet(&s->w) && pkt_mem_live(&s->w.mem) == 0;
 }
 
+static void say_fragments(const struct sim *s, const struct actor *a)
+{
+    struct oriel_reasm_info r;
+    for (uint32_t at = 0; oriel_reasm_each(a->node->stack, &at, &r);)
+        sim_say(s, "%s holds %u of %u bytes of datagram %u until %" PRIu64 " ms", a->node->name,
+                r.held_bytes, r.total_len, r.id, r.until / NS_PER_MS);
+}
+
 void check_quiet(struct sim *s)
 {
     if (sim_is_quiet(s))
         return;
+    for (unsigned i = 0; i < s->all; i++)
+        say_fragments(s, &s->who[i]);
     uint32_t frags = 0, n = 0;
     for (unsigned i = 0; i < s->all; i++)
         n += held(s->who[i].node->stack, &frags);

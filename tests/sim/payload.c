@@ -34,7 +34,7 @@ void sim_fill(const struct sim *s, uint32_t id, uint8_t *data, size_t len)
 
 uint32_t sim_record(struct sim *s, const struct sent *what)
 {
-    if (s->sent_n == SENT_AT_MOST)
+    if (s->sent_n >= (s->healing ? SENT_AT_MOST : SENT_AT_MOST / 2))
         return UINT32_MAX;
     s->sent[s->sent_n] = *what;
     return s->sent_n++;
@@ -51,8 +51,10 @@ static bool has_address(const struct sim *s, unsigned who, const struct oriel_ad
         if (l->who == who && (addr_same_bits(a, &l->a4) || addr_same_bits(a, &l->a6)))
             return true;
     }
-    /* One that was added by and by (traffic.c). */
-    return addr_is_v4(a) ? (a->lo & 0xffffff00) == (ADDR_V4_MAPPED | 0x0a640000u | who << 8)
+    /* One that was added by and by (meddle.c). */
+    uint64_t net = ADDR_V4_MAPPED | 0x0a000000u | who << 8;
+    return addr_is_v4(a) ? (a->lo & ~0xffULL) == (net | MEDDLE_ADDR) ||
+                               (a->lo & ~0xffULL) == (net | MEDDLE_VLAN)
                          : a->hi == 0xfd00006400000000u + who;
 }
 

@@ -2,7 +2,8 @@
  * The simulator: a random world from a seed, random traffic, and checkers after every event.
  *
  *   build.c    the world: routers in a chain or ring, hosts, a switch, a peer that sends garbage
- *   traffic.c  what happens to it: datagrams, pings, groups, links, addresses, routes, garbage
+ *   traffic.c  what applications do: datagrams, pings, groups, sockets
+ *   meddle.c   what is done to it: links, addresses, routes, neighbours, garbage; and undone
  *   payload.c  datagrams that can be recognised when they arrive, and judged
  *   check.c    what must hold after each event, and when everything has become quiet
  *   sim.c      phases: traffic, healing, quiet, everybody can reach everybody, the end; twice
@@ -21,7 +22,7 @@
 #define LEGS_AT_MOST    32
 #define SEGS_AT_MOST    16
 #define SOCKS_AT_MOST   12      /* a node */
-#define SENT_AT_MOST    8192
+#define SENT_AT_MOST    16384   /* the second half is for pings when all is well again */
 #define DATA_AT_MOST    20000   /* of a datagram */
 #define FRAME_AT_MOST   9300
 
@@ -29,6 +30,10 @@
 #define PORT_SINK   5000        /* and the ones after it, one a socket */
 #define PORT_CLOSED 9
 #define PORT_GROUP  6000
+
+/* Second bytes of IPv4 addresses that come and go: 10.100.who.n, 10.101.who.1. */
+#define MEDDLE_ADDR 0x640000u
+#define MEDDLE_VLAN 0x650000u
 
 /* A network: one wire, or one VLAN of the switch. */
 struct seg {
@@ -159,11 +164,17 @@ void sim_act(struct sim *s);
 void sim_open_all(struct sim *s);
 void sim_read(struct sim *s, unsigned who, unsigned slot);
 void sim_read_eager(struct sim *s, struct node *n);
+void sim_read_all(struct sim *s);
 void sim_close_all(struct sim *s);
 int sim_ping(struct sim *s, unsigned who, const struct oriel_addr *to, size_t len);
 int sim_datagram(struct sim *s, unsigned who, unsigned slot, const struct oriel_endpoint *to,
                  size_t len);
-int sim_slot_of(const struct sim *s, unsigned who, enum oriel_family family, bool icmp);
+int sim_slot_of(enum oriel_family family, bool icmp);
+
+/* meddle.c */
+void sim_meddle(struct sim *s, unsigned who);
+void sim_garbage(struct sim *s);
+void sim_heal(struct sim *s);
 
 /* check.c */
 void check_frame(struct sim *s, const struct world_frame *f);

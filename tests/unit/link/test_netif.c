@@ -68,7 +68,7 @@ TEST("an MTU lies between 68 and 65,535, and is 1,500 when nobody says")
 TEST("the table of interfaces has an end, and a place that was left is taken again")
 {
     struct fx *f = fx_new();
-    char name[8];
+    char name[16];
     int n = 0, last = 0;
     for (;; n++) {
         snprintf(name, sizeof(name), "n%d", n);

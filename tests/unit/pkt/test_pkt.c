@@ -237,7 +237,7 @@ TEST("a drop is counted by reason and traced with what the packet was")
     fx_env_fini(&fx);
 }
 
-TEST("a queue gives packets back in order and knows how many and how much")
+TEST("a queue gives packets back in order and knows how many there are")
 {
     struct fx_env fx;
     struct pkt_queue q = {0};
@@ -246,7 +246,6 @@ TEST("a queue gives packets back in order and knows how many and how much")
     pkt_enqueue(&q, a);
     pkt_enqueue(&q, b);
     EXPECT_EQ(q.n, 2);
-    EXPECT_EQ(q.bytes, 30);
     EXPECT(pkt_dequeue(&q) == a);
     EXPECT(pkt_dequeue(&q) == b);
     EXPECT(pkt_dequeue(&q) == NULL);
