@@ -20,10 +20,7 @@
 
 static struct txt line_of(struct tracer *t)
 {
-    struct txt l = txt_of(t->line, sizeof(t->line));
-    l.n = t->line_n;
-    l.p[l.n] = 0;
-    return l;
+    return (struct txt){.p = t->line, .n = t->line_n, .cap = sizeof(t->line)};
 }
 
 static void print_addr(struct txt *t, const struct oriel_addr *a)

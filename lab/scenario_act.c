@@ -538,8 +538,8 @@ static bool verb(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "mtu"))        return act_mtu(p, a);
     if (sc_take(p, "vlan"))       return act_vlan(p, a);
     if (sc_take(p, "remove"))     return act_port(p, a, ACT_REMOVE);
-    return sc_fail_of(p, "an action: ping, traceroute, udp-listen, udp-send, addr, route, neigh, up, "
-                         "down, mtu, vlan, ...", VERBS);
+    return sc_fail_of(p, "an action: ping, traceroute, udp-listen, udp-send, addr, route, neigh, "
+                         "up, down, mtu, vlan, ...", VERBS);
 }
 
 bool sc_at(struct sc_parser *p)

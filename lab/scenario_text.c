@@ -116,10 +116,12 @@ bool sc_fail_of(struct sc_parser *p, const char *shown, const char *words)
     if (!w || !first)
         return false;
     for (const char *c = words; *c != '\0';) {
-        size_t n = strcspn(c, " ,");
-        if (!is_filler(span_of(c, n)))
+        size_t n = 0;
+        while (c[n] != '\0' && c[n] != ' ' && c[n] != ',')
+            n++;
+        if (n > 0 && !is_filler(span_of(c, n)))
             sc_hint(p, w->text, span_of(c, n));
-        c += n + strspn(c + n, " ,");
+        c += n + (c[n] != '\0');
     }
     return false;
 }
@@ -422,8 +424,7 @@ bool sc_done(struct sc_parser *p, const char *expected)
 
 /* ---- values ---- */
 
-/* The next word if it is a plain one; NULL after a mistake. */
-static const struct sc_word *plain(struct sc_parser *p, const char *what)
+const struct sc_word *sc_plain(struct sc_parser *p, const char *what)
 {
     const struct sc_word *w = sc_look(p);
     if (p->bad)
@@ -437,7 +438,7 @@ static const struct sc_word *plain(struct sc_parser *p, const char *what)
 
 bool sc_name(struct sc_parser *p, const char *what, struct span *out)
 {
-    const struct sc_word *w = plain(p, what);
+    const struct sc_word *w = sc_plain(p, what);
     if (!w)
         return false;
     *out = w->text;
@@ -459,7 +460,7 @@ bool sc_string(struct sc_parser *p, const char *what, const struct sc_word **out
 
 bool sc_u(struct sc_parser *p, uint64_t min, uint64_t max, uint64_t *out)
 {
-    const struct sc_word *w = plain(p, "a whole number");
+    const struct sc_word *w = sc_plain(p, "a whole number");
     if (!w)
         return false;
     if (txt_parse_u(w->text, max, out) && *out >= min) {
@@ -482,7 +483,7 @@ bool sc_u(struct sc_parser *p, uint64_t min, uint64_t max, uint64_t *out)
 
 bool sc_size(struct sc_parser *p, uint64_t max, uint64_t *out)
 {
-    const struct sc_word *w = plain(p, "a size such as 64k");
+    const struct sc_word *w = sc_plain(p, "a size such as 64k");
     if (!w)
         return false;
     uint8_t last = w->text.n ? w->text.p[w->text.n - 1] : 0;
@@ -528,7 +529,7 @@ bool sc_parse_time(struct span s, oriel_time *out)
 
 bool sc_time(struct sc_parser *p, oriel_time *out)
 {
-    const struct sc_word *w = plain(p, "a time such as 100ms");
+    const struct sc_word *w = sc_plain(p, "a time such as 100ms");
     if (!w)
         return false;
     if (!sc_parse_time(w->text, out))
@@ -539,7 +540,7 @@ bool sc_time(struct sc_parser *p, oriel_time *out)
 
 bool sc_host_addr(struct sc_parser *p, struct oriel_addr *out)
 {
-    const struct sc_word *w = plain(p, "an address");
+    const struct sc_word *w = sc_plain(p, "an address");
     if (!w)
         return false;
     if (!addr_parse(w->text, out))
@@ -550,7 +551,7 @@ bool sc_host_addr(struct sc_parser *p, struct oriel_addr *out)
 
 bool sc_addr_len(struct sc_parser *p, struct sc_addr *out)
 {
-    const struct sc_word *w = plain(p, "an address with its prefix length");
+    const struct sc_word *w = sc_plain(p, "an address with its prefix length");
     if (!w)
         return false;
     if (!addr_and_len_parse(w->text, &out->addr, &out->len))
@@ -561,7 +562,7 @@ bool sc_addr_len(struct sc_parser *p, struct sc_addr *out)
 
 bool sc_mac(struct sc_parser *p, struct mac *out)
 {
-    const struct sc_word *w = plain(p, "a link address");
+    const struct sc_word *w = sc_plain(p, "a link address");
     if (!w)
         return false;
     if (!mac_parse(w->text, out))
@@ -573,7 +574,7 @@ bool sc_mac(struct sc_parser *p, struct mac *out)
 bool sc_endpoint(struct sc_parser *p, struct oriel_endpoint *out)
 {
     static const char expected[] = "an address and a port, such as 10.0.0.1:7 or [fd00::1]:7";
-    const struct sc_word *w = plain(p, expected);
+    const struct sc_word *w = sc_plain(p, expected);
     if (!w)
         return false;
     struct span s = w->text;
@@ -591,124 +592,6 @@ bool sc_endpoint(struct sc_parser *p, struct oriel_endpoint *out)
     if (!addr_parse(addr, &out->addr) || addr_is_v4(&out->addr) == bracket)
         return sc_fail(p, expected);
     out->port = (uint16_t)port;
-    p->at++;
-    return true;
-}
-
-/* ---- nodes and ports ---- */
-
-struct mac sc_default_mac(uint16_t node, unsigned i)
-{
-    return (struct mac){{2, 0, 0, 0, (uint8_t)(node + 1), (uint8_t)(i + 1)}};
-}
-
-uint16_t scenario_node(const struct scenario *s, struct span name)
-{
-    for (uint16_t i = 0; i < s->nodes_n; i++)
-        if (span_eq(s->nodes[i].name, name))
-            return i;
-    return SC_NONE;
-}
-
-uint16_t scenario_port(const struct scenario *s, uint16_t node, struct span name)
-{
-    for (uint16_t i = 0; i < s->ports_n; i++)
-        if (s->ports[i].node == node && span_is(name, s->ports[i].name))
-            return i;
-    return SC_NONE;
-}
-
-uint16_t scenario_link(const struct scenario *s, uint16_t port)
-{
-    for (uint16_t i = 0; i < s->links_n; i++)
-        if (s->links[i].end[0] == port || s->links[i].end[1] == port)
-            return i;
-    return SC_NONE;
-}
-
-static bool fail_node(struct sc_parser *p, struct span typed, const char *expected)
-{
-    (void)sc_fail(p, expected);
-    for (uint16_t i = 0; i < p->s->nodes_n; i++)
-        sc_hint(p, typed, p->s->nodes[i].name);
-    return false;
-}
-
-bool sc_node_of(struct sc_parser *p, uint16_t *out)
-{
-    const struct sc_word *w = plain(p, "the name of a node");
-    if (!w)
-        return false;
-    *out = scenario_node(p->s, w->text);
-    if (*out == SC_NONE)
-        return fail_node(p, w->text, "the name of a node that stands above");
-    p->at++;
-    return true;
-}
-
-bool sc_stack_of(struct sc_parser *p, uint16_t *out)
-{
-    const struct sc_word *w = plain(p, "the name of a host or router");
-    if (!w || !sc_node_of(p, out))
-        return false;
-    enum node_kind kind = p->s->nodes[*out].kind;
-    if (kind == NODE_HOST || kind == NODE_ROUTER)
-        return true;
-    p->at--;
-    return sc_fail(p, kind == NODE_PEER ? "a host or a router, not a scripted peer"
-                                        : "a host or a router, not a switch");
-}
-
-static bool fail_port(struct sc_parser *p, uint16_t node, struct span typed)
-{
-    const struct scenario *s = p->s;
-    char expected[96];
-    struct txt t = txt_of(expected, sizeof(expected));
-    txt_s(&t, "a port of ");
-    txt_span(&t, s->nodes[node].name);
-    txt_c(&t, ':');
-    for (uint16_t i = 0; i < s->ports_n; i++)
-        if (s->ports[i].node == node) {
-            txt_c(&t, ' ');
-            txt_s(&t, s->ports[i].name);
-        }
-    (void)sc_fail(p, expected);
-    for (uint16_t i = 0; i < s->ports_n; i++)
-        if (s->ports[i].node == node)
-            sc_hint(p, typed, span_str(s->ports[i].name));
-    return false;
-}
-
-bool sc_port_of(struct sc_parser *p, uint16_t node, uint16_t *out)
-{
-    const struct sc_word *w = plain(p, "the name of a port");
-    if (!w)
-        return false;
-    *out = scenario_port(p->s, node, w->text);
-    if (*out == SC_NONE)
-        return fail_port(p, node, w->text);
-    p->at++;
-    return true;
-}
-
-bool sc_node_port(struct sc_parser *p, uint16_t *out)
-{
-    const struct sc_word *w = plain(p, "a port such as a.eth0");
-    if (!w)
-        return false;
-    size_t dot = 0;
-    while (dot < w->text.n && w->text.p[dot] != '.')
-        dot++;
-    struct span name = span_of(w->text.p, dot);
-    uint16_t node = scenario_node(p->s, name);
-    if (node == SC_NONE)
-        return fail_node(p, name, "a port such as a.eth0, of a node that stands above");
-    if (dot == w->text.n)
-        return sc_fail(p, "a port such as a.eth0: node, dot, port");
-    struct span port = span_of(w->text.p + dot + 1, w->text.n - dot - 1);
-    *out = scenario_port(p->s, node, port);
-    if (*out == SC_NONE)
-        return fail_port(p, node, port);
     p->at++;
     return true;
 }

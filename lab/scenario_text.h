@@ -3,7 +3,7 @@
  *
  *   scenario_text.c   words, parameters, values       scenario_act.c      at, on, route, neigh ...
  *   scenario_parse.c  statements about the world      scenario_expect.c   expect
- *   scenario_frame.c  frames of scripted peers
+ *   scenario_frame.c  frames of scripted peers         scenario_nodes.c    names of nodes and ports
  *
  * Every helper that takes a value from the line returns false after it has recorded what is wrong;
  * the first error stays. A statement is one line; it goes on behind a backslash at the end of a
@@ -81,6 +81,9 @@ void sc_hint(struct sc_parser *p, struct span typed, struct span known);
 bool sc_fail_memory(struct sc_parser *p);
 
 /* ---- values: taken from the line ---- */
+
+/* The next word if it is a plain one, not taken yet; NULL after a mistake. */
+const struct sc_word *sc_plain(struct sc_parser *p, const char *what);
 
 bool sc_name(struct sc_parser *p, const char *what, struct span *out);
 bool sc_string(struct sc_parser *p, const char *what, const struct sc_word **out);

@@ -204,7 +204,7 @@ bool vantage_open(struct vantage *v, const struct lab *l, uint16_t port, struct 
 void vantage_frame(struct vantage *v, const struct world_frame *f)
 {
     char sentence[VANTAGE_COMMENT_MAX], keys[VANTAGE_COMMENT_MAX];
-    if (f->port != v->port)
+    if (f->port != v->port || v->file.bad)
         return;
     struct txt s = txt_of(sentence, sizeof(sentence)), k = txt_of(keys, sizeof(keys));
     vantage_sentence(&s, f);
@@ -223,7 +223,7 @@ bool vantage_close(struct vantage *v)
 {
     struct pcapng_stats s = {.end = v->lab->w->env.now, .received = v->frames,
                              .delivered = v->frames};
-    return pcapng_add_stats(&v->file, v->interface, &s) && !v->file.bad;
+    return !v->file.bad && pcapng_add_stats(&v->file, v->interface, &s);
 }
 
 /* ---- the ladder ---- */

@@ -297,7 +297,8 @@ static bool burst(struct words *w, struct impair *im)
         size_t to = from;
         while (to < s.n && s.p[to] != '/')
             to++;
-        struct words part = {.text = span_of(s.p + from, to - from), .err = NULL};
+        struct syntax_error ignored = {0};
+        struct words part = {.text = span_of(s.p + from, to - from), .err = &ignored};
         if (!percent(&part, out[i]))
             return fail(w, s, "shares such as 1%/20%");
         from = to + 1;

@@ -51,10 +51,13 @@ static inline uint16_t csum_wide_finish(uint64_t x)
     return (uint16_t)~csum_wide_fold(x);
 }
 
-/* Do the bytes with their checksum among them amount to ffff? That is zero, unless all of them are. */
+/*
+ * Do bytes with their checksum among them amount to ffff? In either byte order. Something in them is
+ * not zero, as a version or a protocol is: only then is what ffff divides ffff.
+ */
 static inline bool csum_wide_good(uint64_t x)
 {
-    return x % 0xffff == 0 && x != 0;
+    return x % 0xffff == 0;
 }
 
 /* Eight bytes in the machine's order: what is summed so is turned round once, at the end. */
@@ -88,8 +91,8 @@ static inline uint64_t csum_wide_four(uint64_t sum, const uint8_t *p)
     return csum_wide_add(sum, csum_load(p + 24));
 }
 
-/* Sum of at most CSUM_SMALL bytes. The length is taken apart bit by bit. */
-static inline uint64_t csum_wide(const uint8_t *p, size_t n)
+/* Sum of at most CSUM_SMALL bytes in the machine's order. The length is taken apart bit by bit. */
+static inline uint64_t csum_words(const uint8_t *p, size_t n)
 {
     uint64_t sum = 0;
     if (n & 32) {
@@ -104,9 +107,12 @@ static inline uint64_t csum_wide(const uint8_t *p, size_t n)
         sum = csum_wide_add(sum, csum_load(p));
         p += 8;
     }
-    if (oriel_unlikely(n & 7))
-        sum = csum_wide_add(sum, csum_tail(p, n));
-    return ORIEL_BE(64, sum);
+    return oriel_unlikely(n & 7) ? csum_wide_add(sum, csum_tail(p, n)) : sum;
+}
+
+static inline uint64_t csum_wide(const uint8_t *p, size_t n)
+{
+    return ORIEL_BE(64, csum_words(p, n));
 }
 
 /* Copy a word and add it. */
@@ -155,12 +161,16 @@ static inline uint64_t csum_wide_copy(uint8_t *to, const uint8_t *from, size_t n
  * The pseudo-header of either family (RFC 9293, 3.1; 8200, 8.1) by one rule: the ffff before a
  * mapped IPv4 address is one's complement's other zero, and the high half of it is plain zero.
  */
+static inline uint64_t csum_wide_addrs(const struct oriel_addr *src, const struct oriel_addr *dst)
+{
+    uint64_t low = csum_wide_add(src->lo, dst->lo);
+    return csum_wide_add(low, csum_wide_add(src->hi, dst->hi));
+}
+
 static inline uint64_t csum_wide_pseudo(const struct oriel_addr *src, const struct oriel_addr *dst,
                                         uint8_t proto, uint32_t len)
 {
-    uint64_t low = csum_wide_add(src->lo, dst->lo);
-    uint64_t high = csum_wide_add(src->hi, dst->hi);
-    return csum_wide_add(csum_wide_add(low, high), (uint64_t)proto + len);
+    return csum_wide_add(csum_wide_addrs(src, dst), (uint64_t)proto + len);
 }
 
 /* ---- sums of 32 bits ---- */
@@ -181,21 +191,9 @@ static inline uint32_t csum_fold(uint32_t sum)
     return (sum >> 16) + (sum & 0xffff);
 }
 
-/* The wide sum of a span, by whatever is the fastest for its length. */
-static inline uint64_t csum_wide_span(const struct csum_ops *ops, struct span s)
-{
-    return s.n <= CSUM_SMALL ? csum_wide(s.p, s.n) : ops->sum(s.p, s.n);
-}
-
 static inline uint32_t csum_span(const struct csum_ops *ops, struct span s)
 {
     return s.n <= CSUM_SMALL ? csum_small(s.p, s.n) : ops->sum(s.p, s.n);
-}
-
-/* Copy a span and sum it. */
-static inline uint64_t csum_wide_copy_span(const struct csum_ops *ops, uint8_t *to, struct span s)
-{
-    return s.n <= CSUM_SMALL ? csum_wide_copy(to, s.p, s.n) : ops->copy(to, s.p, s.n);
 }
 
 /* Add two sums; the sums of neighbouring spans, the first of even length. */

@@ -2,10 +2,10 @@
  * ICMP and ICMPv6: errors that we send, errors that we receive, echo.
  *
  * What is sent about a received packet obeys RFC 1122, 3.2.2 and RFC 4443, 2.4: never about an
- * error, a group, a later fragment or a source that is not one host; and at a limited rate. The rate
- * is kept per peer, by a keyed hash, and for all peers together in a bucket from which an error takes
- * more or less by chance, so that an outsider learns nothing from what he is not sent (the SAD DNS
- * attack).
+ * error, a group, a later fragment or a source that is not one host; and at a limited rate. The
+ * rate is kept per peer, by a keyed hash, and for all peers together in a bucket from which an
+ * error takes more or less by chance, so that an outsider learns nothing from what he is not sent
+ * (the SAD DNS attack).
  *
  * What is received about a packet of ours becomes a fact. This file believes nothing: the transport
  * is asked first.
@@ -23,7 +23,7 @@
 #define ICMP_TOS   0xc0                                         /* RFC 1812, 4.3.2.5 */
 #define ALL_BURST  50
 #define ALL_PER_S  1000
-#define REDIRECT_CODE_MAX 3                                     /* RFC 792: net, host, and by service */
+#define REDIRECT_CODE_MAX 3                                     /* RFC 792: host and service */
 
 /* ---- the rate ---- */
 
@@ -46,7 +46,7 @@ static bool may_send(struct ip *ip, const struct oriel_addr *to)
     if (b->spent >= per_s || ic->all.spent >= ALL_BURST)
         return false;
     b->spent++;
-    ic->all.spent = (uint16_t)(ic->all.spent + rng_below(&ip->env->rng, 3));    /* one in the mean */
+    ic->all.spent = (uint16_t)(ic->all.spent + rng_below(&ip->env->rng, 3));    /* one on average */
     return true;
 }
 
@@ -166,7 +166,7 @@ static struct oriel_addr speaker(const struct ip *ip, const struct pkt *p,
     return ADDR_NONE;           /* the path's choice */
 }
 
-/* The way to one host. What looked like one may be the broadcast address of another link of ours. */
+/* The way to one host. What looked like one may be the broadcast address of another link. */
 static bool path_back(struct ip *ip, const struct oriel_addr *to, const struct oriel_addr *from,
                       struct ip_path *path)
 {
@@ -187,6 +187,8 @@ static void emit4(struct ip *ip, const struct pkt *p, struct error4 e, uint32_t 
     else
         h.mtu = (uint16_t)info;
     pkt_read(p, p->l3, pkt_data(q) + ICMP4_HDR_LEN, quote);
+    if (ip_if_of(ip, path->nif->index)->nat)
+        nat_quote_out(ip, q, ICMP4_HDR_LEN, path->nif->index);
     struct wr w = wr_of(pkt_data(q), ICMP4_HDR_LEN);
     icmp4_emit(&w, &h, pkt_sum(ip->env, q, ICMP4_HDR_LEN, quote));
     struct ip_tx tx = {.proto = IP_ICMP, .tos = ICMP_TOS};

@@ -70,7 +70,8 @@ bool ip_is_broadcast(const struct ip *ip, uint16_t nif, const struct oriel_addr 
 
 static const uint8_t legal_next[] = {
     [ADDR_FREE] = BIT(ADDR_TENTATIVE) | BIT(ADDR_PREFERRED),
-    [ADDR_TENTATIVE] = BIT(ADDR_PREFERRED) | BIT(ADDR_DUPLICATE) | BIT(ADDR_FREE),
+    [ADDR_TENTATIVE] = BIT(ADDR_PREFERRED) | BIT(ADDR_DEPRECATED) | BIT(ADDR_DUPLICATE) |
+                       BIT(ADDR_FREE),
     [ADDR_PREFERRED] = BIT(ADDR_DEPRECATED) | BIT(ADDR_DUPLICATE) | BIT(ADDR_TENTATIVE) |
                        BIT(ADDR_FREE),
     [ADDR_DEPRECATED] = BIT(ADDR_PREFERRED) | BIT(ADDR_DUPLICATE) | BIT(ADDR_TENTATIVE) |
@@ -381,7 +382,7 @@ void ip_if_attach(struct ip *ip, struct netif *nif, const struct oriel_netif_con
     const struct oriel_addr routers = ADDR_V6_ALL_ROUTERS;
     best_effort(mcast_join(ip, nif->index, &all4, 0));
     best_effort(mcast_join(ip, nif->index, &all6, 0));
-    if (ip->set.forward6)
+    if (ip->set.forward6 && cfg->ip6)
         best_effort(mcast_join(ip, nif->index, &routers, 0));
     ip_if_on_up(ip, nif);
     ip_changed(ip);

@@ -31,6 +31,7 @@
 struct ip_rx {
     struct oriel_addr src;      /* zone set where the scope is link-local */
     struct oriel_addr dst;
+    uint64_t addrs_sum;         /* of src and dst, for the sum of a pseudo-header (csum.h, wide) */
     uint16_t nif;
     uint16_t payload_len;       /* bytes from p->l4 on */
     uint16_t next_at;           /* IPv6: offset of the byte that says `proto` */

@@ -187,6 +187,7 @@ static bool reassemble(struct ip *ip, struct pkt **pp, struct ip4_hdr *h)
 static void describe(struct ip_rx *rx, const struct pkt *p, const struct ip4_hdr *h)
 {
     *rx = (struct ip_rx){.src = h->src, .dst = h->dst, .nif = p->nif, .proto = h->proto,
+                         .addrs_sum = (uint64_t)addr_to_v4(&h->src) + addr_to_v4(&h->dst),
                          .payload_len = (uint16_t)(h->total_len - h->hdr_len), .ttl = h->ttl,
                          .tos = h->tos};
 }
@@ -403,10 +404,9 @@ enum ip_verdict ip4_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
     pkt_trim(p, h.total_len);                   /* padding of the link (RFC 894) */
     p->l4 = IP4_HDR_LEN;
     describe(rx, p, &h);
-    switch (h.proto) {
-    case IP_UDP:  return IP_TO_UDP;
-    case IP_TCP:  return IP_TO_TCP;
-    case IP_ICMP: return IP_TO_ICMP;
-    }
-    return input_any(ip, pp, rx);
+    if (oriel_likely(h.proto == IP_UDP))
+        return IP_TO_UDP;
+    return h.proto == IP_TCP    ? IP_TO_TCP
+           : h.proto == IP_ICMP ? IP_TO_ICMP
+                                : input_any(ip, pp, rx);
 }

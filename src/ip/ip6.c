@@ -366,7 +366,8 @@ enum ip_verdict ip6_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
     pkt_trim(p, IP6_HDR_LEN + (size_t)h.payload_len);
     if ((why = check_addresses(ip, p, &h)) != DROP_NONE)
         return refuse(ip, pp, why);
-    *rx = (struct ip_rx){.src = h.src, .dst = h.dst, .to_group = addr_is_multicast(&h.dst)};
+    *rx = (struct ip_rx){.src = h.src, .dst = h.dst, .addrs_sum = csum_wide_addrs(&h.src, &h.dst),
+                         .to_group = addr_is_multicast(&h.dst)};
     if (addr_is_link_local(&h.src))
         rx->src.zone = p->nif;
     if (addr_scope(&h.dst) <= SCOPE_LINK)

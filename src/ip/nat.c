@@ -514,6 +514,16 @@ enum nat_verdict nat_out(struct ip *ip, struct pkt *p, uint16_t nif)
     return NAT_DONE;
 }
 
+void nat_quote_out(struct ip *ip, struct pkt *q, size_t at, uint16_t nif)
+{
+    struct flow f;
+    if (!read_flow(q, at, true, &f))
+        return;
+    const struct nat_session *s = find_inside(ip, nif, f.proto, f.dst);
+    if (s && has_peer(s, f.src.addr))
+        rewrite(q, &f, false, s->outside);
+}
+
 /* ---- in ---- */
 
 static enum nat_verdict in_error(struct ip *ip, struct pkt *p, uint16_t nif, const struct flow *f)

@@ -62,6 +62,13 @@ enum nat_verdict nat_out(struct ip *ip, struct pkt *p, uint16_t nif);
  */
 enum nat_verdict nat_in(struct ip *ip, struct pkt *p, uint16_t nif);
 
+/*
+ * q holds, from `at` on, the beginning of a packet that this router has to complain about to somebody
+ * behind interface nif. Was it translated on its way in? Then it becomes again what its sender knows
+ * (RFC 5508, REQ-4). q is contiguous and its own; a checksum over it is still to be computed.
+ */
+void nat_quote_out(struct ip *ip, struct pkt *q, size_t at, uint16_t nif);
+
 void nat_on_timer(struct ip *ip);
 void nat_drop_nif(struct ip *ip, uint16_t nif);
 

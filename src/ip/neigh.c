@@ -92,12 +92,34 @@ static oriel_time retrans_of(const struct ip *ip, uint16_t nif, const struct ori
 
 /* ---- entries come and go ---- */
 
+static uint64_t true_size(const struct pkt *p)
+{
+    return (uint64_t)p->charge * 256;
+}
+
+/* The next packet of those that wait, or waited, for one neighbour. */
+static struct pkt *take_from(struct ip *ip, struct pkt_queue *waiting)
+{
+    struct pkt *p = pkt_dequeue(waiting);
+    if (!p)
+        return NULL;
+    ORIEL_ASSERT(ip->neigh.waiting_bytes >= true_size(p));
+    ip->neigh.waiting_bytes -= true_size(p);
+    return p;
+}
+
+static void drop_waiting(struct ip *ip, struct neigh *n, enum drop why)
+{
+    for (struct pkt *p; (p = take_from(ip, &n->waiting)) != NULL;)
+        pkt_drop(ip->env, p, why);
+}
+
 /* Packets that waited in vain: each sender is told. That may need n's place in a full table. */
 static void give_up_waiting(struct ip *ip, struct neigh *n)
 {
     struct pkt_queue waiting = n->waiting;
     n->waiting = (struct pkt_queue){0};
-    for (struct pkt *p; (p = pkt_dequeue(&waiting)) != NULL;) {
+    for (struct pkt *p; (p = take_from(ip, &waiting)) != NULL;) {
         if (p->flags & PKT_FORWARDED)
             icmp_error(ip, p, ICMP_HOST_UNREACHABLE, 0);
         else
@@ -109,7 +131,7 @@ static void give_up_waiting(struct ip *ip, struct neigh *n)
 static void neigh_free(struct ip *ip, struct neigh *n)
 {
     env_cancel(ip->env, &n->timer);
-    pkt_queue_drop(ip->env, &n->waiting, DROP_NEIGH_FAILED);
+    drop_waiting(ip, n, DROP_NEIGH_FAILED);
     set_state(ip, n, NEIGH_NONE);
     list_remove(&n->node);
     hmap_del(&ip->neigh.map, neigh_hash(ip, n->nif, &n->addr), pool_index(&ip->neigh.pool, n));
@@ -127,8 +149,8 @@ static void touch(struct ip *ip, struct neigh *n)
 #define EVICT_LOOK 32   /* known entries looked at, oldest first, to find one to give up */
 
 /*
- * RFC 6583, 7.1: what nobody has answered for goes first, the oldest. Then what is stale; what is in
- * use stays, and is not looked at again before all the others were.
+ * RFC 6583, 7.1: what nobody has answered for goes first, the oldest. Then what is stale; what is
+ * in use stays, and is not looked at again before all the others were.
  */
 static struct neigh *choose_victim(struct ip *ip)
 {
@@ -149,7 +171,7 @@ static bool evict_one(struct ip *ip)
     struct neigh *n = choose_victim(ip);
     if (!n)
         return false;
-    pkt_queue_drop(ip->env, &n->waiting, DROP_NEIGH_TABLE_FULL);
+    drop_waiting(ip, n, DROP_NEIGH_TABLE_FULL);
     neigh_free(ip, n);
     return true;
 }
@@ -196,7 +218,7 @@ static void ask(struct ip *ip, const struct neigh *n, bool unicast)
         return;
     }
     if (!ip_source_for(ip, &n->addr, n->nif, &src))
-        src = ADDR_V4_ANY;
+        return;                 /* from nobody it would be a probe, and a claim (RFC 5227, 1.1) */
     arp_request(ip, n->nif, &src, &n->addr, to, unicast ? WHY_ARP_VERIFY : WHY_ARP_REQUEST);
 }
 
@@ -208,13 +230,24 @@ static void solicit(struct ip *ip, struct neigh *n, bool unicast)
     env_arm_in(ip->env, &n->timer, retrans_of(ip, n->nif, &n->addr));
 }
 
+/* Somebody may want us to keep very much for hosts that are not there: the rest is for others. */
+static bool has_room(const struct ip *ip, const struct pkt *p)
+{
+    return ip->neigh.waiting_bytes + true_size(p) <= ip->env->budget->max / NEIGH_WAITING_SHARE;
+}
+
 static void wait_for(struct ip *ip, struct neigh *n, struct pkt *p, enum why why)
 {
     p->why = (uint8_t)why;
     p->ev = ip->env->cause;
-    if (n->waiting.n == NEIGH_QUEUE_MAX)
-        pkt_drop(ip->env, pkt_dequeue(&n->waiting), DROP_NEIGH_QUEUE_FULL);
-    pkt_enqueue(&n->waiting, p);
+    while (n->waiting.n > 0 && (n->waiting.n == NEIGH_QUEUE_MAX || !has_room(ip, p)))
+        pkt_drop(ip->env, take_from(ip, &n->waiting), DROP_NEIGH_QUEUE_FULL);
+    if (has_room(ip, p)) {
+        ip->neigh.waiting_bytes += true_size(p);
+        pkt_enqueue(&n->waiting, p);
+    } else {
+        pkt_drop(ip->env, p, DROP_NEIGH_QUEUE_FULL);    /* and is asked for all the same */
+    }
     if (!timer_armed(&n->timer))
         solicit(ip, n, false);
 }
@@ -271,7 +304,7 @@ static void become_stale(struct ip *ip, struct neigh *n)
 
 static void flush_waiting(struct ip *ip, struct neigh *n)
 {
-    for (struct pkt *p; (p = pkt_dequeue(&n->waiting)) != NULL;) {
+    for (struct pkt *p; (p = take_from(ip, &n->waiting)) != NULL;) {
         uint64_t was = ip->env->cause;
         enum why why = (enum why)p->why;
         if (p->ev)
@@ -367,7 +400,7 @@ static void fail(struct ip *ip, struct neigh *n)
     give_up_waiting(ip, n);
 }
 
-/* RFC 1122, 3.3.1.4: what is dead is asked when there is something to send, and not all the time. */
+/* RFC 1122, 3.3.1.4: what is dead is asked when there is something to send, not all the time. */
 void neigh_ask_again(struct ip *ip, struct neigh *n)
 {
     if (n->state != NEIGH_FAILED || timer_armed(&n->timer))

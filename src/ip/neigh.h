@@ -4,7 +4,8 @@
  * States as in RFC 4861, 7.3.2, used for both families; FAILED is kept for a while so that a dead
  * address costs one question a second and not one a packet. Bounded: a full table gives up
  * INCOMPLETE and FAILED entries first, then the stalest, and none that is in use (RFC 6583).
- * At most NEIGH_QUEUE_MAX packets wait for one address; the oldest gives way. A sweep over a link
+ * At most NEIGH_QUEUE_MAX packets wait for one address; the oldest gives way. All that wait together
+ * hold a quarter of the stack's packet memory at most. A sweep over a link
  * makes at most NEIGH_ASKS_MAX questions a second; those that were not asked count as unanswered.
  */
 #ifndef ORIEL_IP_NEIGH_H
@@ -13,6 +14,7 @@
 #include "link/netif.h"
 
 #define NEIGH_QUEUE_MAX    8
+#define NEIGH_WAITING_SHARE 4           /* of the packet memory, one part for packets that wait */
 #define NEIGH_SOLICITS_MAX 3            /* questions before we give up */
 #define NEIGH_RETRANS      (1 * NS_PER_S)
 #define NEIGH_DELAY        (5 * NS_PER_S)       /* before a stale one in use is asked */
@@ -58,6 +60,7 @@ struct neigh_table {
     struct hmap map;
     struct list lru;            /* those whose link address is known, least recently heard first */
     struct list unresolved;     /* INCOMPLETE and FAILED, oldest first */
+    uint64_t waiting_bytes;     /* of all packets that wait, by true sizes */
 };
 
 struct ip;

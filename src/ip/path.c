@@ -213,6 +213,8 @@ void ip_loop_group(struct ip *ip, const struct pkt *p, const struct ip_path *pat
     struct pkt *copy = pkt_copy(ip->env, p, PKT_HEADROOM);
     if (copy)
         (void)link_loop(ip->link, path->nif, copy, why);
+    else
+        pkt_drop_note(ip->env, p, DROP_NO_MEMORY);
 }
 
 void ip_path_confirm(struct ip *ip, const struct ip_path *path)

@@ -81,9 +81,8 @@ static inline bool netif_works(const struct netif *nif)
 
 static inline struct netif *netif_at(const struct link *l, uint32_t index)
 {
-    if (index == 0 || index > l->max || l->netifs[index - 1].index == 0)
-        return NULL;
-    return &l->netifs[index - 1];
+    uint32_t at = index - 1;            /* beyond all of them when there is none */
+    return at < l->max && l->netifs[at].index != 0 ? &l->netifs[at] : NULL;
 }
 
 struct netif *netif_named(const struct link *l, struct span name);

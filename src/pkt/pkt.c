@@ -4,11 +4,12 @@
  */
 #include "pkt/pkt.h"
 
-#define BLK_HEAD_BYTES (256 - sizeof(struct blk))
+#define BLK_HEAD_BYTES  (256 - sizeof(struct blk))
+#define BLK_FRAME_BYTES (2048 - sizeof(struct blk))
 
 const uint32_t blk_class_bytes[BLK_CLASSES] = {
     [BLK_HEAD] = BLK_HEAD_BYTES,
-    [BLK_FRAME] = 2048 - sizeof(struct blk),
+    [BLK_FRAME] = BLK_FRAME_BYTES,
     [BLK_JUMBO] = 10240 - sizeof(struct blk),
     [BLK_WHOLE] = 66048 - sizeof(struct blk),
 };
@@ -159,22 +160,35 @@ static ORIEL_NEVER_INLINE struct pkt *new_any(struct env *env, size_t headroom, 
     return pkt_around(env, head, charge_of(blk_class_bytes[b->class]));
 }
 
-/* A small packet where all that it takes is at hand is nearly every packet. */
+/* Is all that a packet of that class takes at hand? Nearly always. */
+static inline bool at_hand(const struct env *env, enum blk_class class, size_t blk_bytes)
+{
+    const struct pkt_mem *m = env->mem;
+    return pool_has_freed(&m->blks[class]) && pool_has_freed(&m->pkts) &&
+           budget_has(env->budget, charge_of(blk_bytes));
+}
+
+static ORIEL_ALWAYS_INLINE struct pkt *take(struct env *env, enum blk_class class, size_t blk_bytes,
+                                            size_t headroom, size_t len)
+{
+    struct pkt_mem *m = env->mem;
+    budget_spend(env->budget, charge_of(blk_bytes));
+    struct blk *b = pool_get_freed(&m->blks[class]);
+    struct pkt *p = pool_get_freed(&m->pkts);
+    blk_init(b, m, class);
+    struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
+    pkt_init(p, env, head, charge_of(blk_bytes));
+    return p;
+}
+
 struct pkt *pkt_new(struct env *env, size_t headroom, size_t len)
 {
-    const uint16_t charge = charge_of(BLK_HEAD_BYTES);
-    struct pkt_mem *m = env->mem;
-    bool at_hand = headroom + len <= BLK_HEAD_BYTES && pool_has_freed(&m->blks[BLK_HEAD]) &&
-                   pool_has_freed(&m->pkts) && budget_has(env->budget, charge);
-    if (oriel_unlikely(!at_hand))
-        return new_any(env, headroom, len);
-    budget_spend(env->budget, charge);
-    struct blk *b = pool_get_freed(&m->blks[BLK_HEAD]);
-    struct pkt *p = pool_get_freed(&m->pkts);
-    blk_init(b, m, BLK_HEAD);
-    struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
-    pkt_init(p, env, head, charge);
-    return p;
+    const size_t n = headroom + len;
+    if (n <= BLK_HEAD_BYTES && at_hand(env, BLK_HEAD, BLK_HEAD_BYTES))
+        return take(env, BLK_HEAD, BLK_HEAD_BYTES, headroom, len);
+    if (n > BLK_HEAD_BYTES && n <= BLK_FRAME_BYTES && at_hand(env, BLK_FRAME, BLK_FRAME_BYTES))
+        return take(env, BLK_FRAME, BLK_FRAME_BYTES, headroom, len);
+    return new_any(env, headroom, len);
 }
 
 struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data)
@@ -202,7 +216,8 @@ static void copy_facts(struct pkt *to, const struct pkt *from)
 
 struct pkt *pkt_share(struct env *env, const struct pkt *p)
 {
-    struct pkt *q = pkt_around(env, slice_share(p->head), charge_of(0));
+    /* The whole charge: who shares a block may be the last to hold it. */
+    struct pkt *q = pkt_around(env, slice_share(p->head), p->charge);
     if (!q)
         return NULL;
     for (unsigned i = 0; i < p->more_n; i++)

@@ -37,10 +37,11 @@ static struct raw_pcb *raw_new(struct socks *ss, uint8_t family, uint32_t member
     return c;
 }
 
-/* The generation of a slot goes on where its last socket ended: it is drawn, so that it differs. */
+/* Counted over all slots: one that is used again has another for the next 4,094 sockets. */
 static uint16_t next_generation(struct socks *ss)
 {
-    return (uint16_t)(1 + rng_below(&ss->env->rng, GENERATION_MASK));
+    ss->generation = (uint16_t)(ss->generation % GENERATION_MASK + 1);
+    return ss->generation;
 }
 
 int sock_open(struct socks *ss, enum sock_kind kind, enum oriel_family family, oriel_handle *out)

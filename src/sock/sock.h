@@ -55,6 +55,7 @@ struct socks {
     struct pool raw_pool;
     struct list raws;
     struct list ready;          /* sockets with events to tell, in the order they came */
+    uint16_t generation;        /* of the socket that was opened last */
 };
 
 bool socks_init(struct socks *ss, struct env *env, struct ip *ip, struct udp *udp, struct arena *a,

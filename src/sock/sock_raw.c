@@ -56,6 +56,8 @@ void raw_input(struct socks *ss, struct pkt *p, const struct ip_rx *rx)
         heard = true;
         if (copy)
             queue(ss, c, copy);
+        else
+            pkt_drop_note(ss->env, p, DROP_NO_MEMORY);
     }
     if (heard)
         pkt_free(p);

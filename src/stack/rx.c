@@ -92,7 +92,7 @@ static void rx_ip6(struct oriel_stack *s, struct pkt *p)
     rx_transport(s, p, verdict, &rx);
 }
 
-static inline void rx_one(struct oriel_stack *s, struct pkt *p)
+static ORIEL_ALWAYS_INLINE void rx_one(struct oriel_stack *s, struct pkt *p)
 {
     struct env *env = &s->env;
     if (oriel_unlikely(p->budget != env->budget) && !pkt_recharge(p, env->budget)) {

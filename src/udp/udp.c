@@ -291,7 +291,8 @@ static int check_path(const struct udp_pcb *c, size_t n)
 }
 
 /* The datagram, its data copied and summed in one pass. */
-static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span data, uint16_t to_port)
+static ORIEL_ALWAYS_INLINE struct pkt *build(struct udp *u, const struct udp_pcb *c,
+                                             struct span data, uint16_t to_port)
 {
     struct pkt *p = pkt_new(u->env, PKT_HEADROOM, UDP_HDR_LEN + data.n);
     if (oriel_unlikely(!p))
@@ -300,7 +301,9 @@ static struct pkt *build(struct udp *u, const struct udp_pcb *c, struct span dat
     struct udp_hdr h = {.src_port = c->local.port, .dst_port = to_port,
                         .len = (uint16_t)(UDP_HDR_LEN + data.n)};
     if (oriel_likely(c->path_summed)) {
-        uint64_t sum = csum_wide_copy_span(u->env->csum, at + UDP_HDR_LEN, data);
+        uint64_t sum = data.n <= CSUM_SMALL
+                           ? csum_wide_copy(at + UDP_HDR_LEN, data.p, data.n)
+                           : u->env->csum->copy(at + UDP_HDR_LEN, data.p, data.n);
         uint64_t words = (uint64_t)h.src_port + h.dst_port + h.len + h.len; /* once in the pseudo-header */
         h.csum = csum_wide_finish(csum_wide_add(csum_wide_add(sum, c->path_sum), words));
         if (h.csum == 0)
@@ -319,22 +322,34 @@ static inline bool says_nothing(const struct oriel_msg *m)
     return (m->local.hi | m->local.lo) == 0 && m->netif == 0 && (m->ttl | m->tos) == 0;
 }
 
-/* Find where a datagram of n bytes goes, and how; and whether the next will go like it. */
-static ORIEL_NEVER_INLINE int prepare(struct udp *u, struct udp_pcb *c, size_t n,
-                                      const struct oriel_endpoint *to, const struct oriel_msg *m,
-                                      struct ip_tx *tx)
+/* Count what was sent. err, or the bytes that went. */
+static inline int sent(struct udp_pcb *c, int err, size_t n)
+{
+    if (oriel_unlikely(err != 0))
+        return err;
+    c->out_pkts++;
+    c->out_bytes += n;
+    return (int)n;
+}
+
+/* Find where a datagram goes and how; and whether the next will go like it. */
+static ORIEL_NEVER_INLINE int send_any(struct udp *u, struct udp_pcb *c, struct span data,
+                                       const struct oriel_endpoint *to, const struct oriel_msg *m)
 {
     int err = check_destination(c, to);
     if (err || (err = bind_if_needed(u, c)) != 0 || (err = find_path(u, c, to, m)) != 0 ||
-        (err = check_path(c, n)) != 0)
+        (err = check_path(c, data.n)) != 0)
         return err;
     bool group = c->path.group;
-    *tx = (struct ip_tx){.proto = IP_UDP, .tos = m->tos ? m->tos : c->tos,
-                         .ttl = m->ttl ? m->ttl : group ? c->mcast_ttl : c->ttl,
-                         .loop = group && c->mcast_loop};
+    const struct ip_tx tx = {.proto = IP_UDP, .tos = m->tos ? m->tos : c->tos,
+                             .ttl = m->ttl ? m->ttl : group ? c->mcast_ttl : c->ttl,
+                             .loop = group && c->mcast_loop};
     if (says_nothing(m) && c->df == 0)
-        c->flowing = ip4_flow_make(u->ip, &c->path, tx, &c->flow);
-    return 0;
+        c->flowing = ip4_flow_make(u->ip, &c->path, &tx, &c->flow);
+    struct pkt *p = build(u, c, data, to->port);
+    if (!p)
+        return ORIEL_ENOBUFS;
+    return sent(c, ip_output(u->ip, p, &c->path, &tx, WHY_UDP_DATA), data.n);
 }
 
 /*
@@ -353,21 +368,12 @@ int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct or
     static const struct oriel_msg nothing_said;
     const struct oriel_msg *m = msg ? msg : &nothing_said;
     const struct oriel_endpoint *to = m->peer.port != 0 ? &m->peer : &c->remote;
-    struct ip_tx tx;
-    int err = 0;
-    bool flow = flows(u, c, &to->addr, m) && data.n <= UDP_DATA_MAX4;
-    if (oriel_unlikely(!flow) && (err = prepare(u, c, data.n, to, m, &tx)) != 0)
-        return err;
+    if (oriel_unlikely(!flows(u, c, &to->addr, m) || data.n > UDP_DATA_MAX4))
+        return send_any(u, c, data, to, m);
     struct pkt *p = build(u, c, data, to->port);
     if (oriel_unlikely(!p))
         return ORIEL_ENOBUFS;
-    err = oriel_likely(flow) ? ip4_flow_output(u->ip, p, &c->path, &c->flow, WHY_UDP_DATA)
-                             : ip_output(u->ip, p, &c->path, &tx, WHY_UDP_DATA);
-    if (oriel_unlikely(err != 0))
-        return err;
-    c->out_pkts++;
-    c->out_bytes += data.n;
-    return (int)data.n;
+    return sent(c, ip4_flow_output(u->ip, p, &c->path, &c->flow, WHY_UDP_DATA), data.n);
 }
 
 /* ---- in ---- */
@@ -427,43 +433,51 @@ static struct udp_heard *heard_slot(struct udp *u, const struct ip_rx *rx, uint3
     return &u->heard[mixed >> (32 - UDP_HEARD_BITS)];
 }
 
-static ORIEL_NEVER_INLINE struct udp_pcb *find_and_keep(struct udp *u, struct udp_heard *slot,
-                                                        const struct ip_rx *rx, uint32_t ports)
+static struct udp_pcb *find_and_keep(struct udp *u, const struct ip_rx *rx, uint32_t ports)
 {
     struct udp_pcb *c = find_any(u, rx, (uint16_t)(ports >> 16), (uint16_t)ports);
     if (c)
-        *slot = (struct udp_heard){.c = c, .src_hi = rx->src.hi, .src_lo = rx->src.lo,
+        *heard_slot(u, rx, ports) = (struct udp_heard){.c = c, .src_hi = rx->src.hi, .src_lo = rx->src.lo,
                                    .dst_hi = rx->dst.hi, .dst_lo = rx->dst.lo, .ports = ports,
                                    .gen = u->gen, .nif = rx->nif};
     return c;
 }
 
-/* The endpoint that a datagram is for. Who sent the one before is not looked for again. */
-static struct udp_pcb *find(struct udp *u, const struct ip_rx *rx, uint16_t src_port,
-                            uint16_t dst_port)
+/* Where the datagram before went, when it was of the same flow. */
+static inline bool find_again(struct udp *u, const struct ip_rx *rx, uint32_t ports,
+                              struct udp_pcb **out)
 {
-    uint32_t ports = (uint32_t)src_port << 16 | dst_port;
-    struct udp_heard *h = heard_slot(u, rx, ports);
-    bool same = h->gen == u->gen && h->ports == ports && h->nif == rx->nif &&
-                h->src_lo == rx->src.lo && h->dst_lo == rx->dst.lo && h->src_hi == rx->src.hi &&
-                h->dst_hi == rx->dst.hi;
-    return oriel_likely(same) ? h->c : find_and_keep(u, h, rx, ports);
+    const struct udp_heard *h = heard_slot(u, rx, ports);
+    *out = h->c;
+    return h->ports == ports && h->src_lo == rx->src.lo && h->dst_lo == rx->dst.lo &&
+           h->src_hi == rx->src.hi && h->dst_hi == rx->dst.hi && h->nif == rx->nif &&
+           h->gen == u->gen;
 }
 
-/* One datagram onto an endpoint's queue; consumes p. The payload starts at its head afterwards. */
-static void queue(struct udp *u, struct udp_pcb *c, struct pkt *p)
+static bool has_room(const struct udp_pcb *c, const struct pkt *p)
 {
-    uint64_t charge = (uint64_t)p->charge * 256;
-    if (oriel_unlikely(c->rcv_charge + charge > c->rcv_max && c->rcv.n > 0)) {
-        c->dropped++;
-        pkt_drop(u->env, p, DROP_SOCK_RCVBUF);
-        return;
-    }
-    c->rcv_charge += charge;
+    return oriel_likely(c->rcv_charge + (uint64_t)p->charge * 256 <= c->rcv_max || c->rcv.n == 0);
+}
+
+/* Where there is room. The payload stays behind its headers, which say what oriel_recv tells. */
+static inline void queue_within(struct udp *u, struct udp_pcb *c, struct pkt *p, uint64_t bytes)
+{
+    c->rcv_charge += (uint64_t)p->charge * 256;
     c->in_pkts++;
-    c->in_bytes += p->head.len - p->l4 - UDP_HDR_LEN;
+    c->in_bytes += bytes;
     pkt_enqueue(&c->rcv, p);
     mark_dirty(u, c);
+}
+
+/* One datagram onto an endpoint's queue; consumes p. */
+static void queue(struct udp *u, struct udp_pcb *c, struct pkt *p)
+{
+    if (has_room(c, p)) {
+        queue_within(u, c, p, p->head.len - p->l4 - UDP_HDR_LEN);
+        return;
+    }
+    c->dropped++;
+    pkt_drop(u->env, p, DROP_SOCK_RCVBUF);
 }
 
 /* To a group or broadcast: every endpoint that wants it has a share. Consumes p. */
@@ -482,6 +496,8 @@ static void input_group(struct udp *u, struct pkt *p, const struct ip_rx *rx, ui
         heard = true;
         if (copy)
             queue(u, c, copy);
+        else
+            pkt_drop_note(u->env, p, DROP_NO_MEMORY);
     }
     if (heard)
         pkt_free(p);
@@ -489,14 +505,18 @@ static void input_group(struct udp *u, struct pkt *p, const struct ip_rx *rx, ui
         pkt_drop(u->env, p, DROP_UDP_GROUP_UNJOINED);
 }
 
+/* Is that the sum of a datagram of that length whose checksum is right? */
+static inline bool sum_good(uint64_t sum, const struct ip_rx *rx, size_t len)
+{
+    return csum_wide_good(csum_wide_add(csum_wide_add(sum, rx->addrs_sum), IP_UDP + len));
+}
+
 static bool checksum_good(const struct udp *u, const struct pkt *p, const struct ip_rx *rx,
                           const struct udp_hdr *h)
 {
     if (p->csum != CSUM_NONE || (h->csum == 0 && addr_is_v4(&rx->dst)))
         return true;
-    uint64_t sum = csum_wide_span(u->env->csum, span_of(pkt_data(p) + p->l4, h->len));
-    uint64_t pseudo = csum_wide_pseudo(&rx->src, &rx->dst, IP_UDP, h->len);
-    return csum_wide_good(csum_wide_add(sum, pseudo));
+    return sum_good(pkt_sum(u->env, p, p->l4, h->len), rx, h->len);
 }
 
 static enum drop check(struct udp *u, struct pkt *p, const struct ip_rx *rx, struct udp_hdr *h)
@@ -513,27 +533,67 @@ static enum drop check(struct udp *u, struct pkt *p, const struct ip_rx *rx, str
     return h->dst_port == 0 ? DROP_UDP_PORT_0 : DROP_NONE;
 }
 
-int udp_input(struct udp *u, struct pkt **pp, const struct ip_rx *rx)
+static uint32_t ports_of(const struct udp_hdr *h)
+{
+    return (uint32_t)h->src_port << 16 | h->dst_port;
+}
+
+static ORIEL_NEVER_INLINE int input_any(struct udp *u, struct pkt **pp, const struct ip_rx *rx)
 {
     struct pkt *p = *pp;
     struct udp_hdr h;
     enum drop why = check(u, p, rx, &h);
-    if (oriel_unlikely(why != DROP_NONE)) {
+    if (why != DROP_NONE) {
         pkt_drop(u->env, p, why);
         *pp = NULL;
         return 0;
     }
-    if (oriel_unlikely(h.len != rx->payload_len))
-        pkt_trim(p, (size_t)p->l4 + h.len);     /* what follows is nobody's */
-    if (oriel_unlikely(rx->to_group)) {
+    pkt_trim(p, (size_t)p->l4 + h.len);         /* what follows is nobody's */
+    if (rx->to_group) {
         input_group(u, p, rx, h.src_port, h.dst_port);
         *pp = NULL;
         return 0;
     }
-    struct udp_pcb *c = find(u, rx, h.src_port, h.dst_port);
-    if (oriel_unlikely(!c))
+    struct udp_pcb *c;
+    if (!find_again(u, rx, ports_of(&h), &c) && !(c = find_and_keep(u, rx, ports_of(&h))))
         return ORIEL_ECONNREFUSED;
     queue(u, c, p);
+    *pp = NULL;
+    return 0;
+}
+
+/* What the short way leaves to be looked at is the checksum, and it is worth a call. */
+static ORIEL_NEVER_INLINE int input_long(struct udp *u, struct pkt **pp, const struct ip_rx *rx,
+                                         struct udp_pcb *c)
+{
+    struct pkt *p = *pp;
+    bool good = p->csum != CSUM_NONE ||
+                sum_good(pkt_sum(u->env, p, p->l4, rx->payload_len), rx, rx->payload_len);
+    if (oriel_unlikely(!good))
+        return input_any(u, pp, rx);
+    queue_within(u, c, p, (size_t)rx->payload_len - UDP_HDR_LEN);
+    *pp = NULL;
+    return 0;
+}
+
+/*
+ * The short way, for a datagram that is whole and right and of a flow that is known, to an endpoint
+ * with room: it leaves out what input_any would find to be so again.
+ */
+int udp_input(struct udp *u, struct pkt **pp, const struct ip_rx *rx)
+{
+    struct pkt *p = *pp;
+    struct udp_hdr h;
+    struct udp_pcb *c;
+    struct span datagram = span_of(pkt_data(p) + p->l4, rx->payload_len);
+    if (oriel_unlikely(p->more_n > 0 || rx->to_group || !udp_parse_plain(datagram, &h) ||
+                       !find_again(u, rx, ports_of(&h), &c) || !has_room(c, p)))
+        return input_any(u, pp, rx);
+    if (p->csum != CSUM_NONE || datagram.n > CSUM_SMALL)
+        return input_long(u, pp, rx, c);
+    if (oriel_unlikely(!sum_good(csum_wide(datagram.p, datagram.n), rx, datagram.n)))
+        return input_any(u, pp, rx);
+    queue_within(u, c, p, datagram.n - UDP_HDR_LEN);
     *pp = NULL;
     return 0;
 }

@@ -67,7 +67,7 @@ struct udp_pcb {
  * gen is that of struct udp.
  */
 struct udp_heard {
-    struct udp_pcb *c;
+    _Alignas(64) struct udp_pcb *c;     /* one look, one cache line */
     uint64_t src_hi, src_lo, dst_hi, dst_lo;
     uint32_t ports;             /* source and destination */
     uint32_t gen;

@@ -15,9 +15,6 @@
 #include "wire/fault.h"
 
 #define ROWS    (IP4_HDR_LEN / 4)
-#define AT_TTL  8
-#define AT_SRC  12
-#define AT_DST  16
 
 static_assert(IP4_OPTIONS_MAX >= IP4_OPTS_MAX, "the bytes of the options bound a walk over them");
 
@@ -220,19 +217,19 @@ static void patch_word(uint8_t *hdr, size_t at, uint32_t to)
 
 void ip4_patch_ttl(uint8_t *hdr, uint8_t ttl)
 {
-    uint32_t from = (uint32_t)hdr[AT_TTL] << 8;
+    uint32_t from = (uint32_t)hdr[IP4_AT_TTL] << 8;
     patch_csum(hdr, from, (uint32_t)ttl << 8);
-    hdr[AT_TTL] = ttl;
+    hdr[IP4_AT_TTL] = ttl;
 }
 
 void ip4_patch_src(uint8_t *hdr, const struct oriel_addr *a)
 {
-    patch_word(hdr, AT_SRC, addr_to_v4(a));
+    patch_word(hdr, IP4_AT_SRC, addr_to_v4(a));
 }
 
 void ip4_patch_dst(uint8_t *hdr, const struct oriel_addr *a)
 {
-    patch_word(hdr, AT_DST, addr_to_v4(a));
+    patch_word(hdr, IP4_AT_DST, addr_to_v4(a));
 }
 
 const char *ip_proto_name(uint8_t proto)

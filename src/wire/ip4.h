@@ -10,8 +10,16 @@
 #define IP4_OPTIONS_MAX 40      /* options in one header: each is a byte at least */
 #define IP4_LEN_MAX     65535
 
+#define IP4_FIRST        0x45   /* version 4, five rows: no options */
+#define IP4_AT_TOS       1
 #define IP4_AT_TOTAL_LEN 2
+#define IP4_AT_ID        4
+#define IP4_AT_FRAGMENT  6
+#define IP4_AT_TTL       8
+#define IP4_AT_PROTO     9
 #define IP4_AT_CSUM      10
+#define IP4_AT_SRC       12
+#define IP4_AT_DST       16
 
 #define IP4_DF 0x4000u
 #define IP4_MF 0x2000u
@@ -75,33 +83,28 @@ bool ip4_parse(struct rd *r, struct ip4_hdr *out);
 static inline bool ip4_parse_plain(struct rd *r, struct ip4_hdr *out)
 {
     struct rd rest = *r;
-    struct rd h = rd_sub(&rest, IP4_HDR_LEN);
-    if (oriel_unlikely(h.bad != 0))
+    const uint8_t *b = rd_bytes(&rest, IP4_HDR_LEN).p;
+    if (oriel_unlikely(rest.bad != 0))
         return false;
-    uint32_t row[5];
-    row[0] = rd_u32(&h);
-    row[1] = rd_u32(&h);
-    row[2] = rd_u32(&h);
-    row[3] = rd_u32(&h);
-    row[4] = rd_u32(&h);
-    uint64_t sum = (uint64_t)row[0] + row[1] + row[2] + row[3] + row[4];
-    uint16_t total_len = (uint16_t)row[0];
-    bool plain = row[0] >> 24 == 0x45 && (row[1] & (IP4_MF | IP4_OFF_MASK)) == 0;
-    if (oriel_unlikely(!plain || total_len < IP4_HDR_LEN || total_len > rd_left(r) ||
-                       !csum_wide_good(sum)))
+    uint16_t total_len = load_be16(b + IP4_AT_TOTAL_LEN), fragment = load_be16(b + IP4_AT_FRAGMENT);
+    if (oriel_unlikely(b[0] != IP4_FIRST || (fragment & (IP4_MF | IP4_OFF_MASK)) != 0))
+        return false;
+    if (oriel_unlikely(total_len < IP4_HDR_LEN || total_len > rd_left(r)))
+        return false;
+    if (oriel_unlikely(!csum_wide_good(csum_words(b, IP4_HDR_LEN))))
         return false;
     *out = (struct ip4_hdr){
         .hdr_len = IP4_HDR_LEN,
-        .tos = (uint8_t)(row[0] >> 16),
+        .tos = b[IP4_AT_TOS],
         .total_len = total_len,
-        .id = (uint16_t)(row[1] >> 16),
-        .df = (row[1] & IP4_DF) != 0,
-        .ttl = (uint8_t)(row[2] >> 24),
-        .proto = (uint8_t)(row[2] >> 16),
-        .csum = (uint16_t)row[2],
-        .src = addr_v4(row[3]),
-        .dst = addr_v4(row[4]),
-        .opts = span_of(h.p, 0),
+        .id = load_be16(b + IP4_AT_ID),
+        .df = (fragment & IP4_DF) != 0,
+        .ttl = b[IP4_AT_TTL],
+        .proto = b[IP4_AT_PROTO],
+        .csum = load_be16(b + IP4_AT_CSUM),
+        .src = addr_v4(load_be32(b + IP4_AT_SRC)),
+        .dst = addr_v4(load_be32(b + IP4_AT_DST)),
+        .opts = span_of(rest.p, 0),
     };
     *r = rest;
     return true;

@@ -1,13 +1,12 @@
 /*
  * A whole stack and everything that a link may do to it. The first byte says what it is: a host, a
- * router, one that translates; small or large. What follows are orders: a frame in (as it is, or
- * with its checksums put right, for no fuzzer guesses them), time, a datagram out, an interface that
- * goes and comes. In the end nothing may be alive.
+ * router, one that translates. What follows are orders: a frame in (as it is, or with its checksums
+ * put right, for no fuzzer guesses them), time, a datagram out, an interface that goes and comes. In
+ * the end nothing may be alive.
  */
 #include "fuzz.h"
 
 #include "stack/stack.h"
-#include "wire/icmp4.h"
 #include "wire/ip6.h"
 
 #define MEMORY ((size_t)2 << 20)
@@ -268,8 +267,8 @@ static void again(struct target *t)
 
 static void talk(struct target *t, unsigned n)
 {
-    static const char *const to[] = {"10.0.0.2", "2001:db8::2", "10.0.0.1", "fe80::1%1", "224.1.1.1",
-                                     "ff02::99%1", "10.0.1.255", "127.0.0.1", "::1", "10.0.1.2",
+    static const char *const to[] = {"10.0.0.2", "2001:db8::2", "10.0.0.1", "fe80::1%1",
+                                     "224.1.1.1", "ff02::99%1", "10.0.1.255", "127.0.0.1", "::1", "10.0.1.2",
                                      "2001:db8:1::9", "192.0.2.1"};
     static const uint8_t data[3000];
     struct oriel_msg m = {.peer = {.addr = addr_of(to[n % ARRAY_LEN(to)]), .port = 5000}};
@@ -295,7 +294,8 @@ static void change(struct target *t, enum order o, unsigned n)
     struct oriel_addr a = addr_of(n & 1 ? "10.0.0.77" : "2001:db8::77");
     int err = 0;
     if (o == ORDER_ADDR)
-        err = n & 2 ? oriel_addr_remove(t->s, 1, &a) : oriel_addr_add(t->s, 1, &a, n & 1 ? 120 : 64);
+        err = n & 2 ? oriel_addr_remove(t->s, 1, &a)
+                    : oriel_addr_add(t->s, 1, &a, n & 1 ? 120 : 64);
     else
         err = n & 2 ? oriel_neigh_remove(t->s, 1, &a) : oriel_neigh_add(t->s, 1, &a, mac);
     (void)err;

@@ -132,7 +132,7 @@ static struct oriel_netif_config random_netif(struct sim *s, const struct seg *g
         .accept_ra = one_in(s, 2),
         .no_dad = one_in(s, 2),
         .probe4 = one_in(s, 3),
-        .tx_queue = one_in(s, 3) ? (uint32_t)between(s, 4, 64) : 0,
+        .tx_queue = one_in(s, 3) ? (uint32_t)between(s, 16, 64) : 0,
         .igmp_version = (uint8_t)rng_below(&s->rng, 4),
         .mld_version = (uint8_t)rng_below(&s->rng, 3),
     };

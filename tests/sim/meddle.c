@@ -1,6 +1,6 @@
 /*
  * What is done to a world while it works: links, interfaces, addresses, routes and neighbours come and
- * go, a peer sends garbage. sim_heal undoes all of it.
+ * go, a peer sends garbage. sim_sweep and then sim_heal undo all of it.
  */
 #include "sim.h"
 
@@ -285,7 +285,8 @@ static void restore_leg(struct sim *s, const struct leg *l)
         sim_wrong(s, "%s cannot be healed: %s", s->who[l->who].node->name, oriel_strerror(err));
 }
 
-void sim_heal(struct sim *s)
+/* Everything that is not as it was goes; what flies is to arrive before the rest comes back. */
+void sim_sweep(struct sim *s)
 {
     heal_wires(s);
     for (unsigned i = 0; i < s->all; i++) {
@@ -296,7 +297,12 @@ void sim_heal(struct sim *s)
         remove_neighbours(s, k);
         if (tmp && oriel_netif_remove(k, tmp->index) != 0)
             sim_wrong(s, "an interface that is there cannot be removed");
+        world_poke(&s->w, s->who[i].node);
     }
+}
+
+void sim_heal(struct sim *s)
+{
     for (unsigned i = 0; i < s->legs; i++)
         restore_leg(s, &s->leg[i]);
     for (unsigned i = 0; i < s->all; i++) {

@@ -8,6 +8,8 @@
  */
 #include "sim.h"
 
+#include "lens/dissect.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #define MEMORY        ((size_t)56 << 20)
 #define QUIET_AFTER   (125 * NS_PER_S)      /* reassembly takes 60 s, reports of groups a while */
 #define STILL_AFTER   (20 * NS_PER_S)       /* of waiting for a moment when nothing is under way */
+#define SWEEPS_AT_MOST 20
 #define TRIES         14
 #define TRY_TAKES     (3 * NS_PER_S)
 #define STEPS_AT_MOST 200000                /* at one moment: more, and time does not go on */
@@ -75,9 +78,14 @@ uint64_t sim_scale(struct sim *s, uint64_t max)
 static void say_frame(const struct sim *s, const struct world_frame *f)
 {
     static const char *const fate[] = {"", " LOST", " QUEUE FULL", " DOWN", " TOO BIG", " CHANGED"};
-    sim_say(s, "#%-6" PRIu64 " %s %s.%s %4zu bytes  %s%s%s", f->packet_id, f->out ? "->" : "<-",
-            f->port->node->name, f->port->name, f->bytes.n, why_of(f->why)->name, fate[f->fate],
-            f->duplicate ? " (again)" : "");
+    static struct dissection d;
+    if (!s->verbose)
+        return;
+    dissect(&(struct lens_frame){.link = LENS_ETHERNET, .bytes = f->bytes}, &d);
+    sim_say(s, "#%-6" PRIu64 " %s %s.%s %4zu bytes %s%s%s  %s > %s %s %s", f->packet_id,
+            f->out ? "->" : "<-", f->port->node->name, f->port->name, f->bytes.n,
+            why_of(f->why)->name, fate[f->fate], f->duplicate ? " (again)" : "", d.src, d.dst,
+            d.proto, d.info);
 }
 
 static void on_frame(void *ctx, const struct world_frame *f)
@@ -118,7 +126,7 @@ static void run_until(struct sim *s, oriel_time end)
 
 static void traffic(struct sim *s)
 {
-    uint64_t acts = between(s, 40, 220);
+    uint64_t acts = between(s, 40, 400);
     run_until(s, between(s, 0, 3) * NS_PER_S);
     for (uint64_t i = 0; i < acts && !s->wrong[0]; i++) {
         sim_act(s);
@@ -147,7 +155,11 @@ static void heal(struct sim *s)
     sim_say(s, "---- healing");
     s->healing = true;
     sim_close_all(s);
-    sim_heal(s);
+    sim_sweep(s);
+    for (unsigned i = 0; i < SWEEPS_AT_MOST && !world_quiet(&s->w); i++)
+        run_until(s, s->w.env.now + 5 * NS_PER_S);
+    if (!s->wrong[0])
+        sim_heal(s);
     if (!s->wrong[0])
         sim_open_all(s);
     quiet_down(s, QUIET_AFTER);
@@ -166,7 +178,8 @@ static bool answered(const struct sim *s, uint32_t since, unsigned who, const st
 }
 
 /* Those who have had no answer yet ask again; `say`: the first of them is what is wrong. */
-static unsigned ping_round(struct sim *s, uint32_t since, bool v4, size_t len, bool say)
+static unsigned ping_round(struct sim *s, uint32_t since, bool v4, size_t len, oriel_time apart,
+                           bool say)
 {
     unsigned missing = 0;
     for (unsigned a = 0; a < s->all; a++)
@@ -180,7 +193,7 @@ static unsigned ping_round(struct sim *s, uint32_t since, bool v4, size_t len, b
                 sim_wrong(s, "all is well again, but %s cannot ping %s with %zu bytes over IPv%c",
                           s->who[a].node->name, s->who[b].node->name, len, v4 ? '4' : '6');
             sim_see(s, (uint64_t)sim_ping(s, a, to, len));
-            run_until(s, s->w.env.now + NS_PER_MS);
+            run_until(s, s->w.env.now + apart);
         }
     return missing;
 }
@@ -191,8 +204,10 @@ static void reach_all(struct sim *s, bool v4, size_t len)
     unsigned missing = 1;
     sim_say(s, "---- everybody pings everybody, IPv%c, %zu bytes", v4 ? '4' : '6', len);
     for (unsigned i = 0; i < TRIES && missing > 0 && !s->wrong[0]; i++) {
-        missing = ping_round(s, since, v4, len, i == TRIES - 1);
-        run_until(s, s->w.env.now + TRY_TAKES);
+        /* All at once, then, where memory is small and holds pieces of that, one by one. */
+        bool slow = i >= TRIES / 2;
+        missing = ping_round(s, since, v4, len, slow ? 300 * NS_PER_MS : NS_PER_MS, i == TRIES - 1);
+        run_until(s, s->w.env.now + (i == TRIES / 2 - 1 && missing > 0 ? QUIET_AFTER : TRY_TAKES));
     }
 }
 

@@ -174,6 +174,7 @@ int sim_slot_of(enum oriel_family family, bool icmp);
 /* meddle.c */
 void sim_meddle(struct sim *s, unsigned who);
 void sim_garbage(struct sim *s);
+void sim_sweep(struct sim *s);
 void sim_heal(struct sim *s);
 
 /* check.c */

@@ -163,12 +163,14 @@ int sim_ping(struct sim *s, unsigned who, const struct oriel_addr *to, size_t le
     wr_u8(&w, v4 ? ICMP4_ECHO : ICMP6_ECHO);
     wr_u8(&w, 0);
     wr_u16(&w, 0);
-    wr_u16(&w, PING_ID);
+    wr_u16(&w, (uint16_t)(PING_ID + who));     /* a translator does not know its own */
     wr_u16(&w, (uint16_t)id);
     sim_fill(s, id, s->buffer + ICMP_HEAD, len);
     int n = oriel_send(stack_of(s, who), k->h, s->buffer, ICMP_HEAD + len,
                        &(struct oriel_msg){.peer.addr = *to});
     note_result(s, who, n, ICMP_HEAD + len);
+    if (n < 0)
+        sim_say(s, "%s cannot ping: %s", s->who[who].node->name, oriel_strerror(n));
     poke(s, who);
     return n;
 }

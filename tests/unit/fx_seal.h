@@ -75,7 +75,8 @@ static inline void seal_frame(uint8_t *p, size_t n, bool ether)
     size_t at = 0;
     if (ether) {
         at = 12;
-        while (at + 2 <= n && at < 20 && (seal_u16(p + at) == ETH_VLAN || seal_u16(p + at) == ETH_QINQ))
+        while (at + 2 <= n && at < 20 &&
+               (seal_u16(p + at) == ETH_VLAN || seal_u16(p + at) == ETH_QINQ))
             at += ETH_TAG_LEN;
         at += 2;
     }

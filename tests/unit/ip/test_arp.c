@@ -95,8 +95,9 @@ TEST("messages that are no ARP of Ethernet and IPv4 are dropped, each for its fa
     EXPECT_DROP(f, ARP_ADDR_LEN, fx_in(f, ASK " plen=16"));
     static const unsigned ops[] = {0, 3, 4, 5, 8, 255, 256, 65535};
     for (unsigned i = 0; i < ARRAY_LEN(ops); i++)
-        EXPECT_DROP(f, ARP_TYPE,
-                    fx_in(f, fx_line("arp op=%u sha=" FX_PEER " spa=10.0.0.2 tpa=10.0.0.1", ops[i])));
+        EXPECT_DROP(
+            f, ARP_TYPE,
+            fx_in(f, fx_line("arp op=%u sha=" FX_PEER " spa=10.0.0.2 tpa=10.0.0.1", ops[i])));
     for (unsigned cut = 14; cut < 42; cut++)
         EXPECT_DROP(f, ARP_SHORT, fx_in(f, fx_line(ASK " ; cut %u", cut)));
     EXPECT(fx_neigh(f, f->nif, "10.0.0.2") == NULL);
@@ -113,8 +114,9 @@ TEST("senders that can be nobody are not learned and not answered")
                                          "239.1.2.3", "127.0.0.1", "240.0.0.1"};
     struct fx *f = bare();
     for (unsigned i = 0; i < ARRAY_LEN(nobody); i++) {
-        EXPECT_DROP(f, ARP_SENDER,
-                    fx_in(f, fx_line("arp op=request sha=" FX_PEER " spa=%s tpa=10.0.0.1", nobody[i])));
+        EXPECT_DROP(
+            f, ARP_SENDER,
+            fx_in(f, fx_line("arp op=request sha=" FX_PEER " spa=%s tpa=10.0.0.1", nobody[i])));
         EXPECT(fx_neigh(f, f->nif, nobody[i]) == NULL);
     }
     EXPECT_DROP(f, ARP_SENDER,
@@ -137,7 +139,8 @@ TEST("a probe is answered, and nothing is learned from it")
     fx_in(f, "arp op=request sha=" FX_PEER " spa=0.0.0.0 tpa=10.0.0.1");
     EXPECT_OUT(f, "arp.opcode == 2 && eth.dst == 02:00:00:00:00:02 && "
                   "arp.dst.proto_ipv4 == 0.0.0.0");
-    EXPECT_DROP(f, ARP_NOT_FOR_US, fx_in(f, "arp op=request sha=" FX_PEER " spa=0.0.0.0 tpa=10.0.0.9"));
+    EXPECT_DROP(f, ARP_NOT_FOR_US,
+                fx_in(f, "arp op=request sha=" FX_PEER " spa=0.0.0.0 tpa=10.0.0.9"));
     EXPECT_EQ(f->s->ip.neigh.pool.live, 0);
     EXPECT_QUIET(f);
     fx_free(f);
@@ -158,7 +161,8 @@ TEST("our own address as sender is never learned")
 TEST("an interface answers for its own addresses only, and not for one that is not yet ours")
 {
     struct fx *f = fx_router();
-    EXPECT_DROP(f, ARP_NOT_FOR_US, fx_in(f, "arp op=request sha=" FX_PEER " spa=10.0.0.3 tpa=10.0.1.1"));
+    EXPECT_DROP(f, ARP_NOT_FOR_US,
+                fx_in(f, "arp op=request sha=" FX_PEER " spa=10.0.0.3 tpa=10.0.1.1"));
     int slow = fx_netif(f, &(struct oriel_netif_config){.probe4 = true});
     fx_add_addr(f, slow, "10.0.2.1/24");
     (void)fx_skip(f);
@@ -280,8 +284,10 @@ TEST("addresses that nobody can have are not taken from RARP")
     struct fx *f = fx_new();
     EXPECT_EQ(oriel_netif_rarp(f->s, f->nif), 0);
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
-        EXPECT_DROP(f, ARP_SENDER, fx_in(f, fx_line(RARP_TO_US "arp op=rarp-reply sha=" FX_PEER
-                                                    " spa=10.1.2.1 tha=02:00:00:00:00:01 tpa=%s", bad[i])));
+        EXPECT_DROP(f, ARP_SENDER,
+                    fx_in(f, fx_line(RARP_TO_US "arp op=rarp-reply sha=" FX_PEER
+                                                " spa=10.1.2.1 tha=02:00:00:00:00:01 tpa=%s",
+                                     bad[i])));
     EXPECT_EQ(f->s->ip.addrs.live, 0);
     fx_free(f);
 }
@@ -309,7 +315,9 @@ TEST("a RARP server answers for the link addresses in its table, and for no othe
     struct fx *f = bare();
     const uint8_t mac[6] = FX_MAC(0x77);
     struct oriel_addr a = fx_addr("10.0.0.77");
-#define WHO "eth src=" FX_PEER " dst=ff:ff:ff:ff:ff:ff type=0x8035 / arp op=rarp-request spa=0.0.0.0 tpa=0.0.0.0 "
+#define WHO                                                                                        \
+    "eth src=" FX_PEER                                                                             \
+    " dst=ff:ff:ff:ff:ff:ff type=0x8035 / arp op=rarp-request spa=0.0.0.0 tpa=0.0.0.0 "
     EXPECT_DROP(f, RARP_NO_ENTRY, fx_in(f, WHO "sha=" FX_PEER " tha=02:00:00:00:00:77"));
     EXPECT_EQ(oriel_rarp_serve(f->s, mac, &a), 0);
     fx_in(f, WHO "sha=" FX_PEER " tha=02:00:00:00:00:77");

@@ -327,7 +327,7 @@ TEST("about some packets no error is ever sent")
         EXPECT_EQ(fx_drops_all(f), before + 1);
     }
     EXPECT_EQ(f->s->link.loop.n, 0);
-    fx_in(f, "ip src=10.0.0.2 dst=10.0.1.2 ttl=1 / icmp echo");         /* while of these there are */
+    fx_in(f, "ip src=10.0.0.2 dst=10.0.1.2 ttl=1 / icmp echo"); /* while of these there are */
     EXPECT_OUT(f, "icmp.type == 11");
     fx_in(f, "ip src=10.0.0.2 dst=10.0.1.2 ttl=1 mf / udp 1>2");
     EXPECT_OUT(f, "icmp.type == 11");
@@ -346,7 +346,8 @@ TEST("about some packets of IPv6 no error is ever sent, and about some to groups
         "ip6 src=2001:db8::2 dst=2001:db8:1::2 hlim=1 / icmp6 unreachable code=port" OURS6,
         "ip6 src=2001:db8::2 dst=2001:db8:1::2 hlim=1 / icmp6 type=100 / fill 20",
         "ip6 src=2001:db8::2 dst=2001:db8:1::2 hlim=1 / dstopts / icmp6 toobig mtu=1280" OURS6,
-        "ip6 src=2001:db8::2 dst=2001:db8:1::2 hlim=1 / icmp6 redirect target=fe80::1 dest=2001:db8::7",
+        "ip6 src=2001:db8::2 dst=2001:db8:1::2 hlim=1 / icmp6 redirect target=fe80::1 "
+        "dest=2001:db8::7",
         "ip6 src=2001:db8::2 dst=2001:db8:1::2 hlim=1 / frag id=1 off=8 next=icmp6 / fill 20",
         "ip6 src=:: dst=2001:db8::1 / udp 1>99",
         "ip6 src=ff02::1 dst=2001:db8::1 / udp 1>99",
@@ -478,7 +479,8 @@ TEST("any configured rate is safe, and so is the first moment of time")
     c.memory = malloc(bytes);
     struct oriel_stack *s = oriel_create(&c);
     EXPECT(s != NULL);
-    int nif = oriel_netif_add(s, &(struct oriel_netif_config){.name = "a", .kind = ORIEL_NETIF_RAW});
+    int nif = oriel_netif_add(s,
+                              &(struct oriel_netif_config){.name = "a", .kind = ORIEL_NETIF_RAW});
     struct oriel_addr a = fx_addr("10.0.0.1");
     EXPECT_EQ(oriel_addr_add(s, nif, &a, 104), 0);
     uint8_t bytes_in[100];
@@ -576,8 +578,9 @@ TEST("eight bytes behind the quoted header are enough, and extension headers are
     a = fx_connected(f, 5, "2001:db8::2", 9);
     fx_in(f, ERR6 "unreachable code=port keep=48" OURS6);
     EXPECT_EQ(fx_recv(f, a), ORIEL_ECONNREFUSED);
-    fx_in(f, ERR6 "unreachable code=port / ip6 src=2001:db8::1 dst=2001:db8::2 / hopopts / dstopts / "
-                  "frag id=1 / udp 5>9");
+    fx_in(f,
+          ERR6 "unreachable code=port / ip6 src=2001:db8::1 dst=2001:db8::2 / hopopts / dstopts / "
+               "frag id=1 / udp 5>9");
     EXPECT_EQ(fx_recv(f, a), ORIEL_ECONNREFUSED);
     fx_free(f);
 }
@@ -600,13 +603,19 @@ TEST("a quote that cannot be read is dropped, at every length and with every lie
     struct fx *f = fx_host();
     oriel_handle h = fx_connected(f, 5, "10.0.0.2", 9);
     for (unsigned n = 0; n < 28; n++)
-        EXPECT_DROP(f, ICMP_QUOTE, fx_in(f, fx_line(ERR4 "unreachable code=port keep=%u" OURS4, n)));
+        EXPECT_DROP(f, ICMP_QUOTE,
+                    fx_in(f, fx_line(ERR4 "unreachable code=port keep=%u" OURS4, n)));
     for (unsigned n = 0; n < 48; n++)
-        EXPECT_DROP(f, ICMP_QUOTE, fx_in(f, fx_line(ERR6 "unreachable code=port keep=%u" OURS6, n)));
-    EXPECT_DROP(f, ICMP_QUOTE, fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 ihl=4 / udp 5>9"));
-    EXPECT_DROP(f, ICMP_QUOTE, fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 ihl=15 / udp 5>9"));
-    EXPECT_DROP(f, ICMP_QUOTE, fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 version=5 / udp 5>9"));
-    EXPECT_DROP(f, ICMP_QUOTE, fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 off=8 / udp 5>9"));
+        EXPECT_DROP(f, ICMP_QUOTE,
+                    fx_in(f, fx_line(ERR6 "unreachable code=port keep=%u" OURS6, n)));
+    EXPECT_DROP(f, ICMP_QUOTE,
+                fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 ihl=4 / udp 5>9"));
+    EXPECT_DROP(f, ICMP_QUOTE,
+                fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 ihl=15 / udp 5>9"));
+    EXPECT_DROP(f, ICMP_QUOTE,
+                fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 version=5 / udp 5>9"));
+    EXPECT_DROP(f, ICMP_QUOTE,
+                fx_in(f, ERR4 "unreachable / ip src=10.0.0.1 dst=10.0.0.2 off=8 / udp 5>9"));
     EXPECT_DROP(f, ICMP_QUOTE, fx_in(f, ERR6 "unreachable / ip6 src=2001:db8::1 dst=2001:db8::2 / "
                                              "dstopts len=9 / udp 5>9"));
     EXPECT_EQ(fx_recv(f, h), ORIEL_EAGAIN);
@@ -628,8 +637,9 @@ TEST("an error about a packet that we did not send is dropped")
         "ip src=10.0.0.1 dst=10.0.0.2 proto=99 / fill 8",
         "ip src=10.0.0.1 dst=10.0.0.2 / icmp echo id=5",        /* nobody here pings */
     };
-    static const char *const kinds[] = {"unreachable code=port", "unreachable code=frag-needed mtu=600",
-                                        "time-exceeded", "parameter"};
+    static const char *const kinds[] = {"unreachable code=port",
+                                        "unreachable code=frag-needed mtu=600", "time-exceeded",
+                                        "parameter"};
     for (unsigned i = 0; i < ARRAY_LEN(not_ours); i++)
         for (unsigned k = 0; k < ARRAY_LEN(kinds); k++)
             EXPECT_DROP(f, ICMP_NOT_OURS, fx_in(f, fx_line(ERR4 "%s / %s", kinds[k], not_ours[i])));
@@ -652,7 +662,8 @@ TEST("who pings hears the answers and the errors about them")
     EXPECT_EQ(last_error(f, four).err, ORIEL_EHOSTUNREACH);
     fx_in(f, TO6 "/ icmp6 echo-reply id=1 seq=2 / fill 4");
     EXPECT_EQ(fx_recv(f, six), 12);
-    fx_in(f, ERR6 "unreachable code=addr / ip6 src=2001:db8::1 dst=2001:db8::2 / icmp6 echo id=1 seq=2");
+    fx_in(f, ERR6
+          "unreachable code=addr / ip6 src=2001:db8::1 dst=2001:db8::2 / icmp6 echo id=1 seq=2");
     EXPECT_EQ(fx_recv(f, six), 8 + 48);
     EXPECT_EQ(fx_recv(f, four), ORIEL_EAGAIN);
     EXPECT_EQ(fx_drops_all(f), 0);
@@ -717,9 +728,12 @@ TEST("the MTU that a report gives is believed between the floor and what was sen
                                          "ip src=10.0.0.1 dst=10.0.0.2 / udp 5>9 / fill 1472",
                                     four[i].told), "10.0.0.2"), four[i].then);
     for (unsigned i = 0; i < ARRAY_LEN(six); i++)
-        EXPECT_EQ(mtu_after(fx_line(ERR6 "toobig mtu=%u keep=1000 / "
-                                         "ip6 src=2001:db8::1 dst=2001:db8::2 / udp 5>9 / fill 1452",
-                                    six[i].told), "2001:db8::2"), six[i].then);
+        EXPECT_EQ(
+            mtu_after(fx_line(ERR6 "toobig mtu=%u keep=1000 / "
+                                   "ip6 src=2001:db8::1 dst=2001:db8::2 / udp 5>9 / fill 1452",
+                              six[i].told),
+                      "2001:db8::2"),
+            six[i].then);
 }
 
 TEST("a report never raises, is forgotten after ten minutes, and makes packets smaller until then")
@@ -782,18 +796,19 @@ TEST("where they are accepted, a redirect is believed only when everything about
                                 " gateway=" gw " / " quote
 #define Q "ip src=10.0.0.1 dst=192.0.2.1 / udp 5>9"
     static const char *const false_news[] = {
-        R("10.0.0.4", "1", "10.0.0.3", Q),              /* not from the first hop */
-        R("10.0.0.2", "1", "10.7.0.3", Q),              /* to a gateway off the link */
-        R("10.0.0.2", "1", "10.0.1.3", Q),              /* on another link of ours */
-        R("10.0.0.2", "1", "10.0.0.1", Q),              /* to ourselves */
-        R("10.0.0.2", "1", "10.0.0.255", Q),            /* to everybody */
+        R("10.0.0.4", "1", "10.0.0.3", Q),   /* not from the first hop */
+        R("10.0.0.2", "1", "10.7.0.3", Q),   /* to a gateway off the link */
+        R("10.0.0.2", "1", "10.0.1.3", Q),   /* on another link of ours */
+        R("10.0.0.2", "1", "10.0.0.1", Q),   /* to ourselves */
+        R("10.0.0.2", "1", "10.0.0.255", Q), /* to everybody */
         R("10.0.0.2", "1", "10.0.0.0", Q),
         R("10.0.0.2", "1", "224.0.0.1", Q),
         R("10.0.0.2", "1", "0.0.0.0", Q),
-        R("10.0.0.2", "4", "10.0.0.3", Q),              /* of no kind */
+        R("10.0.0.2", "4", "10.0.0.3", Q),                                         /* of no kind */
         R("10.0.0.2", "1", "10.0.0.3", "ip src=10.0.0.9 dst=192.0.2.1 / udp 5>9"), /* not of ours */
         R("10.0.0.2", "1", "10.0.0.3", "ip src=10.0.0.1 dst=224.0.0.5 / udp 5>9"),
-        R("10.0.0.2", "1", "10.0.0.3", "ip src=10.0.0.1 dst=10.0.1.7 / udp 5>9"),  /* goes elsewhere */
+        R("10.0.0.2", "1", "10.0.0.3",
+          "ip src=10.0.0.1 dst=10.0.1.7 / udp 5>9"), /* goes elsewhere */
         R("10.0.0.2", "1", "10.0.0.3", "ip src=10.0.0.1 dst=192.0.2.1 off=8 / udp 5>9"),
         R("10.0.0.2", "1", "10.0.0.3", "hex 45"),
     };

@@ -1,8 +1,10 @@
 #include "ip/fx_host.h"
 
-#define PROBE    "arp.opcode == 1 && arp.src.proto_ipv4 == 0.0.0.0 && arp.dst.proto_ipv4 == 10.0.0.1 " \
-                 "&& eth.dst == ff:ff:ff:ff:ff:ff && arp.dst.hw_mac == 00:00:00:00:00:00"
-#define ANNOUNCE "arp.opcode == 1 && arp.src.proto_ipv4 == 10.0.0.1 && arp.dst.proto_ipv4 == 10.0.0.1"
+#define PROBE                                                                                      \
+    "arp.opcode == 1 && arp.src.proto_ipv4 == 0.0.0.0 && arp.dst.proto_ipv4 == 10.0.0.1 "          \
+    "&& eth.dst == ff:ff:ff:ff:ff:ff && arp.dst.hw_mac == 00:00:00:00:00:00"
+#define ANNOUNCE                                                                                   \
+    "arp.opcode == 1 && arp.src.proto_ipv4 == 10.0.0.1 && arp.dst.proto_ipv4 == 10.0.0.1"
 #define CLAIM    "arp op=request sha=02:00:00:00:00:66 spa=10.0.0.1 tpa=10.0.0.1"
 
 static struct fx *probing(void)
@@ -114,7 +116,8 @@ TEST("whoever claims an address that is probed keeps it, and so does one who pro
         fx_at(f, 60 * NS_PER_S);
         EXPECT_QUIET(f);                        /* not a word more about it */
         EXPECT(fx_send(f, "10.0.0.2", "x") < 0);
-        EXPECT_DROP(f, IP_NOT_OURS, fx_in(f, "ip src=10.0.0.2 dst=10.0.0.1 / icmp echo id=1 seq=1"));
+        EXPECT_DROP(f, IP_NOT_OURS,
+                    fx_in(f, "ip src=10.0.0.2 dst=10.0.0.1 / icmp echo id=1 seq=1"));
         fx_free(f);
     }
 }
@@ -125,7 +128,9 @@ TEST("our own probe that comes back is no conflict, and neither is a probe for a
     fx_at(f, 2 * NS_PER_S);
     fx_in(f, "arp op=request sha=02:00:00:00:00:01 spa=0.0.0.0 tpa=10.0.0.1");
     fx_in(f, "arp op=request sha=02:00:00:00:00:66 spa=0.0.0.0 tpa=10.0.0.3");
-    fx_in(f, "arp op=request sha=02:00:00:00:00:66 spa=10.0.0.3 tpa=10.0.0.1");  /* asks in good faith */
+    fx_in(
+        f,
+        "arp op=request sha=02:00:00:00:00:66 spa=10.0.0.3 tpa=10.0.0.1"); /* asks in good faith */
     EXPECT_STR(fx_addr_state(f, "10.0.0.1"), "tentative");
     fx_at(f, 20 * NS_PER_S);
     EXPECT_STR(fx_addr_state(f, "10.0.0.1"), "preferred");
@@ -251,8 +256,9 @@ TEST("an address that is added to a link which is down is probed when it comes u
 TEST("addresses that no host can have are refused")
 {
     COVERS("1122-3.2.1.3a 1122-3.3.6");
-    static const char *const bad[] = {"0.0.0.0/8", "224.0.0.1/4", "240.0.0.1/4", "255.255.255.255/32",
-                                      "10.0.0.255/24", "10.0.0.0/24", "::/64", "ff02::1/16"};
+    static const char *const bad[] = {
+        "0.0.0.0/8",     "224.0.0.1/4", "240.0.0.1/4", "255.255.255.255/32",
+        "10.0.0.255/24", "10.0.0.0/24", "::/64",       "ff02::1/16"};
     struct fx *f = fx_new(.netif = {.no_dad = true});
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
         EXPECT_EQ(add(f, bad[i]), ORIEL_EINVAL);
@@ -315,14 +321,16 @@ TEST("an address past its preferred time is deprecated, and past its valid time 
     struct fx *f = fx_host();
     struct ip *ip = &f->s->ip;
     oriel_time now = f->s->env.now;
-    ifaddr_set_lifetimes(ip, fx_find_addr(f, "2001:db8::1"), now + 10 * NS_PER_S, now + 20 * NS_PER_S);
+    ifaddr_set_lifetimes(ip, fx_find_addr(f, "2001:db8::1"), now + 10 * NS_PER_S,
+                         now + 20 * NS_PER_S);
     fx_at(f, 10 * NS_PER_S - 1);
     EXPECT_STR(fx_addr_state(f, "2001:db8::1"), "preferred");
     fx_at(f, 10 * NS_PER_S);
     EXPECT_STR(fx_addr_state(f, "2001:db8::1"), "deprecated");
     fx_in(f, "ip6 src=2001:db8::2 dst=2001:db8::1 / icmp6 echo id=1 seq=1");
     EXPECT_OUT(f, "icmpv6.type == 129 && ipv6.src == 2001:db8::1");
-    ifaddr_set_lifetimes(ip, fx_find_addr(f, "2001:db8::1"), now + 15 * NS_PER_S, now + 20 * NS_PER_S);
+    ifaddr_set_lifetimes(ip, fx_find_addr(f, "2001:db8::1"), now + 15 * NS_PER_S,
+                         now + 20 * NS_PER_S);
     EXPECT_STR(fx_addr_state(f, "2001:db8::1"), "preferred");
     fx_at(f, 20 * NS_PER_S);
     EXPECT_STR(fx_addr_state(f, "2001:db8::1"), "none");

@@ -13,7 +13,8 @@ static const char *const seeds[] = {
     "arp op=request sha=02:00:00:00:00:07 spa=10.0.0.7 tpa=10.0.0.1",
     "arp op=reply sha=02:00:00:00:00:07 spa=10.0.0.7 tpa=10.0.0.1",
     "arp op=request sha=02:00:00:00:00:07 spa=0.0.0.0 tpa=10.0.0.1",
-    "eth src=" FX_PEER " dst=02:00:00:00:00:01 type=0x8035 / arp op=rarp-reply spa=10.0.0.2 tpa=10.0.0.9",
+    "eth src=" FX_PEER
+    " dst=02:00:00:00:00:01 type=0x8035 / arp op=rarp-reply spa=10.0.0.2 tpa=10.0.0.9",
     "ip src=10.0.0.2 dst=10.0.0.1 / icmp echo id=1 seq=2 / fill 40",
     "ip src=10.0.0.7 dst=10.0.0.1 / icmp echo id=1 seq=2 / fill 400",
     "ip src=10.0.0.2 dst=10.0.0.1 opt=070b0400000000000000000001 / icmp echo / fill 3",
@@ -27,11 +28,12 @@ static const char *const seeds[] = {
     "ip src=10.0.0.2 dst=10.0.0.1 / ip src=10.0.0.2 dst=10.0.0.1 / udp 1>7",
     "ip src=10.0.0.2 dst=10.0.0.1 id=1 part=0..64 / udp 1>7 / fill 120",
     "ip src=10.0.0.2 dst=10.0.0.1 id=1 part=64..128 / udp 1>7 / fill 120",
-    "ip src=10.0.0.9 dst=10.0.0.1 / icmp unreachable code=port / ip src=10.0.0.1 dst=10.0.0.2 / udp 5>9",
+    "ip src=10.0.0.9 dst=10.0.0.1 / icmp unreachable code=port / "
+    "ip src=10.0.0.1 dst=10.0.0.2 / udp 5>9",
     "ip src=10.0.0.9 dst=10.0.0.1 / icmp unreachable code=frag-needed mtu=900 / "
-        "ip src=10.0.0.1 dst=10.0.0.2 / udp 5>9 / fill 1000",
+    "ip src=10.0.0.1 dst=10.0.0.2 / udp 5>9 / fill 1000",
     "ip src=10.0.0.2 dst=10.0.0.1 / icmp redirect code=1 gateway=10.0.0.3 / "
-        "ip src=10.0.0.1 dst=192.0.2.1 / udp 5>9",
+    "ip src=10.0.0.1 dst=192.0.2.1 / udp 5>9",
     "ip src=10.0.0.9 dst=10.0.0.1 / icmp time-exceeded / ip src=10.0.0.1 dst=10.0.0.2 / icmp echo",
     "ip src=10.0.0.2 dst=10.0.1.2 / udp 1>2 / fill 70",
     "ip src=10.0.0.2 dst=10.0.1.2 ttl=1 / udp 1>2 / fill 70",
@@ -51,20 +53,21 @@ static const char *const seeds[] = {
     "ip6 src=2001:db8::2 dst=2001:db8::1 / frag id=1 part=64..128 / udp 1>7 / fill 120",
     "ip6 src=2001:db8::2 dst=2001:db8::1 / frag id=2 / icmp6 echo",
     "ip6 src=2001:db8::9 dst=2001:db8::1 / icmp6 toobig mtu=1300 / "
-        "ip6 src=2001:db8::1 dst=2001:db8::2 / udp 5>9 / fill 1300",
+    "ip6 src=2001:db8::1 dst=2001:db8::2 / udp 5>9 / fill 1300",
     "ip6 src=2001:db8::9 dst=2001:db8::1 / icmp6 unreachable code=port / "
-        "ip6 src=2001:db8::1 dst=2001:db8::2 / udp 5>9",
+    "ip6 src=2001:db8::1 dst=2001:db8::2 / udp 5>9",
     "ip6 src=2001:db8::7 dst=ff02::1:ff00:1 / icmp6 ns target=2001:db8::1 slla=02:00:00:00:00:07",
     "ip6 src=2001:db8::7 dst=2001:db8::1 / icmp6 na target=2001:db8::7 solicited override "
-        "tlla=02:00:00:00:00:07",
+    "tlla=02:00:00:00:00:07",
     "ip6 src=fe80::9 dst=ff02::1 / icmp6 ra lifetime=1800 slla=02:00:00:00:00:09 "
-        "prefix=2001:db8:5::/64,valid=1000,preferred=500,L,A mtu=1400",
+    "prefix=2001:db8:5::/64,valid=1000,preferred=500,L,A mtu=1400",
     "ip6 src=fe80::9 dst=2001:db8::1 / icmp6 redirect target=fe80::8 dest=2600::1",
     "ip6 src=fe80::9 dst=ff02::1 / hopopts ra / icmp6 mld2-query group=:: max=1000",
     "ip6 src=2001:db8::2 dst=2001:db8:1::2 / udp 1>2 / fill 70",
     "ip6 src=2001:db8::2 dst=2001:db8:1::2 hlim=1 / udp 1>2 / fill 70",
     "ip6 src=2001:db8::2 dst=2001:db8:1::77 / udp 1>2 / fill 70",
-    "eth src=" FX_PEER " dst=02:00:00:00:00:01 / vlan id=5 / ip src=10.0.5.2 dst=10.0.5.1 / icmp echo",
+    "eth src=" FX_PEER
+    " dst=02:00:00:00:00:01 / vlan id=5 / ip src=10.0.5.2 dst=10.0.5.1 / icmp echo",
     "eth src=" FX_PEER " dst=02:00:00:00:00:01 / snap / ip src=10.0.0.2 dst=10.0.0.1 / icmp echo",
 };
 

@@ -76,9 +76,10 @@ TEST("every header length with every total length is answered once or dropped on
         for (unsigned i = 0; i < ARRAY_LEN(lens); i++) {
             for (unsigned words = 0; words <= 10; words += 5) {
                 char opts[90];
-                snprintf(opts, sizeof(opts), "%s%.*s", words ? "opt=" : "", (int)words * 8,
-                         "01010101010101010101010101010101010101010101010101010101010101010101010101"
-                         "010101");
+                snprintf(
+                    opts, sizeof(opts), "%s%.*s", words ? "opt=" : "", (int)words * 8,
+                    "01010101010101010101010101010101010101010101010101010101010101010101010101"
+                    "010101");
                 uint64_t before = fx_drops_all(f);
                 fx_in(f, fx_line(TO "ihl=%u len=%u %s / icmp echo id=1 seq=1 / fill 40", ihl,
                                  lens[i], opts));
@@ -98,7 +99,8 @@ TEST("the identification of a whole datagram means nothing: ours is zero, theirs
     struct fx *f = fx_host();
     for (unsigned i = 0; i < 3; i++) {
         fx_in(f, fx_line(TO "id=%u %s / icmp echo", i * 30000, i ? "df" : ""));
-        EXPECT_OUT(f, "icmp.type == 0 && ip.id == 0 && ip.flags.df == 1 && ip.checksum.status == 1");
+        EXPECT_OUT(f,
+                   "icmp.type == 0 && ip.id == 0 && ip.flags.df == 1 && ip.checksum.status == 1");
         EXPECT_EQ(fx_send(f, "10.0.0.2", "x"), 1);
         EXPECT_OUT(f, "udp && ip.id == 0 && ip.flags.df == 1");
     }
@@ -114,7 +116,8 @@ TEST("what is not addressed to us is dropped, and nothing is said")
     static const char *const others[] = {"10.0.0.3", "10.0.1.3", "192.0.2.1", "10.255.255.255",
                                          "8.8.8.8"};
     for (unsigned i = 0; i < ARRAY_LEN(others); i++)
-        EXPECT_DROP(f, IP_NOT_OURS, fx_in(f, fx_line("ip src=10.0.0.2 dst=%s / icmp echo", others[i])));
+        EXPECT_DROP(f, IP_NOT_OURS,
+                    fx_in(f, fx_line("ip src=10.0.0.2 dst=%s / icmp echo", others[i])));
     EXPECT_DROP(f, IP_GROUP, fx_in(f, "ip src=10.0.0.2 dst=224.1.2.3 / udp 1>2"));
     EXPECT_DROP(f, IP_GROUP, fx_in(f, "ip src=10.0.0.2 dst=239.255.255.255 / icmp echo"));
     EXPECT_DROP(f, IP4_DEST, fx_in(f, "ip src=10.0.0.2 dst=0.0.0.0 / icmp echo"));
@@ -180,7 +183,8 @@ TEST("what we send has one of our own addresses as source, and never a broadcast
         struct oriel_msg m = {.peer = {.addr = fx_addr(to[i]), .port = 9}};
         EXPECT_EQ(oriel_send(f->s, h, "x", 1, &m), 1);
         EXPECT_OUT(f, fx_line("ip.dst == %s && (ip.src == 10.0.0.1 || ip.src == 10.0.1.1)", to[i]));
-        static const char *const bad[] = {"10.0.0.255", "255.255.255.255", "224.0.0.1", "10.0.0.77"};
+        static const char *const bad[] = {"10.0.0.255", "255.255.255.255", "224.0.0.1",
+                                          "10.0.0.77"};
         for (unsigned k = 0; k < ARRAY_LEN(bad); k++) {
             m.local = fx_addr(bad[k]);
             EXPECT_EQ(oriel_send(f->s, h, "x", 1, &m), ORIEL_EADDRNOTAVAIL);
@@ -202,7 +206,7 @@ TEST("every form of broadcast is heard, old and new, and leaves in a broadcast f
         fx_in(f, fx_line("eth src=" FX_PEER " dst=ff:ff:ff:ff:ff:ff / "
                          "ip src=10.0.0.2 dst=%s / udp 1>7 / \"x\"", forms[i]));
         EXPECT_EQ(fx_recv(f, h), 1);
-        fx_in(f, fx_line("ip src=10.0.0.2 dst=%s / udp 1>7 / \"x\"", forms[i]));    /* in any frame */
+        fx_in(f, fx_line("ip src=10.0.0.2 dst=%s / udp 1>7 / \"x\"", forms[i])); /* in any frame */
         EXPECT_EQ(fx_recv(f, h), 1);
         EXPECT_DROP(f, UDP_GROUP_UNJOINED,      /* and a port that is closed stays silent */
                     fx_in(f, fx_line("ip src=10.0.0.2 dst=%s / udp 1>8", forms[i])));
@@ -335,8 +339,9 @@ TEST("an option whose length is impossible is dropped, and its sender told where
     for (unsigned type = 2; type < 256; type++) {
         for (unsigned i = 0; i < ARRAY_LEN(lens); i++) {
             fx_run(f, NS_PER_S);
-            EXPECT_DROP(f, IP4_OPTIONS,
-                        fx_in(f, fx_line(TO "opt=0101%02x%02x00000000 / icmp echo", type, lens[i])));
+            EXPECT_DROP(
+                f, IP4_OPTIONS,
+                fx_in(f, fx_line(TO "opt=0101%02x%02x00000000 / icmp echo", type, lens[i])));
             EXPECT_OUT(f, "icmp.type == 12 && icmp.code == 0 && icmp.pointer == 22");
         }
     }
@@ -365,8 +370,9 @@ TEST("source-routed packets are refused, whatever their route says, here and on 
     static const unsigned types[] = {131, 137};
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned pointer = 0; pointer < 256; pointer++) {
-            EXPECT_DROP(f, IP4_SOURCE_ROUTE,
-                        fx_in(f, fx_line(TO "opt=%02x07%02x0a000102 / icmp echo", types[i], pointer)));
+            EXPECT_DROP(
+                f, IP4_SOURCE_ROUTE,
+                fx_in(f, fx_line(TO "opt=%02x07%02x0a000102 / icmp echo", types[i], pointer)));
             EXPECT_DROP(f, IP4_SOURCE_ROUTE,
                         fx_in(f, fx_line("ip src=10.0.0.2 dst=10.0.1.2 opt=%02x07%02x0a000102 / "
                                          "icmp echo", types[i], pointer)));
@@ -405,7 +411,8 @@ TEST("tunnels end nowhere here, and nothing inside them is looked at")
     oriel_handle h = fx_listen(f, 7);
     EXPECT_DROP(f, IP_TUNNEL, fx_in(f, TO "/ ip src=10.0.0.2 dst=10.0.0.1 / udp 1>7 / \"x\""));
     EXPECT_DROP(f, IP_TUNNEL, fx_in(f, TO "/ ip6 src=2001:db8::2 dst=2001:db8::1 / udp 1>7"));
-    EXPECT_DROP(f, IP_TUNNEL, fx_in(f, TO "/ ip src=10.0.0.2 dst=10.0.0.1 len=9000 ihl=15 / udp 1>7"));
+    EXPECT_DROP(f, IP_TUNNEL,
+                fx_in(f, TO "/ ip src=10.0.0.2 dst=10.0.0.1 len=9000 ihl=15 / udp 1>7"));
     EXPECT_EQ(fx_recv(f, h), ORIEL_EAGAIN);
     EXPECT_QUIET(f);
     fx_free(f);
@@ -441,8 +448,9 @@ TEST("what is larger than the path is cut, unless the sender forbids it")
     EXPECT_EQ(fx_send_n(f, h, 1472), 1472);
     EXPECT_OUT(f, "udp && ip.len == 1500 && ip.flags.df == 1");
     EXPECT_EQ(fx_send_n(f, h, 1473), 1473);
-    EXPECT_OUT(f, "ip.flags.mf == 1 && ip.flags.df == 0 && ip.frag_offset == 0 && ip.len == 1500 && "
-                  "why == \"FRAGMENT\"");
+    EXPECT_OUT(f,
+               "ip.flags.mf == 1 && ip.flags.df == 0 && ip.frag_offset == 0 && ip.len == 1500 && "
+               "why == \"FRAGMENT\"");
     EXPECT_OUT(f, "ip.flags.mf == 0 && ip.frag_offset == 185 && ip.len == 21");
     EXPECT_WHY(&f->s->env, WHY_FRAGMENT);
     EXPECT_QUIET(f);
@@ -537,13 +545,15 @@ TEST("without a route a packet is dropped, and its sender told")
     fx_free(f);
 }
 
-TEST("too large for the next link: cut, or where that is forbidden dropped, with the size that fits")
+TEST(
+    "too large for the next link: cut, or where that is forbidden dropped, with the size that fits")
 {
     COVERS("1191-1 1122-3.3.3");
     struct fx *f = fx_router();
     EXPECT_EQ(oriel_netif_set_mtu(f->s, f->nif + 1, 1000), 0);
     EXPECT_DROP(f, IP_TOO_BIG, fx_in(f, OVER "df / udp 1>2 / fill 973"));
-    EXPECT_OUT(f, "icmp.type == 3 && icmp.code == 4 && icmp.mtu == 1000 && why == \"ICMP_TOO_BIG\"");
+    EXPECT_OUT(f,
+               "icmp.type == 3 && icmp.code == 4 && icmp.mtu == 1000 && why == \"ICMP_TOO_BIG\"");
     EXPECT_WHY(&f->s->env, WHY_ICMP_TOO_BIG);
     fx_in(f, OVER "df / udp 1>2 / fill 972");
     EXPECT_OUT(f, "ip.len == 1000 && ip.flags.df == 1");
@@ -627,7 +637,7 @@ TEST("configured to, it passes the packet on and names the better hop to a sende
     EXPECT_WHY(&f->s->env, WHY_ICMP_REDIRECT);
     EXPECT_EQ(fx_l3(f)[28 + 8], 64);            /* it quotes the packet as it came */
     EXPECT_OUT(f, "ip.dst == 192.0.2.1 && ip.ttl == 63");
-    fx_in(f, "ip src=10.0.0.2 dst=10.0.0.3 / udp 1>2");         /* the destination itself is nearer */
+    fx_in(f, "ip src=10.0.0.2 dst=10.0.0.3 / udp 1>2"); /* the destination itself is nearer */
     EXPECT_OUT(f, "icmp.type == 5 && icmp.redir_gw == 10.0.0.3");
     EXPECT_OUT(f, "ip.dst == 10.0.0.3");
     fx_in(f, "ip src=10.0.0.2 dst=198.51.100.1 / udp 1>2");     /* a hop on another network */

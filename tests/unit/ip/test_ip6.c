@@ -49,8 +49,10 @@ TEST("addresses that may not stand in a packet are dropped, whoever they are for
         EXPECT_DROP(f, IP6_SOURCE, fx_in(f, fx_line("ip6 src=ff02::1 dst=%s / " ECHO, dsts[i])));
         EXPECT_DROP(f, IP6_SOURCE, fx_in(f, fx_line("ip6 src=ff0e::1 dst=%s / udp 1>2", dsts[i])));
         EXPECT_DROP(f, IP_LOOP, fx_in(f, fx_line("ip6 src=::1 dst=%s / " ECHO, dsts[i])));
-        EXPECT_DROP(f, IP6_SOURCE, fx_in(f, fx_line("ip6 src=2001:db8::1 dst=%s / " ECHO, dsts[i])));
-        EXPECT_DROP(f, IP6_SOURCE, fx_in(f, fx_line("ip6 src=2001:db8:1::1 dst=%s / udp 1>2", dsts[i])));
+        EXPECT_DROP(f, IP6_SOURCE,
+                    fx_in(f, fx_line("ip6 src=2001:db8::1 dst=%s / " ECHO, dsts[i])));
+        EXPECT_DROP(f, IP6_SOURCE,
+                    fx_in(f, fx_line("ip6 src=2001:db8:1::1 dst=%s / udp 1>2", dsts[i])));
         EXPECT_DROP(f, IP6_MAPPED,              /* ::ffff:10.0.0.2 */
                     fx_in(f, fx_line("ip6 src=2001:db8::2 dst=%s / " ECHO
                                      " ; patch 22=00000000000000000000ffff0a000002", dsts[i])));
@@ -59,7 +61,8 @@ TEST("addresses that may not stand in a packet are dropped, whoever they are for
     EXPECT_DROP(f, IP6_DEST, fx_in(f, "ip6 src=2001:db8::2 dst=:: / " ECHO));
     EXPECT_DROP(f, IP6_DEST, fx_in(f, "ip6 src=2001:db8::2 dst=ff01::1 / " ECHO));
     EXPECT_DROP(f, IP6_DEST, fx_in(f, "ip6 src=2001:db8::2 dst=ff00::1 / " ECHO));
-    EXPECT_DROP(f, IP6_MAPPED, fx_in(f, TO "/ " ECHO " ; patch 38=00000000000000000000ffff0a000001"));
+    EXPECT_DROP(f, IP6_MAPPED,
+                fx_in(f, TO "/ " ECHO " ; patch 38=00000000000000000000ffff0a000001"));
     EXPECT_QUIET(f);
     EXPECT_EQ(f->s->link.loop.n, 0);
     fx_free(f);
@@ -131,8 +134,9 @@ TEST("other headers come in any order and any number up to eight")
         EXPECT_OUT(f, PONG);
     }
     EXPECT_DROP(f, IP6_EXT_COUNT,
-                fx_in(f, TO "/ dstopts / dstopts / dstopts / dstopts / dstopts / dstopts / dstopts / "
-                            "dstopts / dstopts / " ECHO));
+                fx_in(f,
+                      TO "/ dstopts / dstopts / dstopts / dstopts / dstopts / dstopts / dstopts / "
+                         "dstopts / dstopts / " ECHO));
     EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 3");
     EXPECT_QUIET(f);
     fx_free(f);
@@ -144,7 +148,8 @@ TEST("a thousand chained headers cost no more than eight")
     struct fx *f = fx_new(.netif = {.kind = ORIEL_NETIF_RAW, .no_dad = true, .mtu = 9000});
     static uint8_t b[40 + 1000 * 8] = {0x60, 0, 0, 0, (1000 * 8) >> 8, (1000 * 8) & 0xff, 60, 64};
     fx_add_addr(f, f->nif, "2001:db8::1/64");
-    static const uint8_t src[16] = {0x20, 1, 0xd, 0xb8, [15] = 2}, dst[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
+    static const uint8_t src[16] = {0x20, 1, 0xd, 0xb8, [15] = 2},
+                         dst[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
     memcpy(b + 8, src, 16);
     memcpy(b + 24, dst, 16);
     for (unsigned i = 0; i < 1000; i++) {
@@ -176,10 +181,10 @@ TEST("an unknown next header is answered with a pointer to the byte that names i
     EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 1 && icmpv6.pointer == 40");
     EXPECT_DROP(f, IP_PROTOCOL, fx_in(f, TO "/ dstopts padn=14 / frag next=99 / fill 20"));
     EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 1 && icmpv6.pointer == 56");
-    EXPECT_DROP(f, IP_PROTOCOL, fx_in(f, TO "next=1 / icmp echo"));     /* ICMP of the other family */
+    EXPECT_DROP(f, IP_PROTOCOL, fx_in(f, TO "next=1 / icmp echo")); /* ICMP of the other family */
     EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 1");
     EXPECT_WHY(&f->s->env, WHY_ICMP_PARAM_PROBLEM);
-    EXPECT_DROP(f, IP_PROTOCOL, fx_in(f, TO "next=59 / fill 20"));      /* nothing follows: no error */
+    EXPECT_DROP(f, IP_PROTOCOL, fx_in(f, TO "next=59 / fill 20")); /* nothing follows: no error */
     EXPECT_DROP(f, IP_TUNNEL, fx_in(f, TO "/ ip6 src=2001:db8::2 dst=2001:db8::1 / udp 1>2"));
     EXPECT_DROP(f, IP_TUNNEL, fx_in(f, TO "/ ip src=10.0.0.2 dst=10.0.0.1 / udp 1>2"));
     EXPECT_QUIET(f);
@@ -240,7 +245,8 @@ TEST("every option number is treated by its first two bits")
     }
     fx_in(f, TO "/ hopopts ra / " ECHO);                /* a router alert is known */
     EXPECT_OUT(f, PONG);
-    EXPECT_DROP(f, IP6_OPTION, fx_in(f, TO "/ hopopts jumbo=70000 / " ECHO));   /* a jumbogram is not */
+    EXPECT_DROP(f, IP6_OPTION,
+                fx_in(f, TO "/ hopopts jumbo=70000 / " ECHO)); /* a jumbogram is not */
     fx_free(f);
 }
 
@@ -256,12 +262,15 @@ TEST("pads of any length are skipped, and an option may not be longer than its h
     }
     for (unsigned len = 5; len < 256; len += 50) {
         fx_run(f, NS_PER_S);
-        EXPECT_DROP(f, IP6_OPTION_LEN, fx_in(f, fx_line(TO "/ dstopts opt=1e%02x00000000 / " ECHO, len)));
+        EXPECT_DROP(f, IP6_OPTION_LEN,
+                    fx_in(f, fx_line(TO "/ dstopts opt=1e%02x00000000 / " ECHO, len)));
         EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 0");
-        EXPECT_DROP(f, IP6_OPTION_LEN, fx_in(f, fx_line(TO "/ dstopts opt=01%02x00000000 / " ECHO, len)));
+        EXPECT_DROP(f, IP6_OPTION_LEN,
+                    fx_in(f, fx_line(TO "/ dstopts opt=01%02x00000000 / " ECHO, len)));
         EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 0");
     }
-    EXPECT_DROP(f, IP6_OPTION_LEN, fx_in(f, TO "/ dstopts opt=00000000001e / " ECHO));  /* no length */
+    EXPECT_DROP(f, IP6_OPTION_LEN,
+                fx_in(f, TO "/ dstopts opt=00000000001e / " ECHO)); /* no length */
     EXPECT_OUT(f, "icmpv6.type == 4");
     EXPECT_DROP(f, IP6_EXT_COUNT,               /* seventeen pads of one byte */
                 fx_in(f, TO "/ dstopts opt=00000000000000000000000000000000000000000000 / " ECHO));
@@ -280,10 +289,12 @@ TEST("a routing header is skipped when it is used up, and refused otherwise, typ
     for (unsigned type = 0; type < 6; type++) {
         fx_in(f, fx_line(TO "/ routing type=%u segleft=0 via=2001:db8:1::2 / " ECHO, type));
         EXPECT_OUT(f, PONG);
-        EXPECT_DROP(f, IP6_ROUTING,
-                    fx_in(f, fx_line(TO "/ routing type=%u segleft=1 via=2001:db8:1::2 / " ECHO, type)));
+        EXPECT_DROP(
+            f, IP6_ROUTING,
+            fx_in(f, fx_line(TO "/ routing type=%u segleft=1 via=2001:db8:1::2 / " ECHO, type)));
         EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 0 && icmpv6.pointer == 42");
-        EXPECT_DROP(f, IP6_ROUTING, fx_in(f, fx_line(TO "/ routing type=%u segleft=255 / " ECHO, type)));
+        EXPECT_DROP(f, IP6_ROUTING,
+                    fx_in(f, fx_line(TO "/ routing type=%u segleft=255 / " ECHO, type)));
         EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 0 && icmpv6.pointer == 42");
     }
     EXPECT_QUIET(f);                            /* and nothing was sent along the route */
@@ -307,8 +318,9 @@ TEST("a fragment that cannot be one is refused, and its sender told which field 
     EXPECT_DROP(f, FRAG_BEYOND,                 /* headers before it count, too */
                 fx_in(f, TO "/ dstopts / frag id=8 off=65528 next=udp / fill 7"));
     EXPECT_OUT(f, "icmpv6.type == 4 && icmpv6.code == 0 && icmpv6.pointer == 50");
-    EXPECT_DROP(f, FRAG_LEN, fx_in(f, FRAG("off=800 next=udp", "fill 0")));     /* empty: no field */
-    EXPECT_DROP(f, FRAG_LEN, fx_in(f, FRAG("mf off=800 next=icmp6", "fill 17")));   /* an error, perhaps */
+    EXPECT_DROP(f, FRAG_LEN, fx_in(f, FRAG("off=800 next=udp", "fill 0"))); /* empty: no field */
+    EXPECT_DROP(f, FRAG_LEN,
+                fx_in(f, FRAG("mf off=800 next=icmp6", "fill 17"))); /* an error, perhaps */
     EXPECT_DROP(f, IP6_SHORT, fx_in(f, TO "/ frag mf / fill 8 ; cut 61 ; patch 18=0007"));
     EXPECT_QUIET(f);
     EXPECT_EQ(f->s->ip.frag.recs.live, 0);
@@ -454,7 +466,8 @@ TEST("no address leaves its scope through a router")
     EXPECT_DROP(f, IP6_SCOPE, fx_in(f, "ip6 src=2001:db8::2 dst=fe80::77 / udp 1>2"));
     (void)fx_skip(f);
     EXPECT_DROP(f, IP_NOT_OURS, fx_in(f, "ip6 src=:: dst=2001:db8:1::2 / udp 1>2"));
-    EXPECT_DROP(f, IP_NOT_OURS, fx_in(f, "eth src=" FX_PEER " dst=33:33:00:00:00:01 / " OVER "/ udp 1>2"));
+    EXPECT_DROP(f, IP_NOT_OURS,
+                fx_in(f, "eth src=" FX_PEER " dst=33:33:00:00:00:01 / " OVER "/ udp 1>2"));
     EXPECT_DROP(f, IP_GROUP, fx_in(f, "ip6 src=2001:db8::2 dst=ff0e::99 / udp 1>2"));
     EXPECT_QUIET(f);
     fx_free(f);

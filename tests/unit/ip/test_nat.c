@@ -468,9 +468,13 @@ TEST("without memory for a copy a packet is dropped, not changed in place")
     struct pkt *other = pkt_new_copy(env, PKT_HEADROOM, span_of(f->frame, f->frame_n));
     struct pkt *p = pkt_share(env, other);
     uint64_t max = env->budget->max;
-    env->budget->max = env->budget->used;
+    struct pkt_queue all = {0};
+    env->budget->max = UINT64_MAX / 2;
+    for (struct pkt *q; (q = pkt_new(env, 0, 1)) != NULL;)
+        pkt_enqueue(&all, q);
     EXPECT_DROP(f, NO_MEMORY, EXPECT_EQ(nat_out(&f->s->ip, p, OUTSIDE), NAT_CONSUMED));
     EXPECT_MEM(pkt_data(other), f->frame, f->frame_n);
+    pkt_queue_free(&all);
     env->budget->max = max;
     pkt_free(other);
     fx_free(f);

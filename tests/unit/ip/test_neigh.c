@@ -27,7 +27,8 @@ static const struct family families[] = {
      "ip6 src=2001:db8::2 dst=ff02::1:ff00:1 / icmp6 ns target=2001:db8::1 slla=02:00:00:00:00:02"},
 };
 
-#define EACH_FAMILY(g) for (const struct family *g = families; g < families + ARRAY_LEN(families); g++)
+#define EACH_FAMILY(g)                                                                             \
+    for (const struct family *g = families; g < families + ARRAY_LEN(families); g++)
 
 static struct fx *host_of(const struct family *g)
 {
@@ -486,7 +487,7 @@ TEST("telling senders in a full table that nobody answered does not touch what w
     fx_in(f, "ip src=11.0.0.7 dst=10.0.0.3 ttl=9 / udp 1>2");
     struct oriel_addr a = fx_addr("10.0.0.8");
     EXPECT_EQ(oriel_addr_remove(f->s, f->nif, &a), ORIEL_ENOENT);
-    fx_add_route(f, f->nif, "11.0.0.0/8", NULL);                   /* sources that must be asked for */
+    fx_add_route(f, f->nif, "11.0.0.0/8", NULL); /* sources that must be asked for */
     fx_run(f, 8 * NS_PER_S);                    /* two packets, and the two errors about them */
     EXPECT_EQ(fx_drops(f, DROP_NEIGH_FAILED) + fx_drops(f, DROP_NEIGH_TABLE_FULL), 4);
     fx_free(f);

@@ -33,7 +33,7 @@ static void expect_source(const struct fx *f, const char *dst, int nif, const ch
 static void expect_rows(const struct row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        for (unsigned turn = 0; turn < 2; turn++) {     /* the order of configuration is no reason */
+        for (unsigned turn = 0; turn < 2; turn++) { /* the order of configuration is no reason */
             struct fx *f = fx_new(.stack = {.memory_bytes = (size_t)4 << 20},
                                   .netif = {.no_dad = true});
             unsigned m = 0;
@@ -110,8 +110,9 @@ TEST("the address of the interface that a packet leaves by comes before those of
     expect_source(f, "192.0.2.1", f->nif + 1, "10.0.1.1");
     expect_source(f, "2600::1", f->nif, "2001:db8::1");
     expect_source(f, "2600::1", f->nif + 1, "2001:db8:1::1");
-    EXPECT_EQ(oriel_addr_remove(f->s, f->nif, &(struct oriel_addr){.hi = 0x20010db800000000, .lo = 1}),
-              0);
+    EXPECT_EQ(
+        oriel_addr_remove(f->s, f->nif, &(struct oriel_addr){.hi = 0x20010db800000000, .lo = 1}),
+        0);
     expect_source(f, "2600::1", f->nif, "2001:db8:1::1");       /* better than none */
     fx_free(f);
 }

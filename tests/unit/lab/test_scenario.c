@@ -65,7 +65,8 @@ TEST("what the stack refuses is an error at its line, before time begins")
 
 TEST("settings reach the stack")
 {
-    fx_lab_holds(TWO_HOSTS "config a ttl 9\nconfig b icmp-rate 2 connections 8 memory 2M strong-host\n"
+    fx_lab_holds(TWO_HOSTS "config a ttl 9\nconfig b icmp-rate 2 connections 8 memory 2M "
+                           "strong-host\n"
                  PING "expect b.eth0 sees \"icmp && ip.ttl == 9\" count 1\n"
                  "at 1s a udp-send 10.0.0.2:99 \"x\" count 6 every 1ms\n"
                  "expect why ICMP_UNREACHABLE from b count 2\n");
@@ -246,7 +247,7 @@ static oriel_time end_of(const char *text)
 
 TEST("a scenario ends when nothing is left to do, or when it says so")
 {
-    EXPECT(end_of(TWO_HOSTS PING) == 4 * NS_PER_MS);    /* ARP there and back, echo there and back */
+    EXPECT(end_of(TWO_HOSTS PING) == 4 * NS_PER_MS);    /* ARP and echo, there and back */
     EXPECT(end_of(TWO_HOSTS PING "stop 3ms\n") == 3 * NS_PER_MS);
     EXPECT(end_of(TWO_HOSTS "stop 9s\n") == 9 * NS_PER_S);
     EXPECT(end_of(TWO_HOSTS) == 0);
@@ -300,11 +301,13 @@ TEST("modifiers of a frame are the author's own")
 TEST("a peer answers what it hears, with fields of what it heard")
 {
     fx_lab_holds(PEER_AND_HOST
-                 "on x \"arp.opcode == 1 && arp.dst.proto_ipv4 == 10.0.0.9\" send \"eth dst={eth.src} "
+                 "on x \"arp.opcode == 1 && arp.dst.proto_ipv4 == 10.0.0.9\" send \"eth "
+                 "dst={eth.src} "
                  "src=$x.eth0 / arp op=reply sha=$x.eth0 spa={arp.dst.proto_ipv4} tha={eth.src} "
                  "tpa={arp.src.proto_ipv4}\"\n"
                  "on x \"icmp.type == 8\" send \"eth dst={eth.src} src=$x.eth0 / ip src={ip.dst} "
-                 "dst={ip.src} / icmp echo-reply id={icmp.ident} seq={icmp.seq}\" after 5ms times 2\n"
+                 "dst={ip.src} / icmp echo-reply id={icmp.ident} seq={icmp.seq}\" after 5ms "
+                 "times 2\n"
                  "at 0 b ping 10.0.0.9 count 3 interval 1s wait 1s size 0\n"
                  "expect b ping sent 3 received 2\n"
                  "expect b.eth0 sees \"icmp.type == 0\" between 8ms 10ms\n");
@@ -341,8 +344,10 @@ TEST("frames are counted at a port, by filter, reason, time and fate")
 TEST("a count that is not met says what came, when, and what else there was")
 {
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends \"icmp\" count 2\n",
-                 "1 frame matches, the first at 0.002000 s, the last at 0.002000 s; of 2 frames sent "
-                 "there the last: 0.000000 s ARP Who has 10.0.0.2? Tell 10.0.0.1 | 0.002000 s ICMP");
+                 "1 frame matches, the first at 0.002000 s, the last at 0.002000 s; of 2 frames "
+                 "sent "
+                 "there the last: 0.000000 s ARP Who has 10.0.0.2? Tell 10.0.0.1 | 0.002000 s "
+                 "ICMP");
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends \"tcp\"\n", "0 frames match");
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends \"icmp\" none\n", "1 frame matches");
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends \"icmp\" why ECHO_REPLY\n", "0 frames match");
@@ -360,7 +365,8 @@ TEST("a sequence lets other frames stand between, unless it is exact")
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends in order { \"icmp\" \"arp\" }\n",
                  "1 frame of 2 came in that order, the last at 0.002000 s");
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends in order exactly { \"icmp\" }\n",
-                 "0 frames of 1 came in that order; then came something else at 0.000000 s: ARP Who");
+                 "0 frames of 1 came in that order; then came something else at 0.000000 s: ARP "
+                 "Who");
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends in order exactly { \"arp\" }\n",
                  "all 1 of 1 came in that order, the last at 0.002000 s; then came something else");
     fx_lab_fails(TWO_HOSTS PING "expect a.eth0 sends in order { \"arp\" why ARP_REPLY }\n",
@@ -416,7 +422,8 @@ TEST("traceroutes are asked for their hops")
     snprintf(text, sizeof(text), "%sat 0 a traceroute 10.0.2.77 max-hops 2 wait 1s probes 1\n"
              "expect a trace hops 10.0.1.254 10.0.1.254\n", net);
     fx_lab_fails(text, "the hops were 10.0.1.254 *");
-    snprintf(text, sizeof(text), "%sat 0 a traceroute 10.0.2.1\nexpect a trace hops 10.0.1.254\n", net);
+    snprintf(text, sizeof(text), "%sat 0 a traceroute 10.0.2.1\nexpect a trace hops "
+                                 "10.0.1.254\n", net);
     fx_lab_fails(text, "the hops were 10.0.1.254 10.0.2.1");
 }
 
@@ -430,10 +437,12 @@ TEST("UDP is asked for what came, its text, and errors")
                  "expect a udp-send 10.0.0.2:99 error ECONNREFUSED from 10.0.0.2 errors >= 1\n"
                  "expect a udp error ECONNREFUSED\nexpect no b udp 8 received 1\n");
     fx_lab_fails(TWO_HOSTS "at 0 b udp-listen 7\nat 1s a udp-send 10.0.0.2:7 \"x\"\n"
-                 "expect b udp 7 received 1 text \"y\"\n", "1 received, 1 bytes, 0 echoed, text \"x\"");
+                 "expect b udp 7 received 1 text \"y\"\n", "1 received, 1 bytes, 0 echoed, text "
+                 "\"x\"");
     fx_lab_fails(TWO_HOSTS "at 0 b udp-listen 7 bind 10.0.0.9\nexpect b udp 7 received 1\n",
                  "it could not be opened: 0 received, 0 bytes, 0 echoed, EADDRNOTAVAIL");
-    fx_lab_holds(TWO_HOSTS "at 0 b udp-listen 7\nat 0 b udp-listen 7\nexpect b udp 7 error EADDRINUSE\n");
+    fx_lab_holds(TWO_HOSTS "at 0 b udp-listen 7\nat 0 b udp-listen 7\nexpect b udp 7 error "
+                           "EADDRINUSE\n");
 }
 
 TEST("a listener that does not read fills its socket")
@@ -482,7 +491,8 @@ TEST("a fragment that waits, and a path MTU that was learned, are seen")
                  "at 1s x send \"eth dst=$b.eth0 src=$x.eth0 / ip src=10.0.0.9 dst=10.0.0.1 id=1 "
                  "part=0..800 / udp 1>9 / fill 1600\"\n"
                  "at 2s expect b reasm count 1\nat 2s expect no quiet\nstop 3s\n");
-    fx_lab_holds("host a eth0 10.0.1.1/24\nrouter r eth0 10.0.1.254/24 | eth1 10.0.2.254/24 mtu 1400\n"
+    fx_lab_holds("host a eth0 10.0.1.1/24\nrouter r eth0 10.0.1.254/24 | eth1 10.0.2.254/24 mtu "
+                 "1400\n"
                  "host b eth0 10.0.2.1/24 mtu 1400\nlink a.eth0 r.eth0\nlink r.eth1 b.eth0\n"
                  "route a default via 10.0.1.254\nroute b default via 10.0.2.254\n"
                  "at 0 a udp-send 10.0.2.1:9 size 1450 df connected count 2 every 1s\n"

@@ -457,7 +457,8 @@ TEST("a parameter can be set from outside, but only one that there is")
     EXPECT_EQ(fx.s->links[0].params.impair.loss, 70000);
     fx_lab_fini(&fx);
     EXPECT(!fx_lab_parse(&fx, text, &bad, 1));
-    EXPECT_STR(fx.error, "t.lab: found `lsos`, expected a parameter that the scenario sets; did you "
+    EXPECT_STR(fx.error, "t.lab: found `lsos`, expected a parameter that the scenario sets; did "
+                         "you "
                          "mean loss?");
     fx_lab_fini(&fx);
 }

@@ -46,7 +46,7 @@ TEST("what cannot be read says where and what was expected, and changes nothing"
     } bad[] = {
         {"loss", 5}, {"loss x", 6}, {"loss 101%", 6}, {"los 2%", 1}, {"delay 5", 7},
         {"delay 5min", 7}, {"rate 10", 6}, {"rate 10mbyte", 6}, {"loss 1%, queue many", 16},
-        {"queue 9999", 7}, {"burst 1%", 7}, {"mtu 70000", 5}, {"lose -1", 6},
+        {"queue 9999", 7}, {"burst 1%", 7}, {"burst x/2%", 7}, {"burst 1%/y", 7}, {"mtu 70000", 5}, {"lose -1", 6},
     };
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
         struct wire_params p = {.queue_pkts = 77}, before = p;

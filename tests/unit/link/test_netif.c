@@ -137,7 +137,7 @@ TEST("a VLAN works only while everything below it does")
     EXPECT(!netif_works(n));
     EXPECT_EQ(oriel_netif_set_up(f->s, outer, true), 0);
     EXPECT(netif_works(n));
-    fx_know(f, inner, "10.0.0.2", 2);           /* what was known of a link that was down is doubted */
+    fx_know(f, inner, "10.0.0.2", 2); /* what was known of a link that was down is doubted */
     EXPECT_EQ(fx_send(f, "10.0.0.2", "x"), 1);
     EXPECT_OUT(f, "vlan.id == 10 && vlan.id == 20 && ip.dst == 10.0.0.2");
     fx_free(f);

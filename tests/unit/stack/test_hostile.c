@@ -113,18 +113,61 @@ TEST("packets for many that do not answer leave memory for everybody else")
     fx_free(f);
 }
 
+TEST("what waits for a socket is charged as it is, also where it came to everybody")
+{
+    struct fx *f = fx_new(.stack = {.memory_bytes = 4u << 20});
+    struct oriel_endpoint any = {.port = 9};
+    oriel_handle udp, raw;
+    struct pool *frames = &f->s->own_mem.blks[BLK_FRAME];
+    fx_add_addr(f, f->nif, "10.0.0.1/24");
+    EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &udp), 0);
+    EXPECT_EQ(oriel_bind(f->s, udp, &any), 0);
+    for (unsigned i = 0; i < 300; i++)
+        fx_in(f, "eth dst=ff:ff:ff:ff:ff:ff / ip src=10.0.0.2 dst=10.0.0.255 / udp 5>9 / "
+                 "fill 1400");
+    EXPECT(frames->live > 50);
+    EXPECT(frames->live * (uint64_t)frames->size <= UDP_RCVBUF_DEFAULT);
+    EXPECT(f->s->budget.used >= frames->live * (uint64_t)frames->size);
+    uint32_t before = frames->live;
+    EXPECT_EQ(oriel_icmp_open(f->s, ORIEL_IP4, &raw), 0);
+    for (unsigned i = 0; i < 300; i++)
+        fx_in(f, "ip src=10.0.0.2 dst=10.0.0.1 / icmp echo-reply id=1 seq=1 / fill 1400");
+    EXPECT((frames->live - before) * (uint64_t)frames->size <= UDP_RCVBUF_DEFAULT);
+    fx_free(f);
+}
+
+TEST("who does not get his share of a datagram because memory is short is counted as a loss")
+{
+    struct fx *f = fx_new(.stack = {.memory_bytes = 4u << 20});
+    struct oriel_endpoint any = {.port = 9};
+    oriel_handle udp, raw;
+    fx_add_addr(f, f->nif, "10.0.0.1/24");
+    EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &udp), 0);
+    EXPECT_EQ(oriel_bind(f->s, udp, &any), 0);
+    EXPECT_EQ(oriel_icmp_open(f->s, ORIEL_IP4, &raw), 0);
+    uint64_t max = f->s->budget.max;
+    for (unsigned i = 0; i < 2; i++) {
+        fx_craft(f, f->nif, i ? "ip src=10.0.0.2 dst=10.0.0.1 / icmp echo-reply id=1 seq=1"
+                              : "eth dst=ff:ff:ff:ff:ff:ff / "
+                                "ip src=10.0.0.2 dst=10.0.0.255 / udp 5>9");
+        struct pkt *p = oriel_pkt_new(f->s, f->nif, f->frame, f->frame_n);
+        f->s->budget.max = f->s->budget.used;
+        EXPECT_DROP(f, NO_MEMORY, fx_step(f, f->s->env.now, &(struct pkt_batch){&p, 1}));
+        f->s->budget.max = max;
+    }
+    fx_free(f);
+}
+
 TEST("the handle of a socket that was closed is not that of a later one for a long time")
 {
     struct fx *f = fx_new(.no_netif = true);
-    oriel_handle first, next;
-    EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &first), 0);
-    EXPECT_EQ(oriel_close(f->s, first), 0);
-    for (unsigned i = 0; i < 4000; i++) {
-        EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &next), 0);
-        if (next == first)
-            fail_msg("the same again after %u others", i);
-        EXPECT_EQ(oriel_ready(f->s, first), 0);
-        EXPECT_EQ(oriel_close(f->s, next), 0);
+    static oriel_handle seen[4000];
+    for (unsigned i = 0; i < ARRAY_LEN(seen); i++) {
+        EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &seen[i]), 0);
+        EXPECT_EQ(oriel_close(f->s, seen[i]), 0);
+        for (unsigned k = 0; k < i; k++)
+            if (seen[k] == seen[i])
+                fail_msg("the same again after %u others", i - k - 1);
     }
     fx_free(f);
 }
@@ -151,7 +194,30 @@ TEST("what is sent to ourselves over an interface that fills in checksums arrive
     EXPECT_EQ(fx_send(f, "2001:db8::1", "hello"), 5);
     fx_run(f, 1);
     EXPECT_EQ(oriel_recv(f->s, f->udp, buf, sizeof(buf), NULL), 5);
+    /* And what it has checked is not checked again, nor missed. */
+    fx_in(f, "ip6 src=2001:db8::2 dst=2001:db8::1 / udp 5>9 csum=0 / \"hello\"");
+    EXPECT_EQ(oriel_recv(f->s, f->udp, buf, sizeof(buf), NULL), 5);
+    EXPECT_EQ(fx_drops_all(f), 0);
     fx_free(f);
+}
+
+TEST("members on the loopback interface hear what is sent to their group once")
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct fx *f = fx_new(.netif = {.kind = ORIEL_NETIF_LOOPBACK});
+        struct oriel_endpoint any = {.port = 9};
+        struct oriel_addr group = fx_addr(i ? "ff02::99" : "224.1.1.1");
+        char buf[8];
+        EXPECT_EQ(oriel_udp_open(f->s, ORIEL_DUAL, &f->udp), 0);
+        EXPECT_EQ(oriel_bind(f->s, f->udp, &any), 0);
+        EXPECT_EQ(oriel_setopt(f->s, f->udp, ORIEL_OPT_MCAST_NETIF, f->nif), 0);
+        EXPECT_EQ(oriel_group_join(f->s, f->udp, f->nif, &group, true, NULL, 0), 0);
+        EXPECT_EQ(fx_send(f, i ? "ff02::99" : "224.1.1.1", "hello"), 5);
+        fx_run(f, 1);
+        EXPECT_EQ(oriel_recv(f->s, f->udp, buf, sizeof(buf), NULL), 5);
+        EXPECT_EQ(oriel_recv(f->s, f->udp, buf, sizeof(buf), NULL), ORIEL_EAGAIN);
+        fx_free(f);
+    }
 }
 
 TEST("the largest datagram of each family reaches ourselves")
