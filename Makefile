@@ -170,6 +170,8 @@ deps-bench:
 run: deps-run
 	$(Q)$(MAKE) --no-print-directory -s all
 	$(Q)build/oriel lab run hello-udp --ladder -w build/hello-udp.pcapng
+	@echo "The capture, with the reason for each packet as a comment: build/hello-udp.pcapng"
+	@echo "Look at it: build/oriel dump -r build/hello-udp.pcapng    or in Wireshark"
 
 test: deps-test
 	$(Q)tools/test.sh

@@ -278,6 +278,8 @@ static struct pkt *change(struct world *w, struct pkt *p, const struct wire_verd
     if (!q)
         return NULL;
     size_t n = pkt_len(q);
+    if (n == 0)
+        return q;               /* nothing there to damage */
     if (v->truncate) {
         pkt_trim(q, 1 + v->chance % (n > 1 ? n - 1 : 1));
         return q;

@@ -282,16 +282,16 @@ static enum ip_verdict forward(struct ip *ip, struct pkt **pp, struct ip4_hdr *h
             complain(ip, p, ICMP_NET_UNREACHABLE, 0, why);
         return refuse(ip, pp, err == ORIEL_ENOBUFS ? DROP_NEIGH_TABLE_FULL : DROP_IP_NO_ROUTE);
     }
+    if (!redirect_if_better(ip, p, h, &path))   /* may find the path anew: before it is used */
+        return refuse(ip, pp, DROP_NEIGH_TABLE_FULL);
     bool nat = ip_if_of(ip, path.nif->index)->nat && why == WHY_FORWARD;
     if (nat && (h->mf || h->frag_off != 0) && !reassemble(ip, pp, h))
         return IP_CONSUMED;
     p = *pp;
     if (h->df && pkt_len(p) > path.nif->mtu) {
-        icmp_error(ip, p, ICMP_TOO_BIG, path.nif->mtu);
+        complain(ip, p, ICMP_TOO_BIG, path.nif->mtu, why);
         return refuse(ip, pp, DROP_IP_TOO_BIG);
     }
-    if (!redirect_if_better(ip, p, h, &path))
-        return refuse(ip, pp, DROP_NEIGH_TABLE_FULL);
     path.mtu = path.nif->mtu;   /* what routers said about the path is the sender's business */
     if (!pkt_own_head(env, p))
         return refuse(ip, pp, DROP_NO_MEMORY);

@@ -290,6 +290,12 @@ static int check_path(const struct udp_pcb *c, size_t n)
     return 0;
 }
 
+/* No link fills in a sum over pieces. */
+static bool will_be_cut(const struct udp_pcb *c, size_t n)
+{
+    return UDP_HDR_LEN + IP6_HDR_LEN + n > c->path.mtu;
+}
+
 /* The datagram, its data copied and summed in one pass. */
 static ORIEL_ALWAYS_INLINE struct pkt *build(struct udp *u, const struct udp_pcb *c,
                                              struct span data, uint16_t to_port)
@@ -300,11 +306,12 @@ static ORIEL_ALWAYS_INLINE struct pkt *build(struct udp *u, const struct udp_pcb
     uint8_t *at = pkt_data(p);
     struct udp_hdr h = {.src_port = c->local.port, .dst_port = to_port,
                         .len = (uint16_t)(UDP_HDR_LEN + data.n)};
-    if (oriel_likely(c->path_summed)) {
+    if (oriel_likely(c->path_summed) || will_be_cut(c, data.n)) {
         uint64_t sum = data.n <= CSUM_SMALL
                            ? csum_wide_copy(at + UDP_HDR_LEN, data.p, data.n)
                            : u->env->csum->copy(at + UDP_HDR_LEN, data.p, data.n);
-        uint64_t words = (uint64_t)h.src_port + h.dst_port + h.len + h.len; /* once in the pseudo-header */
+        /* The length counts twice: it is in the pseudo-header too. */
+        uint64_t words = (uint64_t)h.src_port + h.dst_port + h.len + h.len;
         h.csum = csum_wide_finish(csum_wide_add(csum_wide_add(sum, c->path_sum), words));
         if (h.csum == 0)
             h.csum = 0xffff;    /* RFC 768: zero says that none was computed */

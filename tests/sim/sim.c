@@ -131,8 +131,8 @@ static void traffic(struct sim *s)
     for (uint64_t i = 0; i < acts && !s->wrong[0]; i++) {
         sim_act(s);
         check_event(s);
-        oriel_time pause = one_in(s, 40) ? 70 * NS_PER_S : one_in(s, 3) ? 0 : 300 * NS_PER_MS;
-        run_until(s, s->w.env.now + (pause ? sim_scale(s, pause) : 0));
+        oriel_time pause = one_in(s, 40) ? 70 * NS_PER_S : one_in(s, 3) ? 0 : 200 * NS_PER_MS;
+        run_until(s, s->w.env.now + between(s, 0, pause));
     }
 }
 
