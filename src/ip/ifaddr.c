@@ -214,7 +214,10 @@ static void ifaddr_free(struct ip *ip, struct ifaddr *a)
     env_cancel(ip->env, &a->timer);
     if (!addr_is_v4(&a->addr)) {
         struct oriel_addr group = addr_solicited_node(&a->addr);
+        const struct oriel_addr routers = ADDR_V6_ALL_ROUTERS;
         mcast_leave(ip, a->nif, &group, 0);
+        if (ip->set.forward6)
+            mcast_leave(ip, a->nif, &routers, 0);
     }
     set_state(ip, a, ADDR_FREE);
     ifaddr_forget(ip, a);
@@ -301,7 +304,12 @@ static bool hears_solicitations(struct ip *ip, const struct ifaddr *a)
     if (addr_is_v4(&a->addr))
         return true;
     struct oriel_addr group = addr_solicited_node(&a->addr);
-    return mcast_join(ip, a->nif, &group, 0) == 0;
+    const struct oriel_addr routers = ADDR_V6_ALL_ROUTERS;
+    if (mcast_join(ip, a->nif, &group, 0) != 0)
+        return false;
+    if (ip->set.forward6)               /* counted: left again with the last address */
+        best_effort(mcast_join(ip, a->nif, &routers, 0));
+    return true;
 }
 
 static struct ifaddr *ifaddr_new(struct ip *ip, uint16_t nif, const struct oriel_addr *addr)
@@ -379,11 +387,8 @@ void ip_if_attach(struct ip *ip, struct netif *nif, const struct oriel_netif_con
     f->mcast.version4 = cfg->igmp_version;
     f->mcast.version6 = cfg->mld_version;
     const struct oriel_addr all4 = addr_v4(0xe0000001), all6 = ADDR_V6_ALL_NODES;
-    const struct oriel_addr routers = ADDR_V6_ALL_ROUTERS;
     best_effort(mcast_join(ip, nif->index, &all4, 0));
     best_effort(mcast_join(ip, nif->index, &all6, 0));
-    if (ip->set.forward6 && cfg->ip6)
-        best_effort(mcast_join(ip, nif->index, &routers, 0));
     ip_if_on_up(ip, nif);
     ip_changed(ip);
 }

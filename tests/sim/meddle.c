@@ -109,8 +109,32 @@ static void change_netif(struct sim *s, unsigned who)
         look(s, oriel_addr_add(k, netif, &a, 120));
 }
 
+/* Half of the time something is mended: or before long nothing would work at all. */
+static void mend(struct sim *s, unsigned who)
+{
+    struct oriel_stack *k = stack_of(s, who);
+    for (uint16_t i = 0; i < s->w.wires_n; i++)
+        if (one_in(s, 2))
+            world_set_wire(&s->w, &s->w.wires[i], true);
+    for (unsigned i = 0; i < s->legs; i++) {
+        const struct leg *l = &s->leg[i];
+        if (l->who != who)
+            continue;
+        look(s, oriel_netif_set_up(k, l->netif, true));
+        if (s->v4)
+            look(s, oriel_addr_add(k, l->netif, &l->a4, 120));
+        if (s->v6)
+            look(s, oriel_addr_add(k, l->netif, &l->a6, 64));
+    }
+}
+
 void sim_meddle(struct sim *s, unsigned who)
 {
+    if (one_in(s, 2)) {
+        mend(s, who);
+        world_poke(&s->w, s->who[who].node);
+        return;
+    }
     switch (rng_below(&s->rng, 10)) {
     case 0:
     case 1:

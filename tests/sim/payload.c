@@ -62,12 +62,12 @@ static void judge_ends(struct sim *s, unsigned who, const struct sim_sock *k, co
                        const struct oriel_msg *m)
 {
     const char *name = s->who[who].node->name;
-    if (!r->is_ping && k->port != r->dst_port)
-        sim_wrong(s, "a datagram for port %u came to port %u of %s", r->dst_port, k->port, name);
     if (m->arrival < r->at || m->arrival > s->w.env.now)
         sim_wrong(s, "what arrived at %s arrived before it was sent", name);
     if (s->has_nat || s->meddled_addresses || s->hostile)
         return;                 /* addresses are not what they were at the beginning */
+    if (!r->is_ping && k->port != r->dst_port)
+        sim_wrong(s, "a datagram for port %u came to port %u of %s", r->dst_port, k->port, name);
     if (!r->is_ping && m->peer.port != r->src_port)
         sim_wrong(s, "a datagram from port %u came from port %u", r->src_port, m->peer.port);
     if (!r->is_ping && !addr_same_bits(&m->local, &r->dst))

@@ -126,7 +126,7 @@ static void run_until(struct sim *s, oriel_time end)
 
 static void traffic(struct sim *s)
 {
-    uint64_t acts = between(s, 40, 400);
+    uint64_t acts = between(s, 60, 600);
     run_until(s, between(s, 0, 3) * NS_PER_S);
     for (uint64_t i = 0; i < acts && !s->wrong[0]; i++) {
         sim_act(s);
