@@ -156,7 +156,7 @@ help:
 	@echo "make bench      figures, with peers and bounds measured in the same run"
 	@echo "make fuzz       every fuzz target (FUZZ_SECONDS=$(FUZZ_SECONDS) each)"
 	@echo "make sim        random worlds with all checkers (SEEDS=$(SEEDS))"
-	@echo "make docs       regenerate docs/RFC.md, docs/REASONS.md, man pages"
+	@echo "make docs       regenerate docs/RFC.md and docs/REASONS.md"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make dist       build/oriel-VERSION.tar.gz"
 
@@ -183,7 +183,6 @@ tidy: deps-test
 docs: all
 	$(Q)tools/rfc.py
 	$(Q)tools/reasons.py --docs
-	$(Q)mkdir -p man && rm -f man/*.1 && tools/man.sh build/oriel man
 
 sim: deps-run
 	$(Q)$(MAKE) --no-print-directory -s build/sim/sim
