@@ -256,30 +256,19 @@ static bool redirect_if_better(struct ip *ip, const struct pkt *p, const struct 
     return ip_path_renew(ip, path) == 0;
 }
 
-/*
- * An error about a packet that cannot be forwarded. About one that was translated back nothing is
- * said: the quote would show the outside what addresses the inside has.
- */
-static void complain(struct ip *ip, const struct pkt *p, enum icmp_error_kind kind, uint32_t info,
-                     enum why why)
-{
-    if (why != WHY_FORWARD_NAT_BACK)
-        icmp_error(ip, p, kind, info);
-}
-
 static enum ip_verdict forward(struct ip *ip, struct pkt **pp, struct ip4_hdr *h, enum why why)
 {
     struct env *env = ip->env;
     struct ip_path path;
     struct pkt *p = *pp;
     if (h->ttl <= 1) {
-        complain(ip, p, ICMP_TTL_EXCEEDED, 0, why);
+        icmp_error(ip, p, ICMP_TTL_EXCEEDED, 0);
         return refuse(ip, pp, DROP_IP_TTL);
     }
     int err = ip_path_route(ip, &h->dst, 0, &path);
     if (err || path.broadcast || path.local) {
         if (!path.broadcast)    /* RFC 2644: a directed broadcast ends here, without a word */
-            complain(ip, p, ICMP_NET_UNREACHABLE, 0, why);
+            icmp_error(ip, p, ICMP_NET_UNREACHABLE, 0);
         return refuse(ip, pp, err == ORIEL_ENOBUFS ? DROP_NEIGH_TABLE_FULL : DROP_IP_NO_ROUTE);
     }
     if (!redirect_if_better(ip, p, h, &path))   /* may find the path anew: before it is used */
@@ -289,7 +278,7 @@ static enum ip_verdict forward(struct ip *ip, struct pkt **pp, struct ip4_hdr *h
         return IP_CONSUMED;
     p = *pp;
     if (h->df && pkt_len(p) > path.nif->mtu) {
-        complain(ip, p, ICMP_TOO_BIG, path.nif->mtu, why);
+        icmp_error(ip, p, ICMP_TOO_BIG, path.nif->mtu);
         return refuse(ip, pp, DROP_IP_TOO_BIG);
     }
     path.mtu = path.nif->mtu;   /* what routers said about the path is the sender's business */

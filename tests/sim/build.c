@@ -167,7 +167,8 @@ static void add_addresses(struct sim *s, const struct leg *l)
 }
 
 /* Interface `netif` of somebody becomes a machine of that network. */
-static void add_leg(struct sim *s, unsigned who, unsigned seg, int netif, struct port *port, bool nat)
+static void add_leg(struct sim *s, unsigned who, unsigned seg, int netif, struct port *port,
+                    bool nat)
 {
     unsigned number = machines_on(s, seg) + 1;
     struct leg *l = &s->leg[s->legs++];
@@ -194,7 +195,8 @@ static struct port *add_port(struct sim *s, unsigned who, const struct seg *g, b
     return p;
 }
 
-static int add_vlan(struct sim *s, unsigned who, const struct seg *g, const struct port *p, bool nat)
+static int add_vlan(struct sim *s, unsigned who, const struct seg *g, const struct port *p,
+                    bool nat)
 {
     char name[NETIF_NAME_MAX];
     struct oriel_netif_config c = random_netif(s, g);
@@ -262,8 +264,10 @@ static void add_switch(struct sim *s, unsigned router, bool wild)
     if (!p)
         return;
     up->trunk = vlans;
-    for (unsigned i = first; i < s->segs && !s->wrong[0]; i++)
-        add_leg(s, router, i, vlans ? add_vlan(s, router, &s->seg[i], p, false) : p->netif, p, false);
+    for (unsigned i = first; i < s->segs && !s->wrong[0]; i++) {
+        int netif = vlans ? add_vlan(s, router, &s->seg[i], p, false) : p->netif;
+        add_leg(s, router, i, netif, p, false);
+    }
     join(s, p, up, &s->seg[first], wild);
 }
 
@@ -290,7 +294,8 @@ static void add_peer(struct sim *s)
 {
     int err;
     struct node *n = world_add_node(&s->w, NODE_PEER, span_str("x"), NULL, 0);
-    s->peer = n ? world_add_port(&s->w, n, &(struct oriel_netif_config){.name = "eth0"}, &err) : NULL;
+    const struct oriel_netif_config c = {.name = "eth0"};
+    s->peer = n ? world_add_port(&s->w, n, &c, &err) : NULL;
     if (!s->peer) {
         sim_wrong(s, "a world of that size cannot be built: a peer");
         return;

@@ -1,6 +1,4 @@
-/*
- * What must hold: of each frame that leaves, after each event, and when everything has become quiet.
- */
+/* What must hold: of each frame that leaves, after each event, and when everything is quiet. */
 #include "sim.h"
 
 #include "wire/eth.h"

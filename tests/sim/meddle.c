@@ -1,6 +1,6 @@
 /*
- * What is done to a world while it works: links, interfaces, addresses, routes and neighbours come and
- * go, a peer sends garbage. sim_sweep and then sim_heal undo all of it.
+ * What is done to a world while it works: links, interfaces, addresses, routes and neighbours come
+ * and go, a peer sends garbage. sim_sweep and then sim_heal undo all of it.
  */
 #include "sim.h"
 
@@ -154,11 +154,12 @@ void sim_meddle(struct sim *s, unsigned who)
 
 #define TO_ALL "eth dst=33:33:00:00:00:01 src=02:00:00:00:77:77 / ip6 src=fe80::7777 dst=ff02::1 "
 #define ARP    "eth dst=ff:ff:ff:ff:ff:ff src=02:00:00:00:77:77 / arp "
-#define IGMP   "eth dst=01:00:5e:00:00:01 src=02:00:00:00:77:77 / ip src=10.0.0.77 dst=224.0.0.1 ttl=1 "
+#define IGMP   "eth dst=01:00:5e:00:00:01 src=02:00:00:00:77:77 / "                                 \
+               "ip src=10.0.0.77 dst=224.0.0.1 ttl=1 "
 
 static const char *const crafted[] = {
-    TO_ALL "hlim=255 / icmp6 ra lifetime=60 mtu=1300 prefix=2001:db8:7::/64,valid=90,preferred=50,L,A "
-           "slla=02:00:00:00:77:77",
+    TO_ALL "hlim=255 / icmp6 ra lifetime=60 mtu=1300 "
+           "prefix=2001:db8:7::/64,valid=90,preferred=50,L,A slla=02:00:00:00:77:77",
     TO_ALL "hlim=255 / icmp6 ra lifetime=0 prefix=fd00:0:0:1::/64,valid=0,preferred=0,L,A",
     TO_ALL "hlim=1 / hopopts ra / icmp6 mld2-query max=5000",
     TO_ALL "hlim=1 / hopopts ra / icmp6 mld-query max=100 group=ff02::1235",

@@ -1,7 +1,7 @@
 /*
  * Payloads that can be recognised: key, number, length, then a pattern of that number. Whatever
- * arrives at a socket is looked up and compared byte by byte, and counted: once for each socket that
- * may have it, more often only where a wire has doubled frames.
+ * arrives at a socket is looked up and compared byte by byte, and counted: once for each socket
+ * that may have it, more often only where a wire has doubled frames.
  *
  * Fewer than HEAD bytes have no room for that; they are the first bytes of the same for all.
  */

@@ -3,8 +3,8 @@
  *
  *   build -> traffic -> heal -> two minutes -> quiet -> everybody reaches everybody -> quiet -> end
  *
- * The second time the memory is not zero before it is used, so nothing may hang on that either. Ends
- * with one line, "sim SEED: ok, ..." or what is wrong and the command that shows it again.
+ * The second time the memory is not zero before it is used, so nothing may hang on that either.
+ * Ends with one line, "sim SEED: ok, ..." or what is wrong and the command that shows it again.
  */
 #include "sim.h"
 
@@ -359,7 +359,7 @@ int main(int argc, char **argv)
         again(&s);
         return 1;
     }
-    printf("sim %" PRIu64 ": ok, %" PRIu64 " events, %" PRIu64 " frames, %u datagrams, %u answers\n",
-           seed, s.events, s.frames, s.delivered, s.answered);
+    printf("sim %" PRIu64 ": ok, %" PRIu64 " events, %" PRIu64 " frames, %u datagrams and %u answers "
+           "delivered\n", seed, s.events, s.frames, s.delivered, s.answered);
     return 0;
 }

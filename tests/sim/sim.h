@@ -58,7 +58,6 @@ struct sim_sock {
     bool is_icmp;
     bool lazy;                  /* read now and then only */
     bool echo;
-    bool permanent;
     enum oriel_family family;
     uint16_t port;
     uint16_t cap;               /* of the buffer that it reads into; 0: large enough */
@@ -167,8 +166,6 @@ void sim_read_eager(struct sim *s, struct node *n);
 void sim_read_all(struct sim *s);
 void sim_close_all(struct sim *s);
 int sim_ping(struct sim *s, unsigned who, const struct oriel_addr *to, size_t len);
-int sim_datagram(struct sim *s, unsigned who, unsigned slot, const struct oriel_endpoint *to,
-                 size_t len);
 int sim_slot_of(enum oriel_family family, bool icmp);
 
 /* meddle.c */

@@ -38,7 +38,8 @@ static bool open_socket(struct sim *s, unsigned who, unsigned slot, const struct
     struct sim_sock *k = &s->who[who].sock[slot];
     struct oriel_stack *st = stack_of(s, who);
     *k = *how;
-    int err = k->is_icmp ? oriel_icmp_open(st, k->family, &k->h) : oriel_udp_open(st, k->family, &k->h);
+    int err = k->is_icmp ? oriel_icmp_open(st, k->family, &k->h)
+                         : oriel_udp_open(st, k->family, &k->h);
     sim_see(s, (uint64_t)err);
     if (err) {
         k->h = 0;
@@ -65,7 +66,8 @@ void sim_open_all(struct sim *s)
 {
     enum oriel_family f = s->v4 && s->v6 ? ORIEL_DUAL : s->v4 ? ORIEL_IP4 : ORIEL_IP6;
     for (unsigned i = 0; i < s->all; i++) {
-        must_open(s, i, SLOT_ECHO, &(struct sim_sock){.family = f, .port = PORT_ECHO, .echo = true});
+        must_open(s, i, SLOT_ECHO, &(struct sim_sock){.family = f, .port = PORT_ECHO,
+                                                      .echo = true});
         must_open(s, i, SLOT_SINK, &(struct sim_sock){.family = f, .port = PORT_SINK});
         must_open(s, i, SLOT_LAZY, &(struct sim_sock){.family = f, .port = PORT_SINK + 1,
                                                       .lazy = true});
@@ -121,8 +123,8 @@ static void note_result(struct sim *s, unsigned who, int r, size_t len)
         sim_wrong(s, "%s: sending ends with %d, which is no error", s->who[who].node->name, r);
 }
 
-static int datagram(struct sim *s, unsigned who, unsigned slot, const struct oriel_msg *m, size_t len,
-                    bool reply)
+static int datagram(struct sim *s, unsigned who, unsigned slot, const struct oriel_msg *m,
+                    size_t len, bool reply)
 {
     struct sim_sock *k = &s->who[who].sock[slot];
     struct oriel_endpoint us;
@@ -138,15 +140,6 @@ static int datagram(struct sim *s, unsigned who, unsigned slot, const struct ori
         k->port = us.port;
     s->sent[id].src_port = k->port;
     note_result(s, who, n, len);
-    return n;
-}
-
-int sim_datagram(struct sim *s, unsigned who, unsigned slot, const struct oriel_endpoint *to,
-                 size_t len)
-{
-    struct oriel_msg m = {.peer = *to};
-    int n = s->who[who].sock[slot].h ? datagram(s, who, slot, &m, len, false) : 0;
-    poke(s, who);
     return n;
 }
 

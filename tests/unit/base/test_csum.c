@@ -303,3 +303,47 @@ TEST("an update of 32 bits is two of 16")
         EXPECT_EQ(csum_update32(before, from, to), csum_finish(csum_small(buffer, 40)));
     }
 }
+
+TEST("a wide sum folds to the sum, and its copy is the same bytes")
+{
+    uint8_t to[CSUM_SMALL + 2];
+    fill_random(5);
+    for (size_t offset = 0; offset < 8; offset++) {
+        for (size_t n = 0; n <= CSUM_SMALL; n++) {
+            const uint8_t *p = buffer + offset;
+            memset(to, 0xee, sizeof(to));
+            EXPECT_EQ(csum_wide_fold(csum_wide(p, n)), naive(p, n));
+            EXPECT_EQ(csum_wide_fold(csum_wide_copy(to + 1, p, n)), naive(p, n));
+            EXPECT_MEM(to + 1, p, n);
+            EXPECT(to[0] == 0xee && to[n + 1] == 0xee);
+        }
+    }
+    EXPECT_EQ(csum_wide(NULL, 0), 0);
+}
+
+TEST("bytes with their checksum among them are good, and with one bit of it turned are not")
+{
+    fill_random(6);
+    for (size_t n = 2; n <= CSUM_SMALL; n++) {
+        buffer[0] = buffer[1] = 0;
+        uint16_t csum = csum_wide_finish(csum_wide(buffer, n));
+        buffer[0] = (uint8_t)(csum >> 8);
+        buffer[1] = (uint8_t)csum;
+        EXPECT_EQ(csum_wide_good(csum_words(buffer, n)), naive(buffer, n) == 0xffff);
+        EXPECT(csum_wide_good(csum_wide(buffer, n)));
+        for (size_t bit = 0; bit < 8 * n; bit++) {
+            buffer[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            EXPECT(!csum_wide_good(csum_words(buffer, n)));
+            buffer[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+    }
+}
+
+TEST("the sums of addresses meet their pseudo-header in one's complement, carries and all")
+{
+    struct oriel_addr all = {UINT64_MAX, UINT64_MAX, 0}, one = {1, 1, 0};
+    uint64_t sum = csum_wide_add(csum_wide_addrs(&all, &one), 17 + 100);
+    EXPECT_EQ(csum_wide_fold(sum), csum_fold(csum_pseudo(&all, &one, 17, 100)));
+    EXPECT_EQ(csum_wide_add(UINT64_MAX, 1), 1);
+    EXPECT_EQ(csum_wide_add(UINT64_MAX, UINT64_MAX), UINT64_MAX);
+}

@@ -732,3 +732,53 @@ TEST("every datagram that is discarded is counted under its reason, where everyo
     EXPECT_EQ(all, 3);
     fx_free(f);
 }
+
+/* ---- what is remembered of addresses ---- */
+
+TEST("two addresses that were found right are looked at again when one of ours comes or goes")
+{
+    struct fx *f = fx_host();
+    struct oriel_addr us = fx_addr("10.0.0.1"), other = fx_addr("10.0.0.9");
+    for (unsigned i = 0; i < 3; i++) {
+        fx_in(f, PING);
+        EXPECT_OUT(f, PONG);
+    }
+    fx_add_addr(f, f->nif, "10.0.0.9/24");
+    fx_in(f, PING);
+    EXPECT_OUT(f, PONG);
+    EXPECT_EQ(oriel_addr_remove(f->s, f->nif, &us), 0);
+    EXPECT_DROP(f, IP_NOT_OURS, fx_in(f, PING));
+    fx_add_addr(f, f->nif, "10.0.0.2/32");              /* who spoke to us is one of us now */
+    fx_add_addr(f, f->nif, "10.0.0.1/24");
+    EXPECT_DROP(f, IP4_SOURCE, fx_in(f, PING));
+    EXPECT_EQ(oriel_addr_remove(f->s, f->nif, &other), 0);
+    EXPECT_QUIET(f);
+    fx_free(f);
+}
+
+TEST("addresses that were found right on one interface are not so on another")
+{
+    struct fx *f = fx_router_with(.strong_host = true);
+    for (unsigned i = 0; i < 2; i++) {
+        fx_in(f, PING);
+        EXPECT_OUT(f, PONG);
+        EXPECT_DROP(f, IP_NOT_OURS, fx_in_on(f, f->nif + 1, PING));
+    }
+    EXPECT_QUIET(f);
+    fx_free(f);
+}
+
+TEST("what is remembered of a packet to one host does not excuse a broadcast frame or a wrong header")
+{
+    struct fx *f = fx_host();
+    fx_in(f, PING);
+    EXPECT_OUT(f, PONG);
+    EXPECT_DROP(f, IP4_L2_BROADCAST, fx_in(f, "eth dst=ff:ff:ff:ff:ff:ff / " PING));
+    EXPECT_DROP(f, IP4_CSUM, fx_in(f, TO "badcsum / icmp echo"));
+    EXPECT_DROP(f, IP4_TOTAL_LEN, fx_in(f, TO "len=65535 / icmp echo"));
+    EXPECT_DROP(f, IP4_VERSION, fx_in(f, TO "version=6 / icmp echo"));
+    fx_in(f, TO "opt=01010101 / icmp echo id=1 seq=1 / fill 8");
+    EXPECT_OUT(f, PONG);
+    EXPECT_QUIET(f);
+    fx_free(f);
+}

@@ -184,3 +184,21 @@ TEST("an error from inside whose quote cannot be read is dropped")
                                "ip src=198.51.100.7 dst=10.0.0.2 off=64 / udp 53>4000 / \"x\""));
     fx_free(f);
 }
+
+TEST("an error of the router about what it translated back quotes what the sender sent")
+{
+    struct fx *f = fx_nat_new();
+    fx_inside(f, "ip src=10.0.0.2 dst=198.51.100.7 / udp 4000>53 / \"question\"");
+    EXPECT_LEFT(f, OUTSIDE, "udp.srcport == 4000");
+    EXPECT_EQ(oriel_netif_set_mtu(f->s, INSIDE, 576), 0);
+    fx_outside(f, "ip src=198.51.100.7 dst=203.0.113.1 df / udp 53>4000 / fill 800");
+    EXPECT_LEFT(f, OUTSIDE, GOOD "icmp.type == 3 && icmp.code == 4 && icmp.mtu == 576 && "
+                "icmp.checksum.status == 1 && ip.dst == 198.51.100.7");
+    expect_good_quote(f);
+    EXPECT(!fx_is(f, "ip.addr == 10.0.0.2"));
+    fx_outside(f, "ip src=198.51.100.7 dst=203.0.113.1 ttl=1 / udp 53>4000 / fill 8");
+    EXPECT_LEFT(f, OUTSIDE, GOOD "icmp.type == 11");
+    expect_good_quote(f);
+    EXPECT(!fx_is(f, "ip.addr == 10.0.0.2"));
+    fx_free(f);
+}

@@ -532,3 +532,182 @@ TEST("a datagram to an address of our own never leaves")
     EXPECT_QUIET(f);
     fx_free(f);
 }
+
+/* ---- what is remembered from one datagram to the next ---- */
+
+static void in_text(struct fx *f, const char *from, unsigned port, const char *text)
+{
+    fx_in(f, fx_line("ip src=%s dst=10.0.0.1 / udp %u>7 / \"%s\"", from, port, text));
+}
+
+TEST("a source chosen for one datagram is not that of the next")
+{
+    struct fx *f = pair();
+    oriel_handle h = udp_at(f, ORIEL_IP4, NULL, 5000);
+    struct oriel_msg to = {.peer = {.addr = fx_addr("10.0.0.2"), .port = 9}};
+    fx_add_addr(f, f->nif, "10.0.0.7/24");
+    for (unsigned i = 0; i < 3; i++) {
+        to.local = fx_addr("10.0.0.7");
+        EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+        EXPECT_OUT(f, "ip.src == 10.0.0.7 && udp.checksum.status == 1");
+        to.local = ADDR_NONE;
+        EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+        EXPECT_OUT(f, "ip.src == 10.0.0.1 && udp.checksum.status == 1");
+        EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+        EXPECT_OUT(f, "ip.src == 10.0.0.1 && udp.checksum.status == 1");
+    }
+    fx_free(f);
+}
+
+TEST("a path for which no source was found is not taken the second time either")
+{
+    struct fx *f = fx_new(.netif = {.no_dad = true});
+    struct oriel_addr net = fx_addr("10.0.0.0");
+    struct oriel_msg to = {.peer = {.addr = fx_addr("10.0.0.2"), .port = 9}};
+    oriel_handle h = udp_at(f, ORIEL_IP4, NULL, 5000);
+    EXPECT_EQ(oriel_route_add(f->s, &net, 120, NULL, f->nif, 0), 0);
+    for (unsigned i = 0; i < 3; i++)
+        EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), ORIEL_EADDRNOTAVAIL);
+    EXPECT_QUIET(f);
+    fx_free(f);
+}
+
+TEST("the second datagram to a peer is the first one again, but for what it says")
+{
+    struct fx *f = pair();
+    oriel_handle h = udp_at(f, ORIEL_DUAL, NULL, 5000);
+    static const char *const peers[] = {"10.0.0.2", "2001:db8::2"};
+    static char data[1500];
+    for (unsigned k = 0; k < 2; k++) {
+        struct oriel_msg to = {.peer = {.addr = fx_addr(peers[k]), .port = 9}};
+        for (unsigned n = 0; n <= 1400; n += n < 70 ? 1 : 133) {
+            uint8_t first[1600];
+            memset(data, 'a' + (int)(n % 26), n);
+            EXPECT_EQ(oriel_setopt(f->s, h, ORIEL_OPT_TTL, 0), 0);      /* forget */
+            EXPECT_EQ(oriel_send(f->s, h, data, n, &to), (int)n);
+            EXPECT(fx_out(f));
+            size_t first_n = f->frame_n;
+            memcpy(first, f->frame, first_n);
+            EXPECT_EQ(oriel_send(f->s, h, data, n, &to), (int)n);
+            EXPECT_OUT(f, "udp.checksum.status == 1");
+            EXPECT_EQ(f->frame_n, first_n);
+            EXPECT_MEM(f->frame, first, first_n);
+        }
+    }
+    fx_free(f);
+}
+
+TEST("what is set or said of a datagram holds for it at once, and for the next no longer")
+{
+    struct fx *f = pair();
+    oriel_handle h = udp_at(f, ORIEL_IP4, NULL, 5000);
+    struct oriel_msg to = {.peer = {.addr = fx_addr("10.0.0.2"), .port = 9}};
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.ttl == 64 && ip.dsfield == 0");
+    to.ttl = 9;
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.ttl == 9");
+    to.ttl = 0, to.tos = 0x28;
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.ttl == 64 && ip.dsfield == 0x28");
+    to.tos = 0;
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.ttl == 64 && ip.dsfield == 0");
+    EXPECT_EQ(oriel_setopt(f->s, h, ORIEL_OPT_TTL, 17), 0);
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.ttl == 17");
+    EXPECT_EQ(oriel_setopt(f->s, h, ORIEL_OPT_NO_CSUM, 1), 0);
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.ttl == 17 && udp.checksum == 0");
+    fx_free(f);
+}
+
+TEST("an address that is taken away is no source of the next datagram")
+{
+    struct fx *f = pair();
+    oriel_handle h = udp_at(f, ORIEL_IP4, NULL, 5000);
+    struct oriel_msg to = {.peer = {.addr = fx_addr("10.0.0.2"), .port = 9}};
+    struct oriel_addr one = fx_addr("10.0.0.1");
+    fx_add_addr(f, f->nif, "10.0.0.7/24");
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.src == 10.0.0.1");
+    EXPECT_EQ(oriel_addr_remove(f->s, f->nif, &one), 0);
+    EXPECT_EQ(oriel_send(f->s, h, "x", 1, &to), 1);
+    EXPECT_OUT(f, "ip.src == 10.0.0.7");
+    fx_free(f);
+}
+
+TEST("a datagram goes where the one before went only while nobody fits it better")
+{
+    struct fx *f = pair();
+    struct oriel_endpoint peer = {.addr = fx_addr("10.0.0.2"), .port = 1000};
+    oriel_handle all, here, one;
+    EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &all), 0);
+    EXPECT_EQ(oriel_setopt(f->s, all, ORIEL_OPT_REUSEADDR, 1), 0);
+    EXPECT_EQ(oriel_bind(f->s, all, &(struct oriel_endpoint){.port = 7}), 0);
+    in_text(f, "10.0.0.2", 1000, "a");
+    in_text(f, "10.0.0.2", 1000, "b");
+    expect_text(f, all, "a");
+    expect_text(f, all, "b");
+    EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &here), 0);
+    EXPECT_EQ(oriel_setopt(f->s, here, ORIEL_OPT_REUSEADDR, 1), 0);
+    EXPECT_EQ(oriel_bind(f->s, here,
+                         &(struct oriel_endpoint){.addr = fx_addr("10.0.0.1"), .port = 7}), 0);
+    in_text(f, "10.0.0.2", 1000, "c");
+    expect_text(f, here, "c");
+    EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &one), 0);
+    EXPECT_EQ(oriel_setopt(f->s, one, ORIEL_OPT_REUSEADDR, 1), 0);
+    EXPECT_EQ(oriel_bind(f->s, one, &(struct oriel_endpoint){.port = 7}), 0);
+    EXPECT_EQ(oriel_connect(f->s, one, &peer), 0);
+    in_text(f, "10.0.0.2", 1000, "d");
+    in_text(f, "10.0.0.2", 1001, "e");
+    expect_text(f, one, "d");
+    expect_text(f, here, "e");
+    EXPECT_EQ(oriel_connect(f->s, one, &(struct oriel_endpoint){.port = 0}), 0);
+    in_text(f, "10.0.0.2", 1000, "f");
+    expect_text(f, here, "f");
+    EXPECT_EQ(oriel_close(f->s, here), 0);
+    in_text(f, "10.0.0.2", 1000, "g");
+    expect_text(f, all, "g");
+    EXPECT_EQ(oriel_close(f->s, one), 0);
+    EXPECT_EQ(oriel_close(f->s, all), 0);
+    EXPECT_DROP(f, UDP_NO_PORT, in_text(f, "10.0.0.2", 1000, "h"));
+    fx_free(f);
+}
+
+TEST("a hundred peers at once each have their datagrams, and none of another's")
+{
+    struct fx *f = pair();
+    oriel_handle h[100];
+    for (unsigned i = 0; i < 100; i++)
+        h[i] = udp_at(f, ORIEL_IP4, NULL, (uint16_t)(100 + i));
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 100; i++)
+            fx_in(f, fx_line("ip src=10.0.0.%u dst=10.0.0.1 / udp 9>%u / \"%u\"", 2 + i % 50,
+                             100 + i, i));
+        for (unsigned i = 0; i < 100; i++)
+            expect_text(f, h[i], fx_line("%u", i));
+    }
+    fx_free(f);
+}
+
+TEST("one wrong bit in the second datagram of a flow drops it, whatever its length")
+{
+    struct fx *f = pair();
+    oriel_handle h = udp_at(f, ORIEL_IP4, NULL, 7);
+    for (unsigned fill = 1; fill < 1400; fill = fill * 2 + 1) {
+        fx_craft(f, f->nif, fx_line("ip src=10.0.0.2 dst=10.0.0.1 / udp 1000>7 / fill %u", fill));
+        fx_in_bytes(f, f->nif, f->frame, f->frame_n);
+        char buf[1400];
+        EXPECT_EQ(oriel_recv(f->s, h, buf, sizeof(buf), NULL), (int)fill);
+        for (size_t at = 40; at < 42 + fill; at += at < 80 ? 1 : 97) {
+            f->frame[at] ^= 0x10;
+            EXPECT_DROP(f, UDP_CSUM, fx_in_bytes(f, f->nif, f->frame, f->frame_n));
+            f->frame[at] ^= 0x10;
+        }
+        expect_nothing(f, h);
+        fx_in_bytes(f, f->nif, f->frame, f->frame_n);
+        EXPECT_EQ(oriel_recv(f->s, h, buf, sizeof(buf), NULL), (int)fill);
+    }
+    fx_free(f);
+}

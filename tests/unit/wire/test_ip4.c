@@ -468,3 +468,68 @@ TEST("protocols have names, and those without print as numbers")
     EXPECT_EQ(named, 14);
     EXPECT(ip_proto_name(255) == NULL);
 }
+
+/* Damage a byte in half of the cases, and sometimes make the checksum right again. */
+static void damage(struct prop_gen *g, uint8_t *b, size_t n)
+{
+    if (n == 0 || prop_bool(g))
+        return;
+    b[prop_upto(g, (n < IP4_HDR_LEN ? n : IP4_HDR_LEN) - 1)] = prop_u8(g);
+    if (prop_bool(g))
+        seal(b, n);
+}
+
+TEST("the short way reads exactly the whole datagrams without options, and reads them the same")
+{
+    unsigned taken = 0;
+    for (uint64_t seed = 0; seed < 20000; seed++) {
+        struct prop_gen g = prop_gen_of(seed);
+        struct ip4_hdr h, a, b;
+        uint8_t bytes[256];
+        struct wr w = wr_of(bytes, sizeof(bytes));
+        struct span rest = gen_ip4(&g, &h);
+        if (prop_bool(&g)) {
+            h.opts.n = 0;
+            h.mf = false;
+            h.frag_off = 0;
+            h.total_len = (uint16_t)(IP4_HDR_LEN + prop_upto(&g, rest.n));
+        }
+        ip4_emit(&w, &h);
+        wr_bytes(&w, rest);
+        size_t n = prop_bool(&g) ? wr_len(&w) : prop_upto(&g, wr_len(&w));
+        damage(&g, bytes, n);
+        struct rd r = rd_of(span_of(bytes, n)), s = r;
+        bool plain = ip4_parse_plain(&s, &b);
+        bool good = ip4_parse(&r, &a);
+        EXPECT_EQ(plain, good && a.opts.n == 0 && !a.mf && a.frag_off == 0);
+        EXPECT(s.p == (plain ? bytes + IP4_HDR_LEN : bytes) && s.bad == 0);
+        if (plain) {
+            EXPECT(a.hdr_len == b.hdr_len && a.tos == b.tos && a.total_len == b.total_len);
+            EXPECT(a.id == b.id && a.df == b.df && !b.mf && b.frag_off == 0 && a.ttl == b.ttl);
+            EXPECT(a.proto == b.proto && a.csum == b.csum && b.opts.n == 0);
+            EXPECT(addr_identical(&a.src, &b.src) && addr_identical(&a.dst, &b.dst));
+            taken++;
+        }
+    }
+    EXPECT(taken > 1000);
+}
+
+TEST("a form with a length is the header that would have been written whole")
+{
+    for (uint64_t seed = 0; seed < 2000; seed++) {
+        struct prop_gen g = prop_gen_of(seed);
+        struct ip4_hdr h = {.tos = prop_u8(&g), .id = prop_u16(&g), .df = prop_bool(&g),
+                            .ttl = prop_u8(&g), .proto = prop_u8(&g), .src = prop_addr4(&g),
+                            .dst = prop_addr4(&g)};
+        struct ip4_form form;
+        uint8_t made[IP4_HDR_LEN], want[IP4_HDR_LEN];
+        ip4_form_make(&form, &h);
+        for (unsigned i = 0; i < 8; i++) {
+            h.total_len = i == 0 ? UINT16_MAX : prop_u16(&g);
+            struct wr m = wr_of(made, sizeof(made)), w = wr_of(want, sizeof(want));
+            ip4_form_emit(&m, &form, h.total_len);
+            ip4_emit(&w, &h);
+            EXPECT_MEM(made, want, IP4_HDR_LEN);
+        }
+    }
+}
