@@ -79,6 +79,27 @@ static void change_route(struct sim *s, unsigned who)
                                    sim_first_leg(s, who)->netif));
 }
 
+/* Two neighbouring routers think that the other knows the way to everywhere. */
+static void make_circle(struct sim *s)
+{
+    const struct oriel_addr any4 = ADDR_V4_ANY, any6 = ADDR_NONE;
+    const struct leg *a = &s->leg[rng_below(&s->rng, s->legs)];
+    for (unsigned i = 0; i < s->legs && a->who < s->routers; i++) {
+        const struct leg *b = &s->leg[i];
+        if (b == a || b->seg != a->seg || b->who >= s->routers)
+            continue;
+        if (s->v4) {
+            look(s, oriel_route_add(stack_of(s, a->who), &any4, 96, &b->a4, a->netif, 0));
+            look(s, oriel_route_add(stack_of(s, b->who), &any4, 96, &a->a4, b->netif, 0));
+        }
+        if (s->v6) {
+            look(s, oriel_route_add(stack_of(s, a->who), &any6, 0, &b->a6, a->netif, 0));
+            look(s, oriel_route_add(stack_of(s, b->who), &any6, 0, &a->a6, b->netif, 0));
+        }
+        return;
+    }
+}
+
 static void change_neighbour(struct sim *s, unsigned who)
 {
     const struct leg *mine = sim_first_leg(s, who), *l = &s->leg[rng_below(&s->rng, s->legs)];
@@ -135,7 +156,7 @@ void sim_meddle(struct sim *s, unsigned who)
         world_poke(&s->w, s->who[who].node);
         return;
     }
-    switch (rng_below(&s->rng, 10)) {
+    switch (rng_below(&s->rng, 12)) {
     case 0:
     case 1:
     case 2:  turn_wire(s); break;
@@ -146,6 +167,8 @@ void sim_meddle(struct sim *s, unsigned who)
     case 7:  change_route(s, who); break;
     case 8:  change_neighbour(s, who); break;
     case 9:  change_netif(s, who); break;
+    case 10:
+    case 11: make_circle(s); break;
     }
     world_poke(&s->w, s->who[who].node);
 }
