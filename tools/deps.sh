@@ -21,7 +21,6 @@ case $want in
 test)
     need clang clang
     need wasm-ld lld
-    need clang-format clang-format
     need python3 python3
     need tshark tshark
     need git git
