@@ -52,8 +52,8 @@ static inline uint16_t csum_wide_finish(uint64_t x)
 }
 
 /*
- * Do bytes with their checksum among them amount to ffff? In either byte order. Something in them is
- * not zero, as a version or a protocol is: only then is what ffff divides ffff.
+ * Do bytes with their checksum among them amount to ffff? In either byte order. Something in them
+ * is not zero, as a version or a protocol is: only then is what ffff divides ffff.
  */
 static inline bool csum_wide_good(uint64_t x)
 {

@@ -37,7 +37,7 @@ struct pool {
     uint32_t fresh;     /* objects ever handed out; beyond it memory is untouched */
     uint32_t free_head; /* index of the first free object, or POOL_NONE */
     uint32_t live;
-    uint32_t peak;      /* the most that were held at once: freed objects go out first, so `fresh` */
+    uint32_t peak;      /* the most that were held at once: `fresh`, as freed ones go out first */
     uint64_t refused;   /* times it was full */
 };
 

@@ -380,8 +380,8 @@ static ORIEL_NEVER_INLINE enum ip_verdict input_any(struct ip *ip, struct pkt **
 }
 
 /*
- * The short way, for a whole datagram without options between addresses that are known: it leaves out
- * what input_any would find to be so again.
+ * The short way, for a whole datagram without options between addresses that are known: it leaves
+ * out what input_any would find to be so again.
  */
 enum ip_verdict ip4_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
 {

@@ -151,15 +151,14 @@ static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct net
     return raw_input(l, p);
 }
 
-/* An untagged frame for this interface alone with IPv4 in it needs no second look: nearly all are. */
+/* An untagged frame for this interface alone with IPv4 in it needs no second look. Most are. */
 enum link_verdict link_input(struct link *l, struct pkt *p)
 {
     struct netif *nif = netif_at(l, p->nif);
     struct rd r = pkt_rd(p, 0);
     size_t n = pkt_len(p);
     bool plain = nif && nif->plain && !nif->vouches && !(p->flags & PKT_LOOPED) &&
-                 n <= ether_frame_max(nif, 0) &&
-                 eth_parse_plain(&r, ETH_IP4, &nif->mac);
+                 n <= ether_frame_max(nif, 0) && eth_parse_plain(&r, ETH_IP4, &nif->mac);
     if (oriel_unlikely(!plain))
         return input_any(l, nif, p);
     nif->stats.rx_pkts++;

@@ -1,5 +1,10 @@
 /*
  * UDP. Small on purpose: what is interesting is who may send what where, and who hears it.
+ *
+ * Most datagrams are like the one before: to the same peer, from the same peer. For these, what was
+ * found for one is kept with a generation and holds for the next while nothing changed: the path and
+ * the header of what leaves (flows), the endpoint of what arrives (find_again). Whatever is not so
+ * plain takes the long way, where every rule stands once.
  */
 #include "udp/udp.h"
 
@@ -8,7 +13,8 @@
 
 bool udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a, uint32_t pcbs_max)
 {
-    *u = (struct udp){.env = env, .ip = ip, .gen = 1, .port_key = siphash_derive(env->seed, "udp port")};
+    *u = (struct udp){.env = env, .ip = ip, .gen = 1};
+    u->port_key = siphash_derive(env->seed, "udp port");
     u->dirty = arena_take(a, pcbs_max * sizeof(u->dirty[0]));
     return u->dirty && pool_init(&u->pcbs, "udp", a, sizeof(struct udp_pcb), pcbs_max) &&
            hmap_init(&u->ports, a, pcbs_max) && hmap_init(&u->flows, a, pcbs_max);
@@ -444,9 +450,16 @@ static struct udp_pcb *find_and_keep(struct udp *u, const struct ip_rx *rx, uint
 {
     struct udp_pcb *c = find_any(u, rx, (uint16_t)(ports >> 16), (uint16_t)ports);
     if (c)
-        *heard_slot(u, rx, ports) = (struct udp_heard){.c = c, .src_hi = rx->src.hi, .src_lo = rx->src.lo,
-                                   .dst_hi = rx->dst.hi, .dst_lo = rx->dst.lo, .ports = ports,
-                                   .gen = u->gen, .nif = rx->nif};
+        *heard_slot(u, rx, ports) = (struct udp_heard){
+            .c = c,
+            .src_hi = rx->src.hi,
+            .src_lo = rx->src.lo,
+            .dst_hi = rx->dst.hi,
+            .dst_lo = rx->dst.lo,
+            .ports = ports,
+            .gen = u->gen,
+            .nif = rx->nif,
+        };
     return c;
 }
 

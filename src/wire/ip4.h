@@ -135,7 +135,8 @@ static inline void ip4_form_emit(struct wr *w, const struct ip4_form *f, uint16_
     uint32_t sum = (uint32_t)f->sum + total_len;
     wr_bytes(w, span_of(f->bytes, IP4_HDR_LEN));
     wr_patch_u16(w, IP4_AT_TOTAL_LEN, total_len);
-    wr_patch_u16(w, IP4_AT_CSUM, (uint16_t)~(sum + (sum >> 16)));       /* of two words: one carry */
+    sum += sum >> 16;                   /* two words have one carry at most */
+    wr_patch_u16(w, IP4_AT_CSUM, (uint16_t)~sum);
 }
 
 void ip4_print(struct txt *t, const struct ip4_hdr *h);
