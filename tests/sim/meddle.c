@@ -79,12 +79,23 @@ static void change_route(struct sim *s, unsigned who)
                                    sim_first_leg(s, who)->netif));
 }
 
-/* Two neighbouring routers think that the other knows the way to everywhere. */
+static bool any_wire_doubles(const struct sim *s)
+{
+    for (uint16_t i = 0; i < s->w.wires_n; i++)
+        if (s->w.wires[i].dir[0].p.impair.dup || s->w.wires[i].dir[1].p.impair.dup)
+            return true;
+    return false;
+}
+
+/*
+ * Two neighbouring routers think that the other knows the way to everywhere. Not where wires double:
+ * what goes round two hundred times there would fill the world.
+ */
 static void make_circle(struct sim *s)
 {
     const struct oriel_addr any4 = ADDR_V4_ANY, any6 = ADDR_NONE;
     const struct leg *a = &s->leg[rng_below(&s->rng, s->legs)];
-    for (unsigned i = 0; i < s->legs && a->who < s->routers; i++) {
+    for (unsigned i = 0; i < s->legs && a->who < s->routers && !any_wire_doubles(s); i++) {
         const struct leg *b = &s->leg[i];
         if (b == a || b->seg != a->seg || b->who >= s->routers)
             continue;
