@@ -32,6 +32,10 @@ static const struct {
     {"ETIMEDOUT", "Connection timed out", ORIEL_ETIMEDOUT},
     {"EPROTO", "Protocol error", ORIEL_EPROTO},
     {"EAFNOSUPPORT", "Address family not supported by protocol", ORIEL_EAFNOSUPPORT},
+    {"ECONNRESET", "Connection reset by peer", ORIEL_ECONNRESET},
+    {"EPIPE", "Broken pipe", ORIEL_EPIPE},
+    {"EINPROGRESS", "Operation now in progress", ORIEL_EINPROGRESS},
+    {"ECONNABORTED", "Software caused connection abort", ORIEL_ECONNABORTED},
 };
 
 const char *app_error_name(int err)

@@ -58,6 +58,10 @@ enum oriel_err {
     ORIEL_ETIMEDOUT = -19,
     ORIEL_EPROTO = -20,      /* the other side reported an error in what we sent */
     ORIEL_EAFNOSUPPORT = -21,
+    ORIEL_ECONNRESET = -22,  /* the peer aborted the connection */
+    ORIEL_EPIPE = -23,       /* this side has closed for sending, or the connection is gone */
+    ORIEL_EINPROGRESS = -24, /* a connection is being made */
+    ORIEL_ECONNABORTED = -25, /* it ended before it was accepted */
 };
 
 /* A sentence for an enum oriel_err; never NULL. */
@@ -98,6 +102,50 @@ struct pkt_mem;
 
 #define ORIEL_CONFIG_VERSION 1
 
+enum oriel_personality {
+    ORIEL_AS_ORIEL,             /* the RFCs with the choices that docs/deviations.md lists */
+    ORIEL_AS_RFC,               /* to the letter */
+    ORIEL_AS_LINUX,             /* option order, windows, times and answers as Linux has them */
+    ORIEL_AS_FREEBSD,
+};
+
+enum oriel_ecn {
+    ORIEL_ECN_DEFAULT,          /* as the personality has it: answered, not asked for */
+    ORIEL_ECN_OFF,
+    ORIEL_ECN_PASSIVE,          /* answered when the peer asks */
+    ORIEL_ECN_ON,               /* asked for (RFC 3168) */
+    ORIEL_ECN_ACCURATE,         /* asked for, more accurate feedback (RFC 9768) */
+};
+
+enum oriel_cookies {
+    ORIEL_COOKIES_WHEN_FULL,    /* SYN cookies when the table of half-open connections is full */
+    ORIEL_COOKIES_NEVER,
+    ORIEL_COOKIES_ALWAYS,
+};
+
+/* Of TCP; zero means: as the personality has it. */
+struct oriel_tcp_config {
+    enum oriel_personality personality;
+    enum oriel_ecn ecn;
+    enum oriel_cookies cookies;
+    const char *congestion;     /* "cubic", "newreno", "bbr"; NULL: the default */
+    uint32_t sndbuf, rcvbuf;    /* bytes to begin with; they grow unless set on a socket */
+    uint32_t sndbuf_max, rcvbuf_max;    /* as far as they grow by themselves */
+    uint32_t msl_ms;            /* TIME-WAIT lasts twice as long */
+    uint32_t rto_min_ms, rto_max_ms, rto_init_ms;
+    uint32_t delack_ms;
+    uint8_t initial_window;     /* segments */
+    int8_t window_scale;        /* 1..14: that shift; 0: from rcvbuf_max; -1: option not used */
+    bool no_timestamps;
+    bool no_sack;
+    bool no_rack;               /* loss detection by counting duplicates only (RFC 6675) */
+    bool no_fast_path;          /* every segment takes the long way: for tests, the result is equal */
+    bool mtu_probing;           /* search for the path's MTU from the start (RFC 4821) */
+    uint8_t fastopen_key[16];   /* cookies of this stack; all zero: from the seed */
+    uint32_t half_open;         /* half-open connections at most; 0: from the budget */
+    uint32_t time_wait;         /* TIME-WAIT records at most; 0: from the budget */
+};
+
 /*
  * A budget and a seed. Every limit of the stack is derived from memory_bytes and connections;
  * oriel_limit_each shows each and where it came from.
@@ -118,6 +166,7 @@ struct oriel_config {
     bool echo_group;            /* answer pings to multicast and broadcast addresses */
     uint8_t ttl;                /* 0: 64 */
     uint32_t icmp_per_s;        /* ICMP errors a second to one peer; 0: 10 */
+    struct oriel_tcp_config tcp;
     uint32_t trace_events;      /* ring of that many 64-byte records in the memory; 0: no trace */
     /* A world of several stacks on one thread shares these; NULL otherwise. */
     struct pkt_mem *shared_packets;
@@ -229,7 +278,7 @@ ORIEL_API ORIEL_MUST_USE int oriel_rarp_serve(struct oriel_stack *s, const uint8
 /* ---- sockets ---- */
 
 /* Names a socket; 0 is none. A handle that was closed is never mistaken for a later one. */
-typedef uint32_t oriel_handle;
+typedef uint64_t oriel_handle;
 
 enum oriel_family {
     ORIEL_IP4 = 4,
@@ -241,6 +290,10 @@ enum oriel_event {
     ORIEL_READABLE = 1,
     ORIEL_WRITABLE = 2,
     ORIEL_FAILED = 4,           /* an error waits in ORIEL_OPT_ERROR */
+    ORIEL_ACCEPTABLE = 8,       /* a listener has a connection, or one that waits to be admitted */
+    ORIEL_URGENT = 16,          /* urgent data is ahead or has come */
+    ORIEL_PEER_CLOSED = 32,     /* the peer will send no more */
+    ORIEL_HUNG_UP = 64,         /* both directions are closed, or the connection is gone */
 };
 
 ORIEL_API ORIEL_MUST_USE int oriel_udp_open(struct oriel_stack *s, enum oriel_family family,
@@ -253,7 +306,11 @@ ORIEL_API ORIEL_MUST_USE int oriel_close(struct oriel_stack *s, oriel_handle h);
 /* Address all zero: any. Port 0: one is chosen (RFC 6056). */
 ORIEL_API ORIEL_MUST_USE int oriel_bind(struct oriel_stack *s, oriel_handle h,
                                         const struct oriel_endpoint *local);
-/* Remember where datagrams go, and take only what comes from there. An all-zero address undoes it. */
+/*
+ * Datagrams: remember where they go, and take only what comes from there; an all-zero address undoes
+ * it. Streams: begin to connect; 0 when that is under way (ORIEL_WRITABLE when it is done,
+ * ORIEL_FAILED when not).
+ */
 ORIEL_API ORIEL_MUST_USE int oriel_connect(struct oriel_stack *s, oriel_handle h,
                                            const struct oriel_endpoint *remote);
 ORIEL_API ORIEL_MUST_USE int oriel_local(const struct oriel_stack *s, oriel_handle h,
@@ -261,8 +318,17 @@ ORIEL_API ORIEL_MUST_USE int oriel_local(const struct oriel_stack *s, oriel_hand
 ORIEL_API ORIEL_MUST_USE int oriel_remote(const struct oriel_stack *s, oriel_handle h,
                                           struct oriel_endpoint *out);
 
-/* What is said of one datagram, in or out; zero means "not given". */
+enum oriel_msg_flag {
+    ORIEL_MSG_MORE = 1,         /* send: more follows at once, do not send a small segment yet */
+    ORIEL_MSG_URGENT = 2,       /* send: the last byte is urgent; receive: only the urgent byte */
+    ORIEL_MSG_PEEK = 4,         /* receive: leave it there */
+    ORIEL_MSG_FASTOPEN = 8,     /* send on an unconnected stream: connect to `peer` with this data */
+    ORIEL_MSG_EOR = 16,         /* send: the last byte ends a segment (PSH) */
+};
+
+/* What is said of one datagram or of bytes of a stream, in or out; zero means "not given". */
 struct oriel_msg {
+    uint32_t flags;             /* enum oriel_msg_flag */
     struct oriel_endpoint peer; /* from, or to */
     struct oriel_addr local;    /* the address it was sent to; or the source to use */
     int netif;                  /* it came in by; or is to leave by */
@@ -273,13 +339,172 @@ struct oriel_msg {
     size_t len;                 /* true length of a received datagram */
 };
 
-/* Bytes sent (all of them), or an error. msg NULL: to the connected peer. */
+/*
+ * Bytes taken, or an error. A datagram is taken whole; of a stream as much as there is room for, at
+ * least one byte, ORIEL_EAGAIN when there is none. msg NULL: to the connected peer.
+ */
 ORIEL_API ORIEL_MUST_USE int oriel_send(struct oriel_stack *s, oriel_handle h, const void *data,
                                         size_t len, const struct oriel_msg *msg);
-/* Bytes received; ORIEL_EAGAIN when there is nothing. An error that waits is given once, first. */
+/*
+ * Bytes received; ORIEL_EAGAIN when there is nothing. An error that waits is given once: before
+ * datagrams, but after the bytes of a stream that came before it. 0 from a stream: the peer closed.
+ */
 ORIEL_API ORIEL_MUST_USE int oriel_recv(struct oriel_stack *s, oriel_handle h, void *buf,
                                         size_t cap,
                                         struct oriel_msg *msg);
+
+/* ---- streams: TCP ---- */
+
+ORIEL_API ORIEL_MUST_USE int oriel_tcp_open(struct oriel_stack *s, enum oriel_family family,
+                                            oriel_handle *out);
+
+/*
+ * Listen, on a socket that is bound (or on a chosen port). What a plain listener takes is what it is
+ * bound to; `any_addr` takes connections to every address, ours or not, and port_last a range of
+ * ports: how a gateway stands in for others. `defer`: each SYN is held until oriel_admit.
+ */
+struct oriel_listen {
+    uint32_t backlog;           /* connections that wait to be accepted; 0: 128 */
+    bool any_addr;
+    uint16_t port_last;         /* 0: only the port that it is bound to */
+    bool defer;
+};
+/* l NULL: all defaults. */
+ORIEL_API ORIEL_MUST_USE int oriel_listen(struct oriel_stack *s, oriel_handle h,
+                                          const struct oriel_listen *l);
+
+/* A connection that is established; ORIEL_EAGAIN. peer may be NULL. */
+ORIEL_API ORIEL_MUST_USE int oriel_accept(struct oriel_stack *s, oriel_handle h, oriel_handle *out,
+                                          struct oriel_endpoint *peer);
+
+/* A SYN that a deferring listener holds. */
+struct oriel_held {
+    uint64_t id;
+    struct oriel_endpoint local, remote;
+    int netif;
+};
+enum oriel_admission {
+    ORIEL_ADMIT,                /* answer the SYN */
+    ORIEL_ADMIT_RESET,          /* refuse with a reset */
+    ORIEL_ADMIT_UNREACHABLE,    /* refuse with ICMP host unreachable */
+};
+/* The next one that has not been named yet; ORIEL_EAGAIN. */
+ORIEL_API ORIEL_MUST_USE int oriel_held_next(struct oriel_stack *s, oriel_handle h,
+                                             struct oriel_held *out);
+/* ORIEL_ENOENT: it is gone by now. */
+ORIEL_API ORIEL_MUST_USE int oriel_admit(struct oriel_stack *s, oriel_handle h, uint64_t id,
+                                         enum oriel_admission what);
+
+enum oriel_shut {
+    ORIEL_SHUT_READ = 1,        /* what still comes is thrown away */
+    ORIEL_SHUT_WRITE = 2,       /* a FIN after what was written */
+};
+ORIEL_API ORIEL_MUST_USE int oriel_shutdown(struct oriel_stack *s, oriel_handle h, int how);
+
+/* End it now: a reset where one is due. The handle is gone as with oriel_close. */
+ORIEL_API ORIEL_MUST_USE int oriel_abort(struct oriel_stack *s, oriel_handle h);
+
+/*
+ * Without copying. A window into the send buffer: write up to n bytes there, then commit as many as
+ * were written, before any other call about this socket. n is 0 when there is no room.
+ */
+struct oriel_room {
+    void *p;
+    size_t n;
+};
+struct oriel_bytes {
+    const void *p;
+    size_t n;
+};
+ORIEL_API struct oriel_room oriel_send_window(struct oriel_stack *s, oriel_handle h);
+ORIEL_API ORIEL_MUST_USE int oriel_send_commit(struct oriel_stack *s, oriel_handle h, size_t n);
+/* Pieces of what waits to be read, in order; the number of them, 0 at the end of the stream,
+ * ORIEL_EAGAIN, or an error. They stay until oriel_recv_release takes n bytes off the front. */
+ORIEL_API ORIEL_MUST_USE int oriel_recv_view(struct oriel_stack *s, oriel_handle h,
+                                             struct oriel_bytes out[], unsigned max);
+ORIEL_API ORIEL_MUST_USE int oriel_recv_release(struct oriel_stack *s, oriel_handle h, size_t n);
+
+enum oriel_tcp_state {
+    ORIEL_TCP_CLOSED,
+    ORIEL_TCP_LISTEN,
+    ORIEL_TCP_SYN_SENT,
+    ORIEL_TCP_SYN_RCVD,
+    ORIEL_TCP_ESTABLISHED,
+    ORIEL_TCP_FIN_WAIT_1,
+    ORIEL_TCP_FIN_WAIT_2,
+    ORIEL_TCP_CLOSE_WAIT,
+    ORIEL_TCP_CLOSING,
+    ORIEL_TCP_LAST_ACK,
+    ORIEL_TCP_TIME_WAIT,
+    ORIEL_TCP_STATES
+};
+/* "FIN_WAIT_1"; never NULL. */
+ORIEL_API const char *oriel_tcp_state_name(enum oriel_tcp_state st);
+
+/* What keeps a connection from sending now. */
+enum oriel_tcp_limit {
+    ORIEL_LIMIT_APPLICATION,    /* it has nothing to send */
+    ORIEL_LIMIT_CWND,           /* congestion control */
+    ORIEL_LIMIT_PEER_WINDOW,    /* the peer's receive window */
+    ORIEL_LIMIT_NAGLE,          /* a small segment waits for an acknowledgement */
+    ORIEL_LIMIT_CORK,           /* a small segment waits for more */
+    ORIEL_LIMIT_PACING,         /* its time has not come */
+    ORIEL_LIMIT_SEND_BUFFER,    /* all is under way and the application may not write more */
+    ORIEL_LIMIT_HANDSHAKE,
+    ORIEL_LIMIT_N
+};
+ORIEL_API const char *oriel_tcp_limit_name(enum oriel_tcp_limit l);
+
+enum oriel_tcp_ca {             /* as Linux numbers them */
+    ORIEL_CA_OPEN,
+    ORIEL_CA_DISORDER,
+    ORIEL_CA_CWR,
+    ORIEL_CA_RECOVERY,
+    ORIEL_CA_LOSS,
+};
+
+/* What Linux tells in struct tcp_info, under its names; times in microseconds where it says so. */
+struct oriel_tcp_info {
+    enum oriel_tcp_state state;
+    enum oriel_tcp_ca ca_state;
+    uint8_t retransmits;        /* of the oldest segment, by timeout, since the last progress */
+    uint8_t probes;             /* zero-window or keep-alive probes unanswered */
+    uint8_t backoff;
+    bool timestamps, sack, wscale, ecn, ecn_seen, accurate_ecn, syn_data, delivery_app_limited;
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t fastopen_client_fail;
+    uint32_t rto_us, ato_us;
+    uint32_t snd_mss, rcv_mss, advmss, pmtu;
+    uint32_t unacked, sacked, lost, retrans;    /* segments */
+    uint32_t last_data_sent_ms, last_data_recv_ms, last_ack_recv_ms;    /* ago */
+    uint32_t rtt_us, rttvar_us, min_rtt_us, rcv_rtt_us;
+    uint32_t snd_ssthresh, snd_cwnd;            /* segments */
+    uint32_t cwnd_bytes, ssthresh_bytes;        /* ssthresh UINT32_MAX: none yet */
+    uint32_t reordering, reord_seen;
+    uint32_t rcv_space, rcv_ssthresh;
+    uint32_t total_retrans;
+    uint64_t pacing_rate, max_pacing_rate;      /* bytes a second; UINT64_MAX: no limit */
+    uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+    uint32_t segs_out, segs_in, data_segs_in, data_segs_out;
+    uint32_t notsent_bytes;
+    uint64_t delivery_rate;                     /* bytes a second */
+    uint64_t busy_us, rwnd_limited_us, sndbuf_limited_us;
+    uint32_t delivered, delivered_ce;           /* segments */
+    uint32_t dsack_dups, rcv_ooopack;
+    uint32_t snd_wnd, rcv_wnd;
+    uint32_t rehash;
+    uint16_t total_rto, total_rto_recoveries;
+    uint32_t total_rto_time_ms;
+    /* and what it does not */
+    const char *congestion;
+    uint32_t iss, irs, snd_una, snd_nxt, rcv_nxt;
+    uint32_t send_queue, recv_queue, sndbuf, rcvbuf;
+    uint64_t rto_at, delack_at; /* moments; ORIEL_NEVER */
+    enum oriel_tcp_limit limit; /* now */
+    uint64_t limit_ns[ORIEL_LIMIT_N];           /* under each since it opened */
+};
+ORIEL_API ORIEL_MUST_USE int oriel_tcp_info(const struct oriel_stack *s, oriel_handle h,
+                                            struct oriel_tcp_info *out);
 
 enum oriel_opt {
     ORIEL_OPT_ERROR,            /* read only: the error that waits, cleared by reading */
@@ -296,8 +521,44 @@ enum oriel_opt {
     ORIEL_OPT_NO_CSUM,          /* IPv4: send without checksum */
     ORIEL_OPT_DF,               /* 0 fragment as needed, 1 never (ORIEL_EMSGSIZE), 2 ignore path MTU */
     ORIEL_OPT_MTU,              /* read only: of the path of a connected socket */
+    /* of streams */
+    ORIEL_OPT_SNDBUF,           /* bytes written and not yet acknowledged; setting it stops growth */
+    ORIEL_OPT_RCVLOWAT,         /* readable when that many bytes wait; 1 */
+    ORIEL_OPT_REUSEPORT,        /* several listeners share a port, and connections between them */
+    ORIEL_OPT_LINGER,           /* -1 off; 0: closing aborts; else ms that closing may take */
+    ORIEL_OPT_KEEPALIVE,
+    ORIEL_OPT_KEEPIDLE_MS,
+    ORIEL_OPT_KEEPINTVL_MS,
+    ORIEL_OPT_KEEPCNT,
+    ORIEL_OPT_USER_TIMEOUT_MS,  /* 0: the default */
+    ORIEL_OPT_NODELAY,
+    ORIEL_OPT_CORK,
+    ORIEL_OPT_QUICKACK,
+    ORIEL_OPT_MAXSEG,
+    ORIEL_OPT_CONGESTION,       /* enum: 0 newreno, 1 cubic, 2 bbr (oriel_congestion_named) */
+    ORIEL_OPT_NOTSENT_LOWAT,    /* writable only while fewer unsent bytes wait; 0: no such limit */
+    ORIEL_OPT_DEFER_ACCEPT_MS,  /* a listener's connections appear when data came, or after that */
+    ORIEL_OPT_MAX_PACING_RATE,  /* bytes a second; 0: none */
+    ORIEL_OPT_FASTOPEN,         /* listener: pending connections at most; 0 off */
+    ORIEL_OPT_FASTOPEN_CONNECT, /* oriel_connect waits for the first data */
+    ORIEL_OPT_WINDOW_CLAMP,
+    ORIEL_OPT_OOBINLINE,
+    ORIEL_OPT_SYNCNT,           /* SYNs sent again before giving up; 0: by time */
+    ORIEL_OPT_SOFT_ERRORS,      /* ICMP errors that do not end it are told too (RECVERR); 1 */
+    ORIEL_OPT_PKTINFO,          /* accepted for streams; datagrams always tell */
+    ORIEL_OPT_ECN,              /* enum oriel_ecn */
+    ORIEL_OPT_AT_MARK,          /* read only: is the next byte the first after urgent data? */
+    ORIEL_OPT_UNREAD,           /* read only: bytes that wait to be read */
+    ORIEL_OPT_UNSENT,           /* read only: bytes written and not yet acknowledged */
+    ORIEL_OPT_MD5SIG,           /* not implemented: ORIEL_EOPNOTSUPP */
+    ORIEL_OPT_AUTHENTICATION,   /* TCP-AO: the same */
+    ORIEL_OPT_TEMPORARY_ADDRS,  /* IPv6 privacy addresses: the same */
     ORIEL_OPT_N
 };
+
+/* ORIEL_OPT_CONGESTION's number for a name, ORIEL_ENOENT; and back, NULL. */
+ORIEL_API ORIEL_MUST_USE int oriel_congestion_named(const char *name);
+ORIEL_API const char *oriel_congestion_name(int kind);
 
 /* ORIEL_ENOPROTOOPT: unknown or not for this socket; ORIEL_EINVAL: out of its bounds. */
 ORIEL_API ORIEL_MUST_USE int oriel_setopt(struct oriel_stack *s, oriel_handle h, enum oriel_opt opt,
@@ -378,7 +639,8 @@ struct oriel_neigh_info {
 };
 struct oriel_socket_info {
     oriel_handle handle;
-    const char *kind;           /* "udp", "icmp" */
+    const char *kind;           /* "udp", "icmp", "tcp" */
+    enum oriel_tcp_state state; /* of streams */
     enum oriel_family family;
     struct oriel_endpoint local, remote;
     uint32_t rcv_bytes, rcv_pkts, rcv_max;
@@ -430,6 +692,16 @@ ORIEL_API bool oriel_neigh_each(const struct oriel_stack *s, uint32_t *cursor,
                                 struct oriel_neigh_info *out);
 ORIEL_API bool oriel_socket_each(const struct oriel_stack *s, uint32_t *cursor,
                                  struct oriel_socket_info *out);
+/* Connections without a socket as well: half-open, closed by the application, in TIME-WAIT. */
+struct oriel_conn_info {
+    struct oriel_endpoint local, remote;
+    enum oriel_tcp_state state;
+    oriel_handle handle;        /* 0: no socket */
+    oriel_time until;           /* TIME-WAIT ends, or the SYN-ACK is sent again; ORIEL_NEVER */
+    uint32_t send_queue, recv_queue;
+};
+ORIEL_API bool oriel_conn_each(const struct oriel_stack *s, uint32_t *cursor,
+                               struct oriel_conn_info *out);
 ORIEL_API bool oriel_group_each(const struct oriel_stack *s, uint32_t *cursor,
                                 struct oriel_group_info *out);
 ORIEL_API bool oriel_nat_each(const struct oriel_stack *s, uint32_t *cursor,

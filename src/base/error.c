@@ -28,6 +28,10 @@ const char *oriel_strerror(int err)
     case ORIEL_ETIMEDOUT:     return "the other side did not answer in time";
     case ORIEL_EPROTO:        return "the other side reported an error in what we sent";
     case ORIEL_EAFNOSUPPORT:  return "the address family is not supported here";
+    case ORIEL_ECONNRESET:    return "the peer aborted the connection";
+    case ORIEL_EPIPE:         return "nothing more can be sent on this connection";
+    case ORIEL_EINPROGRESS:   return "a connection is being made";
+    case ORIEL_ECONNABORTED:  return "the connection ended before it was accepted";
     }
     return "an error without a name";
 }

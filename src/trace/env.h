@@ -25,6 +25,10 @@ enum timer_kind {
     TIMER_NAT,
     TIMER_MCAST,
     TIMER_RARP,
+    TIMER_TCP,          /* one connection: the earliest of its deadlines */
+    TIMER_TCP_PACE,     /* one connection's departure; in a wheel of its own */
+    TIMER_TCP_HALF_OPEN, /* the table of half-open connections */
+    TIMER_TCP_TIME_WAIT, /* the table of connections that have ended */
 };
 
 /*

@@ -1,0 +1,70 @@
+/*
+ * Bytes that an application wrote and the peer has not acknowledged, addressed by sequence number.
+ *
+ * They stand in blocks of three sizes whose class follows use: one unsent byte does not pin 32 KiB,
+ * and bulk takes few blocks. True sizes are charged to the stack's budget. A block is filled in
+ * pieces of one presumed segment (`chunk` bytes, the MSS when the block was begun), and for each whole
+ * piece the Internet sum of its bytes is kept from the copy: where a segment is cut just there, its
+ * payload is never read again. Otherwise it is summed anew.
+ *
+ * Segments refer to these blocks; a block lives until its bytes are acknowledged here and the last
+ * packet that refers to it is gone. So a block that was referred to may be filled further (nobody
+ * looks beyond their slices) but what was written never changes.
+ *
+ *      base (SND.UNA)                                          end
+ *        |-- block --|---- block ----|------------ block -------|- room -|
+ */
+#ifndef ORIEL_PKT_STREAM_H
+#define ORIEL_PKT_STREAM_H
+
+#include "base/seq.h"
+#include "pkt/pkt.h"
+
+#define STREAM_CHUNKS_MAX 64    /* sums kept in one block; further pieces are summed anew */
+
+struct stream_blk;
+
+struct stream {
+    struct stream_blk *first;
+    struct stream_blk *last;
+    struct stream_blk *cursor;  /* where the last look-up ended: sending goes on from there */
+    seq_t base;                 /* sequence number of the first byte that is held */
+    uint32_t len;               /* bytes held; base + len is the next byte to be written */
+    uint32_t charged;           /* bytes of memory, true sizes */
+};
+
+/* Empty; nothing is held of memory. */
+void stream_init(struct stream *s, seq_t base);
+void stream_free(struct env *env, struct stream *s);
+
+/*
+ * Copy bytes behind the end; chunk: payload bytes of a full segment now (at least 1). Returns how
+ * many were taken: less than n where pools or the budget ran out.
+ */
+size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_t chunk);
+
+/* Room to write into without a copy, at least 1 byte or NULL; stream_commit makes n of it part of
+ * the stream (summed later, where they are sent). `want` is a hint of how much will come. */
+uint8_t *stream_room(struct env *env, struct stream *s, size_t want, uint32_t chunk, size_t *n);
+void stream_commit(struct stream *s, size_t n);
+
+/* Bytes before `una` are acknowledged: let go of them. */
+void stream_ack(struct env *env, struct stream *s, seq_t una);
+
+/*
+ * Refer to bytes [seq, seq + len) as payload of p behind its head. Puts as many as fit into the
+ * packet's slices and returns that number; with `whole` a multiple of it (a super-segment; 0: any).
+ * Never crosses more than PKT_SLICES_MAX blocks.
+ */
+uint32_t stream_attach(struct stream *s, struct pkt *p, seq_t seq, uint32_t len, uint32_t whole);
+
+/* A segment that is not full was sent and ends at the end of the stream: what is written next begins
+ * a new block, so that its pieces are segments again. */
+void stream_close_chunk(struct stream *s);
+
+/* ---- for whoever finishes checksums: the sum of a slice, kept or computed ---- */
+
+/* Internet sum (folded, as csum_ops.sum gives it) of those bytes of a block that a slice refers to. */
+uint32_t slice_sum(const struct env *env, const struct blk *b, uint32_t off, uint32_t len);
+
+#endif
