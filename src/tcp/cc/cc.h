@@ -27,6 +27,7 @@
 #define CC_CWND_MAX      ((uint32_t)1 << 30)
 #define CC_PRIV_BYTES    448
 #define CC_UNPACED       0              /* pacing_bps: as fast as the window lets */
+#define CC_NO_LIMIT      UINT32_MAX     /* of segments that one ACK may be worth */
 
 enum cc_kind {
     CC_NEWRENO,
@@ -66,7 +67,7 @@ struct cc_sample {
     uint64_t min_rtt_ns;        /* least in the window of tcp_rtt.c; 0: none yet */
     uint32_t ce_bytes;          /* of the delivered, marked by the network (AccECN; 3168: all or none) */
     bool cwnd_limited;          /* the window was full when the newest delivered data was sent */
-    bool in_recovery;
+    bool in_recovery;           /* PRR has cwnd now; not so after a timeout, which slow start mends */
     bool undone;                /* the reduction before was found to be wrong */
     seq_t una, nxt;             /* after it: for rounds */
     /* Delivery rate (draft-ietf-ccwg-bbr, 4.1): interval_ns 0 when there is no sample. */
@@ -84,18 +85,19 @@ enum cc_loss {
     CC_LOSS_ECN,                /* the network marked, once a round */
 };
 
-struct cc_ops {
+struct cc_ops {                 /* every function is there */
     const char *name;           /* "cubic", as ORIEL_OPT_CONGESTION names it */
     bool keeps_priv;
     bool own_recovery;          /* cwnd in recovery is the algorithm's, not PRR's */
-    /* At the beginning of a connection: cwnd is the initial window, mss is set. */
+    /* At the beginning of a connection: cwnd is the initial window, mss is set; priv may be NULL. */
     void (*init)(struct cc *cc);
     /* A busy period begins: priv is there and zero (not for keeps_priv after the first time). */
     void (*begin)(struct cc *cc, oriel_time now);
     /* len bytes left; flight includes them. app_limited: they were all there was. */
     void (*on_sent)(struct cc *cc, oriel_time now, uint32_t len, uint32_t flight);
     void (*on_ack)(struct cc *cc, const struct cc_sample *s);
-    /* flight: bytes under way when it was noticed. Writes ssthresh (and the undo_ fields). */
+    /* flight: bytes under way when it was noticed. Writes ssthresh (and the undo_ fields); for
+     * marks cwnd too, which nothing lost need bring down, and which may end at one segment. */
     void (*on_loss)(struct cc *cc, enum cc_loss kind, uint32_t flight, oriel_time now);
     /* RFC 5681, 3.1: cwnd becomes one segment; first: not again for the same segment. */
     void (*on_rto)(struct cc *cc, uint32_t flight, bool first, oriel_time now);
@@ -103,7 +105,8 @@ struct cc_ops {
     void (*on_recovered)(struct cc *cc, oriel_time now);
     /* The last reduction was wrong (Eifel, D-SACK, F-RTO). */
     void (*on_undo)(struct cc *cc, oriel_time now);
-    /* Nothing was sent for idle_ns, longer than the RTO (RFC 5681, 4.1); iw: the restart window. */
+    /* Nothing was sent for idle_ns, longer than the RTO (RFC 5681, 4.1); iw: the restart window;
+     * priv may be NULL. */
     void (*on_idle)(struct cc *cc, uint64_t idle_ns, uint32_t iw, oriel_time now);
 };
 
@@ -120,7 +123,8 @@ uint32_t cc_initial_window(uint16_t mss, unsigned segments);
 /* Another algorithm from now on: windows stay, priv is zeroed, init and begin are called. */
 void cc_change(struct cc *cc, enum cc_kind to, oriel_time now);
 
-/* The size of a full segment changed (path MTU): the window in segments stays (RFC 5681, 3.1). */
+/* The size of a full segment changed (path MTU). A smaller one: the windows in segments stay
+ * (RFC 5681, 3.1); a larger one: the windows in bytes stay (RFC 8899, 3). */
 void cc_set_mss(struct cc *cc, uint16_t mss);
 
 /* Slow start by appropriate byte counting (RFC 3465, L = 2 segments an ACK, 1 after a timeout);
@@ -148,5 +152,25 @@ struct hystart {
 /* One ACK in slow start; returns bytes to grow by in place of acked_bytes. Sets cc->ssthresh to cwnd
  * when conservative slow start has lasted its rounds. */
 uint32_t hystart_on_ack(struct hystart *h, struct cc *cc, const struct cc_sample *s);
+
+/* ---- what NewReno and CUBIC do alike: cc.c ---- */
+
+struct cc_slow {                /* slow start, in their priv */
+    struct hystart hystart;
+    bool after_timeout;
+};
+
+/* Slow start, if it is time for it; the bytes that congestion avoidance may grow by. */
+uint32_t cc_grow(struct cc *cc, struct cc_slow *w, const struct cc_sample *s);
+
+void cc_remember(struct cc *cc);                        /* for cc_recall */
+void cc_recall(struct cc *cc);                          /* the windows before the last reduction */
+void cc_reduce(struct cc *cc, enum cc_loss kind, uint32_t to);
+
+void cc_plain_init(struct cc *cc);
+void cc_plain_begin(struct cc *cc, oriel_time now);
+void cc_plain_sent(struct cc *cc, oriel_time now, uint32_t len, uint32_t flight);
+void cc_plain_recovered(struct cc *cc, oriel_time now);
+void cc_plain_idle(struct cc *cc, uint64_t idle_ns, uint32_t iw, oriel_time now);
 
 #endif

@@ -1,0 +1,567 @@
+/*
+ * TCP (RFC 9293): what the layers above see, and the structs that the files of this directory share.
+ *
+ * A connection is one struct of named sub-structs; each is written by one file only, others read or
+ * tell facts (tcp_rack_on_delivered ...):
+ *
+ *   tcp_conn.c      user calls, life, the table        snd, rcv's ends at birth
+ *   tcp_state.c     the one door for c->state          state
+ *   tcp_input.c     a segment arrives (3.10.7)         -
+ *   tcp_open.c      LISTEN's children, SYN-SENT        neg: what was agreed upon
+ *   tcp_ack.c       acknowledgements, windows          snd.una, snd.wnd ...
+ *   tcp_reasm.c     bytes in order and out of it       rcv
+ *   tcp_output.c    what to send next, and why         snd.nxt, out
+ *   tcp_segment.c   building segments                  -
+ *   tcp_timer.c     deadlines                          timer
+ *   tcp_rtt.c       round trips, timestamps            rtt
+ *   tcp_sent.c tcp_rack.c tcp_recovery.c               the flight block (tcp_flight.h)
+ *   tcp_listen.c tcp_cookie.c tcp_timewait.c tcp_fastopen.c     small records (tcp_listen.h)
+ *   tcp_opt.c       options, profiles                  prof
+ *   tcp_limit.c     what keeps it from sending         lim, stat.limit
+ *
+ * Two lives: the resident part below is what an idle connection costs; the flight block is pooled and
+ * exists while data is under way or lies out of order. Options that many connections share are
+ * interned profiles. Half-open connections and those in TIME-WAIT are smaller records of their own.
+ */
+#ifndef ORIEL_TCP_TCP_H
+#define ORIEL_TCP_TCP_H
+
+#include "base/seqtree.h"
+#include "ip/ip.h"
+#include "pkt/stream.h"
+#include "tcp/cc/cc.h"
+#include "wire/tcp.h"
+
+/* ---- numbers ---- */
+
+#define TCP_MSS_DEFAULT4    536         /* RFC 9293, MUST-15 */
+#define TCP_MSS_DEFAULT6    1220
+#define TCP_MSS_FLOOR       88          /* what a peer says below it is taken as this (6691-2) */
+#define TCP_WSCALE_MAX      14
+#define TCP_PORT_EPHEMERAL_MIN 32768    /* RFC 6056, 3.2 */
+#define TCP_PORT_EPHEMERAL_MAX 60999
+#define TCP_GSO_BYTES_MAX   (65535 - 60 - 60)   /* payload of a super-segment */
+#define TCP_BACKLOG_DEFAULT 128
+#define TCP_BACKLOG_MAX     65535
+#define TCP_TS_TICK_NS      NS_PER_MS   /* RFC 7323, 5.4: our timestamp clock */
+#define TCP_PAWS_IDLE_NS    (24 * 86400 * NS_PER_S)
+#define TCP_R1              3           /* retransmissions before the network layer is asked */
+
+enum {                                  /* the names of RFC 9293, short */
+    TCP_CLOSED = ORIEL_TCP_CLOSED,
+    TCP_LISTEN = ORIEL_TCP_LISTEN,
+    TCP_SYN_SENT = ORIEL_TCP_SYN_SENT,
+    TCP_SYN_RCVD = ORIEL_TCP_SYN_RCVD,
+    TCP_ESTABLISHED = ORIEL_TCP_ESTABLISHED,
+    TCP_FIN_WAIT_1 = ORIEL_TCP_FIN_WAIT_1,
+    TCP_FIN_WAIT_2 = ORIEL_TCP_FIN_WAIT_2,
+    TCP_CLOSE_WAIT = ORIEL_TCP_CLOSE_WAIT,
+    TCP_CLOSING = ORIEL_TCP_CLOSING,
+    TCP_LAST_ACK = ORIEL_TCP_LAST_ACK,
+    TCP_TIME_WAIT = ORIEL_TCP_TIME_WAIT,
+    TCP_STATES = ORIEL_TCP_STATES
+};
+
+/* Where packets of a connection come from and go to. `zone` is the interface of a link-local peer. */
+struct tcp_tuple {
+    uint64_t local_hi, local_lo;
+    uint64_t remote_hi, remote_lo;
+    uint32_t zone;
+    uint16_t local_port, remote_port;
+};
+
+static_assert(sizeof(struct tcp_tuple) == 40, "a tuple has no holes: it is compared and hashed");
+
+/* What a stack does of what RFCs leave open: tcp_personality.c. All times in nanoseconds. */
+struct tcp_settings {
+    enum oriel_personality personality;
+    uint8_t ecn;                /* enum oriel_ecn, never DEFAULT */
+    uint8_t cookies;            /* enum oriel_cookies */
+    uint8_t cc;                 /* enum cc_kind */
+    uint8_t initial_window;     /* segments */
+    uint8_t wscale;             /* offered; 0xff: the option is not used */
+    bool timestamps, sack, rack, fast_path, mtu_probing;
+    bool hystart;
+    bool ack_unsent_silent;     /* an ACK of what was not sent: dropped without an answer */
+    bool ack_old_silent;
+    bool quick_start;           /* acknowledge at once while the peer is in slow start */
+    bool rst_in_time_wait;      /* a reset ends TIME-WAIT (RFC 9293 before 1337) */
+    bool ts_random;             /* unused offset 0 where false: scripts compare */
+    bool linux_syn_rto;         /* SYN's timeout does not raise the RTO to 3 s */
+    uint8_t syn_opts[8];        /* kinds in the order in which a SYN carries them, 0 at the end */
+    uint8_t syn_opts_n;
+    uint32_t sndbuf, rcvbuf, sndbuf_max, rcvbuf_max;
+    uint32_t wnd_initial_max;   /* the first window is at most this */
+    uint64_t msl, rto_min, rto_max, rto_init, delack, delack_min;
+    uint64_t fin_wait_2;        /* an orphan waits so long for the peer's FIN; 0: for ever */
+    uint64_t user_timeout;      /* R2 (RFC 9293, 3.8.3) */
+    uint64_t syn_timeout;       /* R2 for SYNs, 3 minutes at least */
+    uint64_t challenge_ns;      /* between two challenge ACKs of one connection (RFC 5961, 7) */
+    uint32_t dupthresh;
+};
+
+/* What applications set of a connection; shared by all that are set alike (tcp_opt.c). */
+struct tcp_profile {
+    uint32_t refs;
+    uint32_t next;              /* in its bucket: pool index + 1 */
+    /* what follows is compared */
+    uint32_t sndbuf, rcvbuf;    /* 0: they grow by themselves */
+    uint32_t notsent_lowat, window_clamp, rcvlowat;
+    uint64_t max_pacing_bps;
+    int64_t linger_ms;          /* -1: off */
+    uint32_t keepidle_ms, keepintvl_ms, user_timeout_ms, defer_accept_ms;
+    uint32_t fastopen;          /* listener: pending at most; 0 off */
+    uint16_t maxseg;            /* 0: by path */
+    uint16_t bind_nif;
+    uint8_t keepcnt, syncnt, ttl, tos;
+    uint8_t cc, ecn, df;
+    bool keepalive, nodelay, cork, quickack_off, fastopen_connect, oobinline, soft_errors;
+    bool reuseaddr, reuseport, v6only;
+};
+
+/* What leaves besides data: bits of c->out.want. */
+enum tcp_want {
+    TCP_WANT_ACK = 1,           /* an acknowledgement, now */
+    TCP_WANT_SYN = 2,           /* SYN or SYN-ACK (again) */
+    TCP_WANT_PROBE = 4,         /* a window probe or keep-alive */
+    TCP_WANT_RTX = 8,           /* something is marked lost, or timed out */
+    TCP_WANT_TAIL = 16,         /* a tail loss probe */
+    TCP_WANT_FIN = 32,          /* the application closed: a FIN after all data */
+    TCP_WANT_OVERRIDE = 64,     /* small data was held long enough */
+    TCP_WANT_LIMITED = 128,     /* limited transmit: a segment beyond the window */
+};
+
+/* What is agreed upon and where life stands: c->is. */
+enum tcp_is {
+    TCP_IS_TS = 1 << 0,         /* timestamps both ways */
+    TCP_IS_SACK = 1 << 1,
+    TCP_IS_WSCALE = 1 << 2,
+    TCP_IS_ECN = 1 << 3,        /* RFC 3168 */
+    TCP_IS_ACCECN = 1 << 4,     /* RFC 9768 */
+    TCP_IS_PASSIVE = 1 << 5,    /* it was opened by the peer */
+    TCP_IS_ORPHAN = 1 << 6,     /* no socket any more */
+    TCP_IS_SHUT_RD = 1 << 7,    /* the application reads no more */
+    TCP_IS_FIN_RCVD = 1 << 8,   /* the peer's FIN was consumed */
+    TCP_IS_FIN_SENT = 1 << 9,   /* ours took its sequence number */
+    TCP_IS_CE = 1 << 10,        /* answer with ECE until CWR comes (3168, 6.1.3) */
+    TCP_IS_CWR = 1 << 11,       /* say CWR on the next new data */
+    TCP_IS_SYN_LOST = 1 << 12,  /* SYN or SYN-ACK was sent twice (5681-3, 6298-10) */
+    TCP_IS_URG_IN = 1 << 13,    /* rcv.up is ahead of what was read */
+    TCP_IS_URG_OUT = 1 << 14,   /* snd.up is ahead of snd.una */
+    TCP_IS_MORE = 1 << 15,      /* the last write said that more follows */
+    TCP_IS_TFO = 1 << 16,       /* data went with the SYN, or came with it */
+    TCP_IS_IN_TABLE = 1 << 17,
+    TCP_IS_READY = 1 << 18,     /* on a list of those that may send */
+    TCP_IS_DIRTY = 1 << 19,     /* its socket is to be told */
+    TCP_IS_PACED = 1 << 20,     /* waits for its departure */
+    TCP_IS_SNDBUF_FULL = 1 << 21, /* the application was refused */
+    TCP_IS_ACCEPTQ = 1 << 22,   /* waits to be accepted */
+    TCP_IS_ECN_TRIED = 1 << 23, /* our SYN asked for ECN */
+    TCP_IS_NO_ECN = 1 << 24,    /* a SYN with ECN was not answered: without it now (3168, 6.1.1.1) */
+    TCP_IS_RESET = 1 << 25,     /* the peer reset it: MUST-12 */
+    TCP_IS_CONNECTING = 1 << 26, /* oriel_connect waits for its first data (fast open) */
+    TCP_IS_R1 = 1 << 27,        /* the network layer was asked (MUST-20) */
+    TCP_IS_OOB_BYTE = 1 << 28,  /* rcv's urgent byte is held apart */
+};
+
+struct tcp_flight;
+struct tcp_listener;
+
+#define TCP_NONE UINT32_MAX     /* no connection: an index that there is not */
+
+struct tcp_conn {
+    /* --- what every segment touches --- */
+    struct {
+        seq_t una, nxt;
+        seq_t end;              /* one beyond the last byte that the application wrote */
+        seq_t wl1, wl2;
+        uint32_t wnd;           /* the peer's window, scaled */
+        uint32_t wnd_max;       /* the largest that it offered */
+        uint16_t mss;           /* payload bytes of a full segment, options taken off */
+        uint16_t peer_mss;      /* as the peer said */
+    } snd;
+    struct {
+        seq_t nxt;
+        seq_t adv;              /* right edge that we promised: RCV.NXT + RCV.WND */
+        seq_t acked;            /* Last.ACK.sent */
+        uint32_t unread;        /* bytes in order that wait for the application */
+        uint32_t charge;        /* of the packets that hold them, in bytes of memory */
+        uint32_t buf;           /* how much may wait: the window is what is left of it */
+        uint32_t ts_recent;     /* RFC 7323, 4.3 */
+        uint16_t mss;           /* size of the peer's full segments, as seen */
+        uint8_t unacked_segs;   /* full segments since the last acknowledgement */
+        uint8_t wscale;         /* of our windows */
+    } rcv;
+    uint32_t is;                /* enum tcp_is */
+    struct tcp_flight *flight;  /* NULL while nothing is under way */
+    struct tcp_profile *prof;
+    struct pkt *rcvq;           /* in order, unread; the first from rcvq_off on */
+    struct pkt *rcvq_last;
+    uint32_t rcvq_off;
+    uint16_t nif;               /* interface that it leaves by, as known last */
+    uint8_t state;              /* tcp_state.c */
+    uint8_t snd_wscale;         /* of the peer's windows */
+    struct {
+        uint8_t want;           /* enum tcp_want */
+        uint8_t ack_why;        /* enum why of TCP_WANT_ACK */
+        uint8_t rtx_why;        /* enum why of what the timer sends again */
+        uint8_t quick;          /* acknowledgements to come that are not delayed */
+        uint8_t probes;         /* unanswered, of window or life */
+        uint8_t dsack;          /* 1: flight->dsack is to be told */
+        uint8_t dupacks;
+        uint8_t oob;            /* the urgent byte, when held apart */
+    } out;
+    uint32_t ready_next, ready_prev;    /* indices, in struct tcp.ready[nif] */
+
+    /* --- the rest --- */
+    struct tcp_tuple tuple;
+    uint32_t sock;              /* slot of its socket + 1; 0: none */
+    seq_t iss, irs;
+    seq_t snd_up, rcv_up;       /* urgent pointers: the octet after the last urgent one */
+    uint32_t ts_off;            /* added to our timestamp clock */
+    uint32_t ts_recent_s;       /* when ts_recent was written, in seconds */
+    struct {                    /* congestion control while there is no flight block */
+        uint32_t cwnd, ssthresh, memo;
+    } cc_idle;
+    struct {
+        uint32_t srtt_us8;      /* smoothed, in eighths of a microsecond; 0: no sample */
+        uint32_t rttvar_us4;
+        uint32_t rto_us;        /* without back-off */
+        uint32_t min_us;        /* least in the window; 0: none */
+        uint32_t min_at_ms;
+        uint8_t backoff;
+        uint8_t rtx_n;          /* timeouts of the oldest segment */
+    } rtt;
+    int16_t error;              /* sticky until read */
+    struct {
+        seq_t mark;             /* receive auto-tuning: a round of reading began here ... */
+        uint32_t at_us;         /* ... and then */
+        uint32_t rtt_us;        /* of the receiver; 0: none */
+    } tune;
+    struct {
+        struct timer wake;      /* at the earliest of: */
+        oriel_time rtx_at;      /* RTO, or persist when there is nothing under way */
+        oriel_time delack_at;
+        oriel_time life_at;     /* keep-alive, FIN-WAIT-2, linger, deferred accept */
+        uint32_t rx_ms;         /* something acceptable came */
+        uint32_t tx_ms;         /* data was sent */
+        uint32_t since_ms;      /* no progress since then: user timeout */
+        uint32_t challenge_ms;  /* when the last challenge ACK went */
+    } timer;
+    struct {
+        uint32_t since;         /* in units of 65.5 us */
+        uint32_t spent[ORIEL_LIMIT_N - 1];      /* likewise; APPLICATION is what is left */
+    } lim;
+    struct {
+        uint64_t bytes_in, bytes_acked, bytes_rtx;
+        uint32_t segs_in, segs_out, data_in, data_out;
+        uint32_t rtx, delivered, delivered_ce;
+        uint16_t dsacks, ooo, rtos;             /* these stop at their largest value */
+        uint8_t limit;          /* enum oriel_tcp_limit, now: tcp_limit.c */
+    } stat;
+    uint32_t listener;          /* that it waits at, or is being made for: pool index; TCP_NONE */
+    uint32_t accept_next;       /* the one after it that waits there: pool index; TCP_NONE */
+};
+
+static_assert(sizeof(struct tcp_conn) <= 448, "what an idle connection costs");
+
+/* ---- one instance ---- */
+
+struct tcp_limits {
+    uint32_t conns, flights, records, ranges, profiles, listeners, half_open, time_wait;
+};
+
+#define TCP_PATH_BITS 6
+#define TCP_PORT_CLOCKS 256
+
+/* How packets leave between two addresses: found once for all connections between them. */
+struct tcp_path {
+    struct ip_path path;
+    struct ip4_flow flow;       /* IPv4: the header made once */
+    bool flowing;
+    uint8_t ttl, tos;
+    uint64_t sum;               /* of the pseudo-header, but for the length */
+};
+
+#include "tcp/tcp_flight.h"
+#include "tcp/tcp_listen.h"
+
+struct tcp {
+    struct env *env;
+    struct ip *ip;
+    struct tcp_settings set;
+    struct pool conns, flights, records, ranges, profiles, listeners;
+    struct hmap table;          /* connections by tuple */
+    struct {                    /* by interface index: connections that may send, round-robin */
+        uint32_t first, last;   /* indices, TCP_NONE */
+        uint32_t n;
+    } *ready;
+    struct wheel departures;    /* paced connections by time, apart from the timing wheel */
+    struct list dirty_listeners;
+    struct tcp_conn **dirty;    /* whose sockets are to be told */
+    uint32_t dirty_n;
+    struct siphash_key isn_key, port_key;
+    uint32_t port_clock[TCP_PORT_CLOCKS];       /* RFC 6056, 3.3.4 */
+    struct tcp_path paths[1 << TCP_PATH_BITS];
+    struct tcp_halfopen half;
+    struct tcp_timewait tw;
+    struct tcp_listen listen;
+    struct tcp_fastopen tfo;
+    uint32_t profile_buckets[64];
+    uint64_t challenges;        /* sent: for counters only, never for a limit */
+};
+
+/* One segment that arrived, parsed. */
+struct tcp_seg {
+    struct pkt *p;              /* NULL when its payload was kept or it was dropped */
+    const struct ip_rx *rx;
+    struct tcp_tuple tuple;
+    seq_t seq, ack;
+    uint32_t len;               /* payload bytes */
+    uint32_t wnd;               /* as on the wire, not scaled */
+    uint32_t data_at;           /* offset of the payload in the packet */
+    uint16_t flags;
+    uint16_t urg;
+    struct tcp_opts opts;
+};
+
+/* Sequence space: payload, SYN and FIN. */
+static inline uint32_t seg_space(const struct tcp_seg *g)
+{
+    return g->len + ((g->flags & TCP_SYN) != 0) + ((g->flags & TCP_FIN) != 0);
+}
+
+static inline seq_t seg_end(const struct tcp_seg *g)
+{
+    return seq_add(g->seq, seg_space(g));
+}
+
+/* ---- for the stack ---- */
+
+bool tcp_init(struct tcp *t, struct env *env, struct ip *ip, struct arena *a,
+              const struct tcp_limits *l, const struct oriel_tcp_config *cfg);
+void tcp_fini(struct tcp *t);
+
+/* A segment arrived: p->l4 at the TCP header. Consumes p. */
+void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx);
+
+/* May anything leave by that interface? And build up to max packets of it into the interface. */
+bool tcp_has_output(const struct tcp *t, uint16_t nif);
+void tcp_take(struct tcp *t, uint16_t nif, unsigned max);
+/* When a paced connection may send next; ORIEL_NEVER. */
+oriel_time tcp_next_departure(const struct tcp *t);
+
+void tcp_on_timer(struct tcp *t, struct tcp_conn *c);
+bool tcp_owns(const struct tcp *t, const struct fact *f);       /* RFC 5927, 4.1 */
+void tcp_on_error(struct tcp *t, const struct fact *f);
+struct tcp_conn *tcp_dirty_pop(struct tcp *t);                  /* NULL: none */
+uint32_t tcp_ready(const struct tcp_conn *c);                   /* enum oriel_event */
+
+/* ---- for sockets: tcp_conn.c (RFC 9293, 3.9.1) ---- */
+
+struct tcp_conn *tcp_open(struct tcp *t, const struct tcp_profile *p, uint32_t sock);   /* CLOSED */
+ORIEL_MUST_USE int tcp_connect(struct tcp *t, struct tcp_conn *c,
+                               const struct oriel_endpoint *local,
+                               const struct oriel_endpoint *remote, struct span fastopen_data);
+ORIEL_MUST_USE int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags);
+ORIEL_MUST_USE int tcp_recv(struct tcp *t, struct tcp_conn *c, void *buf, size_t cap,
+                            uint32_t flags);
+ORIEL_MUST_USE int tcp_shutdown(struct tcp *t, struct tcp_conn *c, int how);
+void tcp_close(struct tcp *t, struct tcp_conn *c);      /* the socket is gone */
+void tcp_abort(struct tcp *t, struct tcp_conn *c);
+void tcp_info(const struct tcp *t, const struct tcp_conn *c, struct oriel_tcp_info *out);
+struct oriel_room tcp_send_window(struct tcp *t, struct tcp_conn *c);
+ORIEL_MUST_USE int tcp_send_commit(struct tcp *t, struct tcp_conn *c, size_t n);
+ORIEL_MUST_USE int tcp_recv_view(const struct tcp_conn *c, struct oriel_bytes out[], unsigned max);
+ORIEL_MUST_USE int tcp_recv_release(struct tcp *t, struct tcp_conn *c, size_t n);
+
+/* ---- among the files of this directory ---- */
+
+/* tcp_conn.c: the table, birth and death. */
+
+/* What is known when a connection begins its life with the handshake behind it, or half of it. */
+struct tcp_birth {
+    struct tcp_tuple tuple;
+    uint16_t nif;
+    seq_t iss, irs;
+    uint32_t wnd;               /* the peer's, not scaled */
+    uint32_t rcv_wnd;           /* what our SYN-ACK promised */
+    uint16_t peer_mss;
+    uint8_t snd_wscale, rcv_wscale;
+    uint32_t is;                /* TCP_IS_TS, _SACK, _WSCALE, _ECN, _ACCECN, _SYN_LOST, _TFO */
+    uint32_t ts_off, ts_recent;
+    oriel_time syn_ack_at;      /* when the SYN-ACK left, for the first round trip; 0: unknown */
+    uint32_t sock;
+};
+
+struct tcp_conn *tcp_find(const struct tcp *t, const struct tcp_tuple *k);
+/* In state SYN-RECEIVED, in the table, profile of the listener; NULL: full. */
+struct tcp_conn *tcp_born(struct tcp *t, const struct tcp_listener *l, const struct tcp_birth *b);
+/* Out of the table and, when no socket holds it, back to the pool. The state is CLOSED after it. */
+void tcp_end(struct tcp *t, struct tcp_conn *c, int err);
+struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c);    /* made if needed; NULL */
+void tcp_flight_maybe_free(struct tcp *t, struct tcp_conn *c);
+struct tcp_conn *tcp_conn_at(const struct tcp *t, uint32_t index);
+uint32_t tcp_conn_id(const struct tcp *t, const struct tcp_conn *c);    /* for traces */
+void tcp_mark_dirty(struct tcp *t, struct tcp_conn *c);
+uint32_t tcp_tuple_hash(const struct tcp *t, const struct tcp_tuple *k);
+
+static inline bool tcp_tuple_eq(const struct tcp_tuple *a, const struct tcp_tuple *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static inline struct oriel_addr tuple_local(const struct tcp_tuple *k)
+{
+    return (struct oriel_addr){.hi = k->local_hi, .lo = k->local_lo, .zone = k->zone};
+}
+
+static inline struct oriel_addr tuple_remote(const struct tcp_tuple *k)
+{
+    return (struct oriel_addr){.hi = k->remote_hi, .lo = k->remote_lo, .zone = k->zone};
+}
+
+/* tcp_isn.c: what a peer may see and must not guess (RFC 6528, 6056, 7323 5.4). */
+struct tcp_secret {
+    seq_t iss;
+    uint32_t ts_off;
+};
+struct tcp_secret tcp_isn(const struct tcp *t, const struct tcp_tuple *k);
+/* A free local port for that remote end, or 0. */
+uint16_t tcp_port_choose(struct tcp *t, const struct tcp_tuple *k, const struct tcp_profile *p);
+
+/* tcp_state.c */
+void tcp_set_state(struct tcp *t, struct tcp_conn *c, unsigned to);
+bool tcp_state_legal(unsigned from, unsigned to);
+
+static inline bool tcp_synchronized(unsigned state)
+{
+    return state >= TCP_SYN_RCVD;
+}
+
+/* May the application's bytes still be sent? */
+static inline bool tcp_may_send(const struct tcp_conn *c)
+{
+    return c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT;
+}
+
+/* tcp_output.c: somebody changed what may be sent; it is built when the interface is asked. */
+void tcp_ready_to_send(struct tcp *t, struct tcp_conn *c);
+static inline void tcp_want(struct tcp *t, struct tcp_conn *c, enum tcp_want bit)
+{
+    c->out.want |= (uint8_t)bit;
+    tcp_ready_to_send(t, c);
+}
+/* An acknowledgement now. A reason that was given before and not acted upon stays. */
+void tcp_ack_now(struct tcp *t, struct tcp_conn *c, enum why why);
+/* The same, at most one every set.challenge_ns (RFC 5961, 7). */
+void tcp_challenge(struct tcp *t, struct tcp_conn *c, enum why why);
+
+enum tcp_act {
+    ACT_NOTHING,
+    ACT_ACK,
+    ACT_SYN,
+    ACT_NEW,                    /* new data [seq, len), perhaps with the FIN behind it */
+    ACT_RESEND,
+    ACT_PROBE,
+    ACT_FIN,
+};
+struct tcp_action {
+    enum tcp_act act;
+    enum why why;
+    seq_t seq;
+    uint32_t len;
+    bool fin;
+    struct tcp_sent *rec;       /* RESEND: what is sent again */
+    enum oriel_tcp_limit limit; /* NOTHING: what keeps it */
+};
+/* What to send next. Changes nothing. */
+struct tcp_action tcp_next_action(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_segment.c */
+struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t ttl, uint8_t tos,
+                             uint16_t bind_nif);        /* NULL: no way there */
+/* A segment of a connection; 0 or an error, nothing sent. */
+ORIEL_MUST_USE int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
+                                    uint16_t flags, enum why why);
+/* A segment that belongs to no connection: resets, SYN-ACKs of half-open ones, TIME-WAIT's. */
+struct tcp_reply {
+    struct tcp_tuple tuple;
+    uint16_t nif;               /* 0: by route */
+    seq_t seq, ack;
+    uint16_t flags;
+    uint16_t wnd;               /* as on the wire */
+    uint8_t ttl, tos, ecn;
+    struct tcp_opts opts;       /* and which: */
+    uint8_t kinds[12];
+    uint8_t kinds_n;
+};
+void tcp_reply(struct tcp *t, const struct tcp_reply *r, enum why why);
+/* RFC 9293, 3.10.7.1: the reset that answers g, unless g is one. */
+void tcp_reset_for(struct tcp *t, const struct tcp_seg *g, enum why why);
+/* A reset on a connection that stands. */
+void tcp_reset_conn(struct tcp *t, struct tcp_conn *c, enum why why);
+/* Kinds and values of a SYN's options, in the personality's order. */
+void tcp_syn_options(const struct tcp *t, struct tcp_opts *o, uint8_t *kinds, uint8_t *n);
+/* The MSS that we tell towards that peer (RFC 6691; MUST-67), and payload of a full segment. */
+uint16_t tcp_mss_offer(struct tcp *t, const struct tcp_tuple *k, uint16_t bind_nif);
+void tcp_mss_update(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_input.c */
+/* Whatever the listener's files made of a SYN's last ACK goes on as any segment. Consumes g->p. */
+void tcp_rx_synchronized(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
+void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
+
+/* tcp_reasm.c: see there */
+/* Payload and FIN of an acceptable segment. Consumes g->p. True: the FIN was consumed. */
+bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
+uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c);     /* to be advertised */
+void tcp_reasm_sacks(const struct tcp_conn *c, struct tcp_opts *o, unsigned max);
+void tcp_reasm_free(struct tcp *t, struct tcp_conn *c);
+void tcp_rcv_opened(struct tcp *t, struct tcp_conn *c, uint32_t promised);
+/* The application took n bytes: perhaps a window update is due; perhaps the buffer grows. */
+void tcp_reasm_on_read(struct tcp *t, struct tcp_conn *c, uint32_t n);
+
+/* tcp_ack.c */
+/* The acknowledgement of g, SACK and window: step 5 of 3.10.7.4. False: g was dropped. */
+bool tcp_ack_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
+
+/* tcp_rtt.c */
+void tcp_rtt_init(const struct tcp *t, struct tcp_conn *c);
+void tcp_rtt_sample(struct tcp *t, struct tcp_conn *c, uint64_t rtt_ns);
+uint64_t tcp_rto(const struct tcp *t, const struct tcp_conn *c);        /* ns, with back-off */
+void tcp_rtt_on_timeout(struct tcp *t, struct tcp_conn *c);
+void tcp_rtt_on_progress(struct tcp_conn *c);                           /* back-off ends */
+uint32_t tcp_ts_now(const struct tcp *t, const struct tcp_conn *c);
+/* RFC 7323, 5.3: is that timestamp from the past? */
+bool tcp_paws_old(const struct tcp *t, const struct tcp_conn *c, const struct tcp_seg *g);
+void tcp_ts_on_segment(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
+static inline uint64_t tcp_srtt_ns(const struct tcp_conn *c)
+{
+    return (uint64_t)c->rtt.srtt_us8 * 125;     /* eighths of a microsecond */
+}
+
+/* tcp_timer.c: facts in, deadlines out; the wheel is touched only when the earliest moves earlier. */
+void tcp_timer_init(struct tcp *t, struct tcp_conn *c);
+void tcp_timer_stop(struct tcp *t, struct tcp_conn *c);
+void tcp_timer_on_sent(struct tcp *t, struct tcp_conn *c);      /* data, SYN or FIN left */
+void tcp_timer_on_progress(struct tcp *t, struct tcp_conn *c);  /* snd.una moved */
+void tcp_timer_on_all_acked(struct tcp *t, struct tcp_conn *c);
+void tcp_timer_on_ack_owed(struct tcp *t, struct tcp_conn *c);
+void tcp_timer_on_ack_sent(struct tcp *t, struct tcp_conn *c);
+void tcp_timer_on_window_closed(struct tcp *t, struct tcp_conn *c);
+void tcp_timer_on_state(struct tcp *t, struct tcp_conn *c);     /* life_at follows the state */
+void tcp_timer_sync(struct tcp *t, struct tcp_conn *c);
+
+/* tcp_opt.c */
+struct tcp_profile tcp_profile_default(const struct tcp *t);
+struct tcp_profile *tcp_profile_get(struct tcp *t, const struct tcp_profile *p);   /* interned */
+void tcp_profile_put(struct tcp *t, struct tcp_profile *p);
+/* An option of a connection that lives takes effect at once. */
+void tcp_on_profile(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was);
+
+/* tcp_limit.c */
+void tcp_limit_note(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now);
+uint64_t tcp_limit_ns(const struct tcp *t, const struct tcp_conn *c, enum oriel_tcp_limit l);
+
+#endif

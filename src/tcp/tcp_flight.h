@@ -1,0 +1,247 @@
+/*
+ * What a connection keeps while data is under way or lies out of order: the flight block. It comes
+ * from a pool with the first byte written or the first gap received. It goes back lazily: when the
+ * connection's timer wakes and finds nothing written, under way or out of order
+ * (tcp_flight_maybe_free), so that who asks and answers all the time keeps it.
+ *
+ *   tcp_sent.c      one record a transmission: the scoreboard (RFC 6675, 4), delivery rate
+ *   tcp_rack.c      what is lost by time (RFC 8985), tail loss probes
+ *   tcp_recovery.c  recovery, PRR (9937), RTO, F-RTO (5682), undo (3522, 4015, 2883)
+ *   tcp_reasm.c     what lies out of order
+ *   tcp_plpmtud.c   the search for the path's MTU (4821)
+ *
+ * An acknowledgement takes one way through them: tcp_ack.c judges it and calls tcp_recovery_on_ack,
+ * which tells the scoreboard, takes a round trip, asks RACK what is lost, moves recovery, tells
+ * congestion control and says what is wanted (TCP_WANT_RTX ...). Sending asks tcp_quota.
+ */
+#ifndef ORIEL_TCP_TCP_FLIGHT_H
+#define ORIEL_TCP_TCP_FLIGHT_H
+
+#ifndef ORIEL_TCP_TCP_H
+#error "include tcp/tcp.h"
+#endif
+
+struct tcp;
+struct tcp_conn;
+struct tcp_seg;
+
+/* ---- the scoreboard: tcp_sent.c ---- */
+
+enum tcp_sent_flag {
+    SENT_SACKED = 1,
+    SENT_LOST = 2,              /* and not sent again yet: on `lost` */
+    SENT_RESENT = 4,            /* under way again after it was lost or probed */
+    SENT_EVER_RESENT = 8,       /* Karn: no plain round-trip sample */
+    SENT_APP_LIMITED = 16,
+    SENT_FIN = 32,              /* the last unit of len is the FIN */
+    SENT_PROBE = 64,            /* a probe of the path's MTU */
+    SENT_ECT = 128,
+};
+
+/*
+ * Bytes that left together, as one super-segment or one segment. Records are disjoint and cover
+ * [snd.una, snd.nxt) without the SYN. A selective acknowledgement of a part splits the record, at
+ * whole segments of it only: a peer cannot make more records than there are segments.
+ */
+struct tcp_sent {
+    struct seqnode node;        /* node.key is the first sequence number */
+    uint32_t len;               /* units: bytes, and 1 for a FIN */
+    uint8_t flags;              /* enum tcp_sent_flag */
+    uint8_t times;              /* how often it was sent */
+    uint16_t seg;               /* payload bytes of one segment of it */
+    oriel_time sent_at;         /* last transmission */
+    struct list by_time;        /* of sent.by_time, in order of last transmission; not SACKED ones */
+    struct list lost;           /* of sent.lost */
+    uint64_t delivered;         /* sent.delivered when it left (rate sample) */
+    oriel_time delivered_at;
+    oriel_time first_sent_at;
+    uint32_t tx_flight;         /* pipe when it left, with it */
+    uint32_t tx_lost;           /* sent.lost_total when it left */
+    uint32_t ts_val;            /* our timestamp on it: for Eifel */
+};
+
+struct tcp_scoreboard {
+    struct seqtree tree;        /* all records */
+    struct list by_time;        /* not SACKED: oldest transmission first (RACK) */
+    struct list lost;           /* SENT_LOST, in order of sequence */
+    uint32_t sacked_bytes;
+    uint32_t lost_bytes;        /* of SENT_LOST */
+    uint32_t resent_bytes;      /* of SENT_RESENT */
+    uint32_t emulated;          /* without SACK: bytes that duplicate ACKs say have left (6582) */
+    seq_t fack;                 /* end of the highest that was ever SACKed or acknowledged */
+    uint64_t delivered;         /* bytes, in all */
+    oriel_time delivered_at;
+    oriel_time first_sent_at;   /* of the newest delivered: start of a send interval */
+    uint64_t app_limited;       /* delivered + pipe when the application ran dry; 0: not */
+    uint64_t lost_total;
+};
+
+/* What one acknowledgement said, as far as the scoreboard knows. Filled by tcp_sent.c. */
+struct tcp_delivered {
+    uint32_t acked_bytes;       /* cumulatively */
+    uint32_t sacked_bytes;      /* newly SACKed */
+    uint32_t bytes;             /* newly delivered: either, each byte once */
+    uint32_t spurious_bytes;    /* of them: were marked lost and not sent again, or arrived twice */
+    bool has_newest;            /* the newest transmission among the delivered (RACK): */
+    bool newest_resent;
+    bool newest_app_limited;
+    seq_t newest_end;
+    oriel_time newest_sent_at;
+    uint32_t newest_ts;
+    uint64_t newest_delivered;
+    oriel_time newest_delivered_at, newest_first_sent_at;
+    uint32_t newest_tx_flight, newest_tx_lost;
+    oriel_time rtt_sent_at;     /* newest of those never sent twice; 0: none (Karn) */
+    seq_t lowest_never_resent;  /* start of the lowest newly SACKed that was sent once ... */
+    bool has_lowest;            /* ... below fack: reordering (8985, 6.2 step 3) */
+    bool probe_delivered;       /* a SENT_PROBE record: the path takes that size */
+};
+
+void tcp_sent_init(struct tcp *t, struct tcp_conn *c);
+void tcp_sent_free(struct tcp *t, struct tcp_conn *c);
+
+/* A record for units that are about to leave, from snd.nxt on; NULL: no more records, do not send. */
+struct tcp_sent *tcp_sent_add(struct tcp *t, struct tcp_conn *c, uint32_t len, uint16_t seg,
+                              uint8_t flags);
+/* r left once more (why is the reason of it). */
+void tcp_sent_again(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r);
+/* Only the first n units of r leave again: split there first; r is the first part then. False: no record. */
+bool tcp_sent_split(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, uint32_t n);
+
+/* Bytes under way (RFC 6675, 4 SetPipe): neither SACKed, nor lost and not sent again. */
+uint32_t tcp_pipe(const struct tcp_conn *c);
+
+/* The lowest record that is to be sent again; NULL. */
+struct tcp_sent *tcp_sent_next_lost(const struct tcp_conn *c);
+struct tcp_sent *tcp_sent_first(const struct tcp_conn *c);
+struct tcp_sent *tcp_sent_last(const struct tcp_conn *c);
+void tcp_sent_mark_lost(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, enum why why);
+
+/* ---- RACK-TLP: tcp_rack.c ---- */
+
+struct tcp_rack {
+    oriel_time xmit_at;         /* RACK.xmit_ts, end_seq, rtt */
+    seq_t end_seq;
+    uint64_t rtt_ns;
+    uint64_t reo_wnd;
+    seq_t dsack_round;          /* RACK.dsack_round: end of it; valid with has_dsack_round */
+    uint8_t reo_mult;           /* RACK.reo_wnd_mult */
+    uint8_t reo_persist;
+    bool reordering_seen;
+    bool has_dsack_round;
+    oriel_time reo_at;          /* the reordering timer; ORIEL_NEVER */
+    /* TLP */
+    oriel_time tlp_at;          /* PTO; ORIEL_NEVER */
+    seq_t tlp_end;              /* TLP.end_seq; valid with tlp_out */
+    bool tlp_out;               /* a probe is under way */
+    bool tlp_is_rtx;
+    bool tlp_fresh;             /* a round-trip sample came since the last probe */
+};
+
+void tcp_rack_init(struct tcp_conn *c);
+/* When a probe is due if nothing is heard (8985, 7.2); ORIEL_NEVER. Called where data left or was
+ * acknowledged, with the RTO's deadline set. */
+oriel_time tcp_tlp_deadline(const struct tcp *t, const struct tcp_conn *c);
+/* The record that a tail loss probe sends again (new data first: tcp_output.c); NULL. */
+struct tcp_sent *tcp_tlp_record(const struct tcp_conn *c);
+void tcp_tlp_on_sent(struct tcp *t, struct tcp_conn *c, bool resent);
+void tcp_rack_on_timer(struct tcp *t, struct tcp_conn *c);      /* reo_at came */
+
+/* ---- recovery: tcp_recovery.c ---- */
+
+struct tcp_recov {
+    uint8_t ca;                 /* enum oriel_tcp_ca */
+    bool by_ecn;
+    seq_t point;                /* RecoveryPoint: snd.nxt when it began */
+    /* PRR */
+    uint32_t prr_delivered, prr_out, recover_fs;
+    uint32_t quota;             /* SndCnt: bytes that may leave now */
+    /* undo */
+    seq_t undo_mark;            /* snd.una when the reduction was made; valid with undo */
+    bool undo;
+    uint32_t undo_resent;       /* segments sent again since then and not D-SACKed */
+    uint32_t rtx_ts;            /* timestamp of the first of them (Eifel) */
+    /* F-RTO */
+    uint8_t frto;               /* step of RFC 5682, 3.1; 0: not */
+    seq_t frto_mark;
+    seq_t cwr_end;              /* one reaction to ECE a round trip */
+    bool has_cwr_end;
+};
+
+/* One acknowledgement, judged by tcp_ack.c. */
+struct tcp_acked {
+    seq_t ack;
+    seq_t una_was;
+    struct tcp_sack sack[TCP_SACK_MAX];         /* valid: in (ack, snd.nxt], left < right */
+    uint8_t sack_n;
+    bool has_dsack;             /* the first block was a duplicate's (RFC 2883) */
+    struct tcp_sack dsack;
+    bool dup;                   /* a duplicate acknowledgement (RFC 5681, 2) */
+    bool ece;                   /* RFC 3168 */
+    uint32_t ce_bytes;          /* RFC 9768 */
+    bool has_ts;
+    uint32_t ts_ecr;
+    bool wnd_grew;
+};
+
+void tcp_recovery_init(struct tcp_conn *c);
+void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a);
+/* The retransmission timer expired with data under way: all that is not SACKed is lost, window 1. */
+void tcp_recovery_on_rto(struct tcp *t, struct tcp_conn *c);
+/* The path's MTU fell: what is under way and too big is to be sent again, without blame. */
+void tcp_recovery_on_mtu(struct tcp *t, struct tcp_conn *c, uint16_t mss);
+/* Bytes that may leave now by congestion control and recovery; new: of new data. */
+uint32_t tcp_quota(const struct tcp_conn *c);
+void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len);     /* PRR: prr_out */
+/* Nothing left for longer than an RTO, and something is about to (RFC 5681, 4.1). */
+void tcp_recovery_on_idle(struct tcp *t, struct tcp_conn *c);
+unsigned tcp_recovery_state(const struct tcp_conn *c);          /* enum oriel_tcp_ca */
+
+/* ---- out of order: tcp_reasm.c ---- */
+
+/* Packets that follow each other without a gap. */
+struct tcp_range {
+    struct seqnode node;        /* node.key is the first sequence number */
+    seq_t end;
+    struct pkt *first;
+    struct pkt *last;
+};
+
+#define TCP_RANGES_MAX 1024     /* gaps of one connection */
+
+struct tcp_ooo {
+    struct seqtree tree;        /* ranges: disjoint, not touching, beyond rcv.nxt */
+    uint32_t bytes;
+    uint32_t charge;
+    seq_t recent[TCP_SACK_MAX]; /* a number inside each of the ranges changed last (RFC 2018, 4) */
+    uint8_t recent_n;
+    bool has_fin;
+    seq_t fin;                  /* where the peer's FIN stands */
+};
+
+/* ---- all of it ---- */
+
+struct tcp_flight {
+    struct stream sndq;         /* written and not acknowledged; base is snd.una after the SYN */
+    struct cc cc;               /* cc.priv is `priv` below */
+    struct tcp_scoreboard sent;
+    struct tcp_rack rack;
+    struct tcp_recov recov;
+    struct tcp_ooo ooo;
+    struct tcp_sack dsack;      /* to be told with the next ACK (out.dsack) */
+    struct timer pace;          /* in t->departures */
+    oriel_time depart_at;       /* pacing: the next segment leaves then */
+    struct {
+        uint16_t low, high, probe;      /* MTU search; 0: none */
+        uint8_t tries;
+        oriel_time again_at;
+    } mtu;
+    struct {
+        uint32_t ce_pkts, ce_bytes, e0_bytes, e1_bytes;  /* AccECN: received, sent, seen */
+        uint32_t peer_ce_pkts;
+    } ecn;
+    struct cc_priv priv;
+};
+
+
+#endif
