@@ -12,17 +12,19 @@ const uint32_t blk_class_bytes[BLK_CLASSES] = {
     [BLK_FRAME] = BLK_FRAME_BYTES,
     [BLK_JUMBO] = 10240 - sizeof(struct blk),
     [BLK_WHOLE] = 66048 - sizeof(struct blk),
+    [BLK_STREAM_S] = 512 - sizeof(struct blk),
+    [BLK_STREAM_M] = 4096 - sizeof(struct blk),
+    [BLK_STREAM_L] = 32768 - sizeof(struct blk),
 };
-
-#define CHARGE_UNIT 256
 
 /* ---- memory ---- */
 
 bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes)
 {
     static const char *const name[BLK_CLASSES] = {"blk.head", "blk.frame", "blk.jumbo",
-                                                  "blk.whole"};
-    static const uint8_t share[BLK_CLASSES] = {10, 60, 10, 20};     /* per cent */
+                                                  "blk.whole", "blk.stream.s", "blk.stream.m",
+                                                  "blk.stream.l"};
+    static const uint8_t share[BLK_CLASSES] = {10, 45, 5, 15, 2, 3, 20};    /* per cent */
     uint32_t pkts = 0;
     for (unsigned c = 0; c < BLK_CLASSES; c++) {
         size_t size = sizeof(struct blk) + blk_class_bytes[c];
@@ -30,7 +32,7 @@ bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes)
         uint32_t cap = n < 2 ? 2 : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
         if (!pool_init(&m->blks[c], name[c], a, size, cap))
             return false;
-        pkts += cap;
+        pkts += c < BLK_STREAM ? cap : 0;
     }
     return pool_init(&m->pkts, "pkt", a, sizeof(struct pkt), pkts + pkts / 2);
 }
@@ -43,71 +45,25 @@ uint32_t pkt_mem_live(const struct pkt_mem *m)
     return n;
 }
 
-static void blk_init(struct blk *b, struct pkt_mem *m, unsigned class)
-{
-    b->mem = m;
-    b->refs = 1;
-    b->class = class;
-}
-
 /* A block of at least n usable bytes: the smallest class that has one. */
 static struct blk *blk_new(struct pkt_mem *m, size_t n)
 {
-    for (unsigned c = 0; c < BLK_CLASSES; c++) {
-        struct blk *b = blk_class_bytes[c] < n ? NULL : pool_get(&m->blks[c]);
-        if (!b)
-            continue;
-        blk_init(b, m, c);
-        return b;
+    for (unsigned c = 0; c < BLK_STREAM; c++) {
+        struct blk *b = blk_class_bytes[c] < n ? NULL : blk_get(m, (enum blk_class)c);
+        if (b)
+            return b;
     }
     return NULL;
 }
 
-static void blk_put(struct blk *b)
-{
-    ORIEL_ASSERT(b->refs > 0);
-    if (--b->refs == 0)
-        pool_put(&b->mem->blks[b->class], b);
-}
-
-static struct slice slice_share(struct slice s)
-{
-    s.blk->refs++;
-    return s;
-}
-
 static uint16_t charge_of(size_t blk_bytes)
 {
-    return (uint16_t)((blk_bytes + sizeof(struct pkt) + CHARGE_UNIT - 1) / CHARGE_UNIT);
+    return (uint16_t)((blk_bytes + sizeof(struct pkt) + PKT_CHARGE_UNIT - 1) / PKT_CHARGE_UNIT);
 }
 
-static bool budget_has(const struct budget *b, uint16_t charge)
+static uint64_t bytes_of(uint16_t charge)
 {
-    return oriel_likely(b->used + (uint64_t)charge * CHARGE_UNIT <= b->max);
-}
-
-static void budget_spend(struct budget *b, uint16_t charge)
-{
-    b->used += (uint64_t)charge * CHARGE_UNIT;
-    if (b->used > b->peak)
-        b->peak = b->used;
-}
-
-static bool budget_take(struct budget *b, uint16_t charge)
-{
-    if (!budget_has(b, charge)) {
-        b->refused++;
-        return false;
-    }
-    budget_spend(b, charge);
-    return true;
-}
-
-static void budget_give(struct budget *b, uint16_t charge)
-{
-    uint64_t bytes = (uint64_t)charge * CHARGE_UNIT;
-    ORIEL_ASSERT(b->used >= bytes);
-    b->used -= bytes;
+    return (uint64_t)charge * PKT_CHARGE_UNIT;
 }
 
 /* ---- making and ending ---- */
@@ -138,10 +94,10 @@ static inline void pkt_init(struct pkt *p, const struct env *env, struct slice h
 static struct pkt *pkt_around(struct env *env, struct slice head, uint16_t charge)
 {
     struct pkt *p = NULL;
-    if (budget_take(env->budget, charge)) {
+    if (budget_take(env->budget, bytes_of(charge))) {
         p = pool_get(&env->mem->pkts);
         if (!p)
-            budget_give(env->budget, charge);
+            budget_give(env->budget, bytes_of(charge));
     }
     if (!p) {
         blk_put(head.blk);
@@ -165,17 +121,19 @@ static inline bool at_hand(const struct env *env, enum blk_class class, size_t b
 {
     const struct pkt_mem *m = env->mem;
     return pool_has_freed(&m->blks[class]) && pool_has_freed(&m->pkts) &&
-           budget_has(env->budget, charge_of(blk_bytes));
+           budget_has(env->budget, bytes_of(charge_of(blk_bytes)));
 }
 
 static ORIEL_ALWAYS_INLINE struct pkt *take(struct env *env, enum blk_class class, size_t blk_bytes,
                                             size_t headroom, size_t len)
 {
     struct pkt_mem *m = env->mem;
-    budget_spend(env->budget, charge_of(blk_bytes));
+    budget_spend(env->budget, bytes_of(charge_of(blk_bytes)));
     struct blk *b = pool_get_freed(&m->blks[class]);
     struct pkt *p = pool_get_freed(&m->pkts);
-    blk_init(b, m, class);
+    b->mem = m;
+    b->refs = 1;
+    b->class = class;
     struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
     pkt_init(p, env, head, charge_of(blk_bytes));
     return p;
@@ -242,7 +200,7 @@ void pkt_free(struct pkt *p)
 {
     ORIEL_ASSERT(p->next == NULL);
     struct pkt_mem *m = p->head.blk->mem;
-    budget_give(p->budget, p->charge);
+    budget_give(p->budget, bytes_of(p->charge));
     blk_put(p->head.blk);
     for (unsigned i = 0; i < p->more_n; i++)
         blk_put(p->more[i].blk);
@@ -272,9 +230,9 @@ bool pkt_recharge(struct pkt *p, struct budget *to)
 {
     if (p->budget == to)
         return true;
-    if (!budget_take(to, p->charge))
+    if (!budget_take(to, bytes_of(p->charge)))
         return false;
-    budget_give(p->budget, p->charge);
+    budget_give(p->budget, bytes_of(p->charge));
     p->budget = to;
     return true;
 }
@@ -307,12 +265,12 @@ static bool rebuild(struct env *env, struct pkt *p, size_t headroom, size_t room
     if (!b)
         return false;
     uint16_t charge = charge_of(blk_class_bytes[b->class]);
-    if (charge > p->charge && !budget_take(p->budget, (uint16_t)(charge - p->charge))) {
+    if (charge > p->charge && !budget_take(p->budget, bytes_of((uint16_t)(charge - p->charge)))) {
         blk_put(b);
         return false;
     }
     if (charge < p->charge)
-        budget_give(p->budget, (uint16_t)(p->charge - charge));
+        budget_give(p->budget, bytes_of((uint16_t)(p->charge - charge)));
     pkt_read(p, 0, b->bytes + headroom, n);
     blk_put(p->head.blk);
     for (unsigned i = 0; i < p->more_n; i++)

@@ -1,7 +1,7 @@
 /*
  * Packets: who owns bytes.
  *
- *   blk    reference-counted storage from a pool of one of four sizes; a block knows where it came from
+ *   blk    reference-counted storage from a pool of one of seven sizes; it knows where it came from
  *   slice  a reference to part of a block; each holds one reference
  *   pkt    a head slice with headroom before it, up to four payload slices, and what is known
  *          about the packet; 128 bytes
@@ -22,6 +22,7 @@
 #include "trace/env.h"
 
 #define PKT_SLICES_MAX 4
+#define PKT_CHARGE_UNIT 256     /* bytes */
 #define PKT_HEADROOM   192      /* what a sender leaves for headers of all layers below it */
 
 enum blk_class {
@@ -29,8 +30,13 @@ enum blk_class {
     BLK_FRAME,          /* one frame of 1,500 */
     BLK_JUMBO,          /* one frame of 9,000 */
     BLK_WHOLE,          /* the largest IP datagram */
+    BLK_STREAM_S,       /* of streams alone (stream.h): a few bytes */
+    BLK_STREAM_M,       /* two segments of 1,460 */
+    BLK_STREAM_L,       /* twenty-two */
     BLK_CLASSES
 };
+
+#define BLK_STREAM BLK_STREAM_S /* the first class that only streams have */
 
 extern const uint32_t blk_class_bytes[BLK_CLASSES];    /* usable bytes of each */
 
@@ -85,7 +91,7 @@ struct pkt {
     uint16_t nif;               /* interface index: it came from, or is to leave by */
     uint16_t l4;                /* offset of the transport header in the head */
     uint16_t gso_size;          /* payload bytes a segment when gso is set */
-    uint16_t charge;            /* what is charged, in units of 256 bytes */
+    uint16_t charge;            /* what is charged, in PKT_CHARGE_UNITs */
     uint8_t l3;                 /* offset of the network header in the head */
     uint8_t more_n : 3;
     uint8_t csum : 2;           /* enum pkt_csum */
@@ -113,6 +119,63 @@ bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes);
 
 /* Packets and blocks alive: zero when nothing is under way. */
 uint32_t pkt_mem_live(const struct pkt_mem *m);
+
+/* ---- blocks, for who holds bytes that are no packet ---- */
+
+/* A block of that class, one reference held. NULL: none is left. */
+static inline struct blk *blk_get(struct pkt_mem *m, enum blk_class class)
+{
+    struct blk *b = pool_get(&m->blks[class]);
+    if (oriel_likely(b != NULL)) {
+        b->mem = m;
+        b->refs = 1;
+        b->class = class;
+    }
+    return b;
+}
+
+/* Let go of a reference. */
+static inline void blk_put(struct blk *b)
+{
+    ORIEL_ASSERT(b->refs > 0);
+    if (--b->refs == 0)
+        pool_put(&b->mem->blks[b->class], b);
+}
+
+static inline struct slice slice_share(struct slice s)
+{
+    s.blk->refs++;
+    return s;
+}
+
+static inline bool budget_has(const struct budget *b, uint64_t bytes)
+{
+    return oriel_likely(b->used + bytes <= b->max);
+}
+
+static inline void budget_spend(struct budget *b, uint64_t bytes)
+{
+    b->used += bytes;
+    if (b->used > b->peak)
+        b->peak = b->used;
+}
+
+/* False, counted, when it is used up. */
+static inline bool budget_take(struct budget *b, uint64_t bytes)
+{
+    if (oriel_unlikely(!budget_has(b, bytes))) {
+        b->refused++;
+        return false;
+    }
+    budget_spend(b, bytes);
+    return true;
+}
+
+static inline void budget_give(struct budget *b, uint64_t bytes)
+{
+    ORIEL_ASSERT(b->used >= bytes);
+    b->used -= bytes;
+}
 
 /* ---- making and ending ---- */
 

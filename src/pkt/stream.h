@@ -44,7 +44,8 @@ void stream_free(struct env *env, struct stream *s);
 size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_t chunk);
 
 /* Room to write into without a copy, at least 1 byte or NULL; stream_commit makes n of it part of
- * the stream (summed later, where they are sent). `want` is a hint of how much will come. */
+ * the stream (summed later, where they are sent). `want` is a hint of how much will come. The room
+ * stays until it is committed, something else is written, or the stream ends. */
 uint8_t *stream_room(struct env *env, struct stream *s, size_t want, uint32_t chunk, size_t *n);
 void stream_commit(struct stream *s, size_t n);
 
@@ -53,8 +54,8 @@ void stream_ack(struct env *env, struct stream *s, seq_t una);
 
 /*
  * Refer to bytes [seq, seq + len) as payload of p behind its head. Puts as many as fit into the
- * packet's slices and returns that number; with `whole` a multiple of it (a super-segment; 0: any).
- * Never crosses more than PKT_SLICES_MAX blocks.
+ * packet's slices and returns that number; where that is not all of them, a multiple of `whole` (a
+ * super-segment; 0: any) unless it is less than one. Never crosses more than PKT_SLICES_MAX blocks.
  */
 uint32_t stream_attach(struct stream *s, struct pkt *p, seq_t seq, uint32_t len, uint32_t whole);
 
@@ -66,5 +67,12 @@ void stream_close_chunk(struct stream *s);
 
 /* Internet sum (folded, as csum_ops.sum gives it) of those bytes of a block that a slice refers to. */
 uint32_t slice_sum(const struct env *env, const struct blk *b, uint32_t off, uint32_t len);
+
+/*
+ * Internet sum of n bytes of a packet from `from` on, folded; of what lies in blocks of a stream, the
+ * sums kept there where they fit. For what this stack sends: what arrived is summed by pkt_sum, which
+ * reads it.
+ */
+uint32_t pkt_sum_kept(const struct env *env, const struct pkt *p, size_t from, size_t n);
 
 #endif
