@@ -1,9 +1,9 @@
 /*
  * Congestion control: the table of algorithms, and what several of them do alike.
  *
- * Windows count bytes, so growth counts the bytes that were acknowledged and not the ACKs (RFC 3465):
- * a receiver that answers one segment with a thousand ACKs gains nothing by it. A window grows only
- * if it was full (RFC 7661, 4): else it would be a promise that no traffic has tested.
+ * Windows count bytes, so growth counts the bytes that were acknowledged and not the ACKs (RFC
+ * 3465): a receiver that answers one segment with a thousand ACKs gains nothing by it. A window
+ * grows only if it was full (RFC 7661, 4): else it would be a promise that no traffic has tested.
  */
 #include "tcp/cc/cc.h"
 
@@ -17,6 +17,7 @@
 static const struct cc_ops *const table[CC_N] = {
     [CC_NEWRENO] = &cc_newreno,
     [CC_CUBIC] = &cc_cubic,
+    [CC_BBR] = &cc_bbr,
 };
 
 const struct cc_ops *cc_ops_of(enum cc_kind kind)
@@ -28,8 +29,8 @@ const struct cc_ops *cc_ops_of(enum cc_kind kind)
 int cc_kind_named(const char *name, size_t n)
 {
     for (int kind = 0; kind < CC_N; kind++) {
-        const char *known = table[kind] ? table[kind]->name : "";
-        if (n > 0 && strlen(known) == n && memcmp(known, name, n) == 0)
+        const char *known = table[kind]->name;
+        if (strlen(known) == n && memcmp(known, name, n) == 0)
             return kind;
     }
     return -1;
@@ -141,8 +142,8 @@ void cc_recall(struct cc *cc)
     cc->memo = cc->undo_memo;
 }
 
-/* RFC 9438, 4.6, and RFC 3168, 6.1.2: under marks the window goes down to one segment, while ssthresh
- * stays at two. */
+/* RFC 9438, 4.6, and RFC 3168, 6.1.2: under marks the window goes down to one segment, ssthresh to
+ * two. */
 void cc_reduce(struct cc *cc, enum cc_loss kind, uint32_t to)
 {
     cc->ssthresh = at_least(to, 2 * (uint32_t)cc->mss);

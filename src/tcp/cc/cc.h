@@ -1,14 +1,15 @@
 /*
  * Congestion control: how much may be under way, and how fast it may leave.
  *
- * An algorithm is a table of functions that are told facts; it answers by writing `cwnd`, `ssthresh`
- * and `pacing_bps` of its struct cc, and touches nothing else. It knows nothing of segments, timers
- * or packets, so it can be tested with numbers alone. Everything is in bytes, nanoseconds and bytes a
- * second; fixed point, never floating.
+ * An algorithm is a table of functions that are told facts; it answers by writing `cwnd`,
+ * `ssthresh` and `pacing_bps` of its struct cc, and touches nothing else. It knows nothing of
+ * segments, timers or packets, so it can be tested with numbers alone. Everything is in bytes,
+ * nanoseconds and bytes a second; fixed point, never floating.
  *
- * Who does what: loss detection and PRR (tcp_rack.c, tcp_recovery.c) decide *that* there was a loss
- * and pace recovery; the algorithm decides what the window is to be: on_loss sets ssthresh, recovery
- * brings cwnd there, on_recovered is told when it ended. (BBR steers cwnd itself: own_recovery.)
+ * Who does what: loss detection and PRR (tcp_rack.c, tcp_recovery.c) decide *that* there was a
+ * loss and pace recovery; the algorithm decides what the window is to be: on_loss sets ssthresh,
+ * recovery brings cwnd there, on_recovered is told when it ended. (BBR steers cwnd itself:
+ * own_recovery.)
  *
  * struct cc lives with the connection. `memo` and the two windows stay while a connection is idle;
  * `priv` is kept in the block that exists only while data is under way and is zero at the start of
@@ -25,7 +26,7 @@
 
 #define CC_SSTHRESH_NONE UINT32_MAX     /* RFC 5681, 3.1: arbitrarily high */
 #define CC_CWND_MAX      ((uint32_t)1 << 30)
-#define CC_PRIV_BYTES    448
+#define CC_PRIV_BYTES    256
 #define CC_UNPACED       0              /* pacing_bps: as fast as the window lets */
 #define CC_NO_LIMIT      UINT32_MAX     /* of segments that one ACK may be worth */
 
@@ -65,12 +66,13 @@ struct cc_sample {
     uint64_t rtt_ns;            /* newest sample of this ACK; 0: none */
     uint64_t srtt_ns;           /* smoothed; 0: none yet */
     uint64_t min_rtt_ns;        /* least in the window of tcp_rtt.c; 0: none yet */
-    uint32_t ce_bytes;          /* of the delivered, marked by the network (AccECN; 3168: all or none) */
+    uint32_t ce_bytes;          /* of the delivered, marked by the network (by 3168: all or none) */
     bool cwnd_limited;          /* the window was full when the newest delivered data was sent */
-    bool in_recovery;           /* PRR has cwnd now; not so after a timeout, which slow start mends */
+    bool in_recovery;           /* PRR has cwnd now; not so after a timeout: slow start has it */
     bool undone;                /* the reduction before was found to be wrong */
     seq_t una, nxt;             /* after it: for rounds */
-    /* Delivery rate (draft-ietf-ccwg-bbr, 4.1): interval_ns 0 when there is no sample. */
+    /* Delivery rate (draft-ietf-ccwg-bbr, 4.1): interval_ns 0 when there is no sample of it; the
+     * others are told whenever something was delivered. */
     uint64_t delivered_total;   /* bytes delivered on this connection so far */
     uint64_t prior_delivered;   /* delivered_total when the newest delivered segment was sent */
     uint64_t rate_bytes;        /* delivered over interval_ns */
@@ -89,11 +91,11 @@ struct cc_ops {                 /* every function is there */
     const char *name;           /* "cubic", as ORIEL_OPT_CONGESTION names it */
     bool keeps_priv;
     bool own_recovery;          /* cwnd in recovery is the algorithm's, not PRR's */
-    /* At the beginning of a connection: cwnd is the initial window, mss is set; priv may be NULL. */
+    /* A connection begins: cwnd is the initial window, mss is set; priv may be NULL. */
     void (*init)(struct cc *cc);
     /* A busy period begins: priv is there and zero (not for keeps_priv after the first time). */
     void (*begin)(struct cc *cc, oriel_time now);
-    /* len bytes left; flight includes them. app_limited: they were all there was. */
+    /* len bytes left, new or again; flight includes them. */
     void (*on_sent)(struct cc *cc, oriel_time now, uint32_t len, uint32_t flight);
     void (*on_ack)(struct cc *cc, const struct cc_sample *s);
     /* flight: bytes under way when it was noticed. Writes ssthresh (and the undo_ fields); for
@@ -101,7 +103,7 @@ struct cc_ops {                 /* every function is there */
     void (*on_loss)(struct cc *cc, enum cc_loss kind, uint32_t flight, oriel_time now);
     /* RFC 5681, 3.1: cwnd becomes one segment; first: not again for the same segment. */
     void (*on_rto)(struct cc *cc, uint32_t flight, bool first, oriel_time now);
-    /* Recovery ended as it should; cwnd is what PRR made it. */
+    /* Recovery ended as it should, that from a timeout too; cwnd is what PRR made it. */
     void (*on_recovered)(struct cc *cc, oriel_time now);
     /* The last reduction was wrong (Eifel, D-SACK, F-RTO). */
     void (*on_undo)(struct cc *cc, oriel_time now);
@@ -149,8 +151,8 @@ struct hystart {
     bool in_css;
 };
 
-/* One ACK in slow start; returns bytes to grow by in place of acked_bytes. Sets cc->ssthresh to cwnd
- * when conservative slow start has lasted its rounds. */
+/* One ACK in slow start; returns bytes to grow by in place of acked_bytes. Sets cc->ssthresh to
+ * cwnd when conservative slow start has lasted its rounds. */
 uint32_t hystart_on_ack(struct hystart *h, struct cc *cc, const struct cc_sample *s);
 
 /* ---- what NewReno and CUBIC do alike: cc.c ---- */

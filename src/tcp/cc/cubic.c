@@ -1,18 +1,20 @@
 /*
  * CUBIC (RFC 9438): the window is a cubic function of the time since the last reduction.
  *
- * It comes back fast towards W_max, the window in which the last loss was; lingers there; and leaves
- * it ever faster. Round trips do not enter, so long paths get their share. Where that is slower than
- * Reno would be, it follows an estimate of what Reno would do (the Reno-friendly region).
+ * It comes back fast towards W_max, the window in which the last loss was; lingers there; and
+ * leaves it ever faster. Round trips do not enter, so long paths get their share. Where that is
+ * slower than Reno would be, it follows an estimate of what Reno would do (the Reno-friendly
+ * region).
  *
- * Time is counted in ticks of 2^-12 s: offsets up to 512 s have a cube that fits in 63 bits, and the
- * largest window needs 345 s. Windows are in bytes; W_est and what is left of cwnd's growth have 16
- * binary places more.
+ * Time is counted in ticks of 2^-12 s: offsets up to 512 s have a cube that fits in 63 bits, and
+ * the largest window needs 345 s. Windows are in bytes; W_est and what is left of cwnd's growth
+ * have 16 binary places more.
  *
- * An epoch is a stretch of congestion avoidance. W_max lives in cc->memo and outlasts the epoch, which
- * ends with the busy period: the next one starts where this one was on the curve, because K follows
- * from W_max and cwnd alone; only beyond W_max does it begin with a new plateau. cwnd_prior is
- * cc->undo_cwnd. Time during which the window was not full is left out of t (RFC 9438, 4.2).
+ * An epoch is a stretch of congestion avoidance. W_max lives in cc->memo and outlasts the epoch,
+ * which ends with the busy period: the next one starts where this one was on the curve, because K
+ * follows from W_max and cwnd alone; only beyond W_max does it begin with a new plateau.
+ * cwnd_prior is cc->undo_cwnd. Time during which the window was not full is left out of t (RFC
+ * 9438, 4.2).
  */
 #include "tcp/cc/cc.h"
 
@@ -62,7 +64,7 @@ static uint32_t cube_root(uint64_t x)
     return (uint32_t)root;
 }
 
-/* K = cbrt((W_max - cwnd_epoch) / C): C is 0.4 segments a cubic second, a cubic second 2^36 ticks. */
+/* K = cbrt((W_max - cwnd_epoch) / C): C is 0.4 segments a cubic second, which is 2^36 ticks. */
 static uint32_t k_of(uint32_t below_bytes, uint16_t mss)
 {
     uint64_t x = ((uint64_t)below_bytes * 5 << 24) / mss;       /* 5/2 * 2^25 */
@@ -85,8 +87,8 @@ static uint32_t w_cubic(const struct epoch *e, uint32_t w_max, uint64_t t_ns)
 /* ---- congestion avoidance ---- */
 
 /*
- * W_max is never below where the epoch begins: after slow start that no loss ended (4.10), and in the
- * first avoidance after a timeout (4.8), K is 0 and W_max the window at the beginning.
+ * W_max is never below where the epoch begins: after slow start that no loss ended (4.10), and in
+ * the first avoidance after a timeout (4.8), K is 0 and W_max the window at the beginning.
  */
 static void epoch_begin(struct epoch *e, struct cc *cc, oriel_time now)
 {
@@ -101,7 +103,7 @@ static void epoch_begin(struct epoch *e, struct cc *cc, oriel_time now)
     };
 }
 
-/* 4.3: as Reno would grow, but slower (alpha is 9/17) until what the larger beta gained is used up. */
+/* 4.3: as Reno would grow, but slower (alpha is 9/17) until the larger beta is made up for. */
 static uint32_t reno_window(struct epoch *e, uint32_t cwnd, uint32_t acked)
 {
     uint64_t grow = ((uint64_t)e->mss * acked << PLACES) / cwnd;
@@ -192,7 +194,7 @@ static void on_rto(struct cc *cc, uint32_t flight, bool first, oriel_time now)
     cc->cwnd = cc->mss;
 }
 
-/* 4.9: as if nothing had been; the time in between counts, for it was no fault of the application. */
+/* 4.9: as if nothing had been; the time in between counts, as the application had no part in it. */
 static void on_undo(struct cc *cc, oriel_time now)
 {
     (void)now;

@@ -1,11 +1,11 @@
 /*
  * HyStart++ (RFC 9406): leaving slow start before it overflows the queue.
  *
- * A queue that fills makes round trips longer. Each round (until what was under way at its beginning
- * is acknowledged) has a least round-trip time; when that of this round is an eighth above that of
- * the round before, slow start goes on at a quarter of its speed. Five such rounds and it is over,
- * unless the round-trip time falls below what it was when they began: then it was jitter, and slow
- * start resumes.
+ * A queue that fills makes round trips longer. Each round (until what was under way at its
+ * beginning is acknowledged) has a least round-trip time; when that of this round is an eighth
+ * above that of the round before, slow start goes on at a quarter of its speed. Five such rounds
+ * and it is over, unless the round-trip time falls below what it was when they began: then it was
+ * jitter, and slow start resumes.
  *
  * Rounds go on while the application has little to send, as the samples are good all the same; only
  * growth waits (cc_grow).

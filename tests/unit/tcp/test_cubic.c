@@ -186,10 +186,12 @@ struct script {
 static const struct script scripts[] = {
     {"wide", 1460, 100, 2000, 1, {{5000, LOSS}, {25000, LOSS}, {4000, LOSS}, {30000, END}}},
     {"wide, delayed ACKs", 1460, 100, 2000, 2, {{5000, LOSS}, {25000, LOSS}, {30000, END}}},
-    {"narrow: Reno-friendly", 1460, 20, 20, 1, {{2000, LOSS}, {900, LOSS}, {700, LOSS}, {4000, END}}},
+    {"narrow: Reno-friendly", 1460, 20, 20, 1,
+     {{2000, LOSS}, {900, LOSS}, {700, LOSS}, {4000, END}}},
     {"losses in a row", 1460, 50, 500, 1,
      {{1000, LOSS}, {60, LOSS}, {60, LOSS}, {60, LOSS_HALF}, {3000, LOSS}, {10000, END}}},
-    {"timeouts", 1460, 80, 400, 1, {{3000, RTO}, {6000, LOSS}, {4000, RTO}, {9000, LOSS}, {6000, END}}},
+    {"timeouts", 1460, 80, 400, 1,
+     {{3000, RTO}, {6000, LOSS}, {4000, RTO}, {9000, LOSS}, {6000, END}}},
     {"pauses", 1460, 100, 1000, 1,
      {{3000, LOSS}, {2000, PAUSE}, {3000, PAUSE}, {6000, PAUSE}, {4000, LOSS}, {5000, END}}},
     {"marks", 536, 30, 100, 1, {{1000, MARK}, {2000, MARK}, {500, MARK}, {9000, END}}},
@@ -204,7 +206,8 @@ static void compare(const struct script *s, const struct model *m)
     double error = distance(have, m->cwnd);
     double allowed = larger(m->cwnd / 500, 0.2);
     if (error > allowed)
-        print_error("%s: %.3f segments at %.3f s, not %.3f\n", s->what, have, seconds(f.now), m->cwnd);
+        print_error("%s: %.3f segments at %.3f s, not %.3f\n", s->what, have, seconds(f.now),
+                    m->cwnd);
     EXPECT(error <= allowed);
 }
 
