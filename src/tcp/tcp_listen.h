@@ -2,7 +2,8 @@
  * Records that are smaller than a connection: listeners, half-open connections, SYN cookies, fast
  * open cookies, TIME-WAIT.
  *
- *   tcp_listen.c    who listens where; SYNs; the table of half-open connections; the accept queues
+ *   tcp_listen.c    who listens where, the accept queues, what a LISTEN does with a segment
+ *   tcp_halfopen.c  the table of half-open connections: SYN-RECEIVED of a passive open
  *   tcp_cookie.c    SYN cookies (RFC 4987, 3.6)
  *   tcp_fastopen.c  RFC 7413, both sides
  *   tcp_timewait.c  connections that have ended (9293 3.6.1, 1337, 6191)
@@ -22,23 +23,28 @@
 struct tcp;
 struct tcp_conn;
 struct tcp_seg;
+struct tcp_birth;
 
 /* ---- listeners ---- */
 
 struct tcp_listener {
     struct list node;           /* of struct tcp_listen.all, in the order of listening */
+    struct list hashed;         /* of its port's bucket, or of struct tcp_listen.ranges */
     struct oriel_endpoint local;        /* addr ADDR_NONE: any address of ours */
-    uint16_t port_last;
+    uint16_t port_last;         /* local.port, or the end of a range */
     uint8_t family;             /* enum oriel_family */
     bool any_addr;              /* addresses that are not ours as well */
     bool defer;
     uint32_t sock;              /* slot + 1 */
     struct tcp_profile *prof;
     uint32_t backlog;
-    uint32_t waiting;           /* established, to be accepted */
+    uint32_t waiting;           /* to be accepted, dead ones included */
     uint32_t first, last;       /* of them, the oldest first: pool indices, by accept_next */
     uint32_t half_open;
-    uint32_t fastopen_pending;
+    uint32_t unnamed;           /* of them: SYNs that wait to be named by tcp_held_next */
+    uint32_t fastopen_pending;  /* connections from SYNs with data whose handshake goes on */
+    uint32_t fastopen_resets;   /* of those that ended in a reset: they count for a while (7413, 5.1) */
+    oriel_time fastopen_resets_until;
     struct list dirty;          /* of struct tcp.dirty_listeners */
     uint64_t syns, cookies_sent, overflows;
 };
@@ -47,51 +53,92 @@ struct tcp_listener {
 
 struct tcp_listen {
     struct list all;
-    struct list by_port[TCP_LISTEN_BUCKETS];    /* of `hashed`: listeners on one port */
-    uint32_t ranges;            /* listeners on more than one port: looked for one by one */
+    struct list by_port[TCP_LISTEN_BUCKETS];    /* by `hashed`: listeners on one port */
+    struct list ranges;         /* by `hashed`: on more than one, looked at one by one */
 };
+
+void tcp_listen_init(struct tcp *t);
 
 /* NULL: nobody. The most specific: address before any, interface before none; shared by REUSEPORT,
  * chosen by the hash of the tuple. */
 struct tcp_listener *tcp_listener_find(const struct tcp *t, const struct tcp_tuple *k, uint16_t nif);
+struct tcp_listener *tcp_listener_at(const struct tcp *t, uint32_t index);
 
-/* ORIEL_EADDRINUSE ...; the socket's profile is shared. */
+/*
+ * Port 0: one is chosen; (*out)->local has it. A reference to the profile is taken.
+ * ORIEL_EADDRINUSE: somebody listens there. Connections that live on that port, half-open ones and
+ * those in TIME-WAIT do not stand in the way (MUST-41, MUST-42): a tuple is never taken twice.
+ */
 ORIEL_MUST_USE int tcp_listen_start(struct tcp *t, const struct oriel_endpoint *local,
                                     const struct oriel_listen *l, uint8_t family, uint32_t sock,
                                     struct tcp_profile *prof, struct tcp_listener **out);
 /* What waits to be accepted is reset, half-open ones are forgotten. */
 void tcp_listen_stop(struct tcp *t, struct tcp_listener *l);
 void tcp_listen_set_backlog(struct tcp_listener *l, uint32_t backlog);
+/* An option of the listening socket was set: its connections to come are like that. */
+void tcp_listen_set_profile(struct tcp *t, struct tcp_listener *l, struct tcp_profile *prof);
 
-/* Would binding there clash with a listener, or with connections that are not to be shared? */
+/* Would binding there clash with a listener? With REUSEPORT at both it does not. */
 bool tcp_port_taken(const struct tcp *t, const struct oriel_endpoint *local, uint8_t family,
                     const struct tcp_profile *p);
 
-/* The oldest connection to be accepted; NULL. It is the caller's. */
+/* Is there something for tcp_accept or tcp_held_next? */
+bool tcp_acceptable(const struct tcp_listener *l);
+/* The oldest connection to be accepted; NULL. It is the caller's. It may be dead: its error tells. */
 struct tcp_conn *tcp_accept(struct tcp *t, struct tcp_listener *l);
 ORIEL_MUST_USE int tcp_held_next(struct tcp *t, struct tcp_listener *l, struct oriel_held *out);
 ORIEL_MUST_USE int tcp_admit(struct tcp *t, struct tcp_listener *l, uint64_t id,
                              enum oriel_admission what);
 
+/*
+ * What tcp_conn.c tells of connections whose c->listener is not TCP_NONE. The handshake of one that
+ * was born with data is complete; it ends. True: it waits to be accepted and stays where it is, the
+ * listener holds it as a socket would: tcp_accept hands it out with its error.
+ */
+void tcp_listen_on_established(struct tcp *t, struct tcp_conn *c);
+bool tcp_listen_on_end(struct tcp *t, struct tcp_conn *c, bool reset);
+
+/* A segment for no connection of the table. Consumes g->p. */
+void tcp_listen_input(struct tcp *t, struct tcp_seg *g);
+
 /* ---- half-open connections ---- */
+
+enum tcp_half_flag {
+    HALF_TS = 1 << 0,           /* agreed upon */
+    HALF_SACK = 1 << 1,
+    HALF_ECN = 1 << 2,
+    HALF_ACCECN = 1 << 3,
+    HALF_HELD = 1 << 4,         /* waits for the application's answer; `iss` is its number */
+    HALF_NAMED = 1 << 5,        /* and the application knows of it */
+    HALF_COOKIE = 1 << 6,       /* the SYN-ACK brings a fast open cookie */
+    HALF_ACKED = 1 << 7,        /* the handshake is done, data is waited for (DEFER_ACCEPT) */
+    HALF_RIPE = 1 << 8,         /* it was waited for long enough */
+    HALF_LATE = 1 << 9,         /* the SYN-ACK left more than once: no round trip from it */
+};
+
+#define HALF_SYN_ECN_SHIFT 14   /* in flags: the ECN field of the SYN's IP header */
 
 struct tcp_half {               /* 80 bytes at most */
     struct tcp_tuple tuple;     /* 40 */
-    seq_t irs;                  /* iss and ts_off come from tcp_isn again */
+    seq_t irs, iss;
+    uint32_t ts_off;            /* while it is held: the interface that it came by */
     uint32_t ts_recent;
-    uint32_t sent_us;           /* when the SYN-ACK left, for the round trip */
+    uint32_t sent_us;           /* when the SYN-ACK left, or a held SYN came */
     uint32_t next;              /* in its chain: index + 1 */
-    uint32_t q_next, q_prev;    /* in the queue of its age */
-    uint32_t due_ms;
+    uint32_t q_next, q_prev;    /* in the queue of its age: indices + 1 */
     uint16_t listener;          /* index in the pool */
     uint16_t peer_mss;
-    uint16_t nif;
+    uint16_t flags;             /* enum tcp_half_flag */
     uint8_t wscale;             /* the peer's, 0xff: none */
-    uint8_t flags;              /* enum in tcp_listen.c: ts, sack, ecn, held, named ... */
-    uint8_t sent;               /* SYN-ACKs */
+    uint8_t sent;               /* SYN-ACKs, or times that it was waited for in vain */
 };
 
-#define TCP_HALF_AGES 8         /* SYN-ACKs sent: each a queue with one interval */
+static_assert(sizeof(struct tcp_half) <= 80, "what a SYN costs");
+
+#define TCP_HALF_AGES   8       /* SYN-ACKs sent: each a queue with one interval */
+#define TCP_HALF_HELD   8       /* the queue of SYNs that the application does not know of yet ... */
+#define TCP_HALF_NAMED  9       /* ... and of those that it has not answered */
+#define TCP_HALF_QUEUES 10
 
 struct tcp_halfopen {
     struct pool pool;
@@ -99,14 +146,44 @@ struct tcp_halfopen {
     uint32_t mask;
     struct {
         uint32_t first, last;
-    } age[TCP_HALF_AGES];
+    } queue[TCP_HALF_QUEUES];
+    uint64_t interval[TCP_HALF_QUEUES];
     struct timer timer;
-    uint64_t next_id;           /* of held SYNs */
+    uint32_t next_id;           /* of held SYNs */
+    oriel_time cookies_until;   /* cookies that were sent may come back until then */
 };
 
-/* A segment for no connection of the table. Consumes g->p. */
-void tcp_listen_input(struct tcp *t, struct tcp_seg *g);
+bool tcp_halfopen_init(struct tcp *t, struct arena *a, uint32_t max);
 void tcp_halfopen_on_timer(struct tcp *t);
+bool tcp_halfopen_has(const struct tcp *t, const struct tcp_tuple *k);
+/* For whoever shows them all: *cursor begins at 0; NULL at the end. */
+const struct tcp_half *tcp_half_each(const struct tcp *t, uint32_t *cursor);
+
+/* Among tcp_listen.c, tcp_halfopen.c and tcp_fastopen.c. A record is found by tuple; hash is that of
+ * tcp_tuple_hash. */
+struct tcp_half *tcp_half_find(const struct tcp *t, const struct tcp_tuple *k, uint32_t hash);
+/* What l agrees upon with the sender of that SYN, and numbers for it; in no table. */
+struct tcp_half tcp_half_of_syn(struct tcp *t, const struct tcp_listener *l,
+                                const struct tcp_seg *g);
+/* A copy of *made into the table, held or answered as l wants; false: the table is full. */
+bool tcp_half_add(struct tcp *t, struct tcp_listener *l, const struct tcp_half *made,
+                  uint32_t hash);
+/* RFC 9293, 3.10.7.4 for SYN-RECEIVED. Consumes g->p. */
+void tcp_half_input(struct tcp *t, struct tcp_half *h, struct tcp_seg *g);
+/* The handshake of h is done (or all but done, with data): a connection, on l's accept queue; NULL:
+ * no room. h goes on to be the caller's. */
+struct tcp_conn *tcp_half_born(struct tcp *t, struct tcp_listener *l, const struct tcp_half *h,
+                               const struct tcp_seg *g, uint32_t is);
+/* The SYN-ACK of h, which may be in no table; ts_val: with cookies, what our timestamp says. */
+void tcp_half_answer(struct tcp *t, const struct tcp_listener *l, const struct tcp_half *h,
+                     uint32_t ts_val, enum why why);
+uint32_t tcp_half_ts_now(const struct tcp *t, const struct tcp_half *h);
+/* The window that a SYN-ACK of that listener promises: not scaled. */
+uint16_t tcp_half_window(const struct tcp *t, const struct tcp_profile *prof);
+void tcp_half_forget_all(struct tcp *t, struct tcp_listener *l);
+void tcp_listener_mark(struct tcp *t, struct tcp_listener *l);
+bool tcp_listener_full(const struct tcp_listener *l);
+void tcp_listener_enqueue(struct tcp *t, struct tcp_listener *l, struct tcp_conn *c);
 
 /* ---- SYN cookies: tcp_cookie.c ---- */
 
@@ -115,10 +192,12 @@ struct tcp_cookie {             /* what comes back out of one */
     uint8_t wscale;             /* 0xff: none */
     bool sack, ecn;
 };
-/* The sequence number that says it all; *ts_val likewise where the peer has timestamps. */
+/* The sequence number that says it all; *ts_val (our timestamp now) likewise where the peer has
+ * timestamps. */
 seq_t tcp_cookie_make(struct tcp *t, const struct tcp_tuple *k, seq_t irs,
                       const struct tcp_opts *o, bool ecn, uint32_t *ts_val);
-/* False: not a cookie of ours, or older than two minutes. */
+/* False: not a cookie of ours, or older than two minutes. ts_ecr: has_ts says whether there is one;
+ * the offset of tcp_isn is in it. */
 bool tcp_cookie_check(struct tcp *t, const struct tcp_tuple *k, seq_t irs, seq_t cookie,
                       bool has_ts, uint32_t ts_ecr, struct tcp_cookie *out);
 
@@ -139,6 +218,9 @@ struct tcp_fastopen {
     } cache[TCP_TFO_CACHE];
 };
 
+/* key all zero: from the seed. */
+void tcp_tfo_init(struct tcp *t, const uint8_t key[16]);
+
 /* The cookie of that client; TCP_TFO_COOKIE bytes into out. */
 #define TCP_TFO_COOKIE 8
 void tcp_tfo_cookie(const struct tcp *t, const struct tcp_tuple *k, uint8_t *out);
@@ -150,41 +232,63 @@ void tcp_tfo_learn(struct tcp *t, const struct oriel_addr *peer, struct span coo
 void tcp_tfo_failed(struct tcp *t, const struct oriel_addr *peer);
 void tcp_tfo_set_key(struct tcp *t, const uint8_t key[16]);    /* the old one stays valid */
 
+/* Server: a SYN with the fast open option. True: a connection was born of it, g->p is consumed.
+ * False: the handshake is to go on as any other; h says whether its SYN-ACK brings a cookie. */
+bool tcp_tfo_syn(struct tcp *t, struct tcp_listener *l, struct tcp_half *h, struct tcp_seg *g);
+
 /* ---- TIME-WAIT: tcp_timewait.c ---- */
 
-struct tcp_tw {                 /* 80 bytes at most */
-    struct tcp_tuple tuple;     /* 40 */
+/* The tuple's fields stand on their own: a zone is an interface and needs half the bits. */
+struct tcp_tw {                 /* 64 bytes: with its share of the index 80 at most */
+    uint64_t local_hi, local_lo;
+    uint64_t remote_hi, remote_lo;
+    uint16_t local_port, remote_port;
+    uint16_t zone : 15;
+    uint16_t has_ts : 1;
+    uint16_t until;             /* in ticks of struct tcp_timewait.shift, round the circle */
     seq_t rcv_nxt;
     seq_t snd_nxt;
-    uint32_t rcv_wnd;           /* as advertised last, scaled */
-    uint32_t ts_recent;
-    uint32_t ts_off;
-    uint32_t until_ms;
+    uint32_t ts_recent;         /* our offset comes from tcp_isn again */
     uint32_t next;              /* in its chain: index + 1 */
-    uint32_t q_next, q_prev;    /* by age */
-    uint16_t nif;
-    uint8_t flags;              /* ts, the peer's shift in the upper half */
-    uint8_t tos;
+    uint32_t q_next, q_prev;    /* by age: indices + 1 */
 };
+
+static_assert(sizeof(struct tcp_tw) == 64, "what a connection that has ended costs");
 
 struct tcp_timewait {
     struct pool pool;
     uint32_t *bucket;
     uint32_t mask;
-    uint32_t first, last;       /* by age */
+    uint32_t first, last;       /* by age: indices + 1 */
+    uint8_t shift;              /* a tick is 2^shift ns */
+    uint16_t life;              /* 2 MSL in ticks, and one */
     struct timer timer;
     uint64_t shed;              /* ended early to make room */
 };
 
+bool tcp_timewait_init(struct tcp *t, struct arena *a, uint32_t max);
+
 /* c has closed both ways: a record takes its place, and c is to be ended by the caller. */
 void tcp_timewait_enter(struct tcp *t, const struct tcp_conn *c);
-/* A segment for a tuple in TIME-WAIT: true: consumed (answered, dropped). False: there is none, or
- * it just made way for g, a SYN that may open it again (6191; *iss_floor: our ISN must be beyond). */
-bool tcp_timewait_input(struct tcp *t, struct tcp_seg *g, seq_t *iss_floor, bool *reuse);
 /* May a new connection of ours take that tuple (6191)? Then the record is gone. */
 bool tcp_timewait_yield(struct tcp *t, const struct tcp_tuple *k);
 bool tcp_timewait_has(const struct tcp *t, const struct tcp_tuple *k);
 void tcp_timewait_on_timer(struct tcp *t);
 bool tcp_timewait_owns(const struct tcp *t, const struct tcp_tuple *k);
+struct tcp_tuple tcp_tw_tuple(const struct tcp_tw *w);
+/* For whoever shows them all: *cursor begins at 0; NULL at the end. */
+const struct tcp_tw *tcp_tw_each(const struct tcp *t, uint32_t *cursor);
+
+/* Among tcp_listen.c and tcp_timewait.c. A record is found by tuple; NULL. */
+struct tcp_tw *tcp_tw_find(const struct tcp *t, const struct tcp_tuple *k, uint32_t hash);
+/* A segment for it is answered, dropped. Consumes g->p. */
+void tcp_timewait_input(struct tcp *t, struct tcp_tw *w, struct tcp_seg *g);
+/* Is g a SYN that may open the connection anew (6191, MAY-2)? Our ISN must be beyond *iss_floor. */
+bool tcp_tw_reopens(const struct tcp_tw *w, const struct tcp_seg *g, seq_t *iss_floor);
+void tcp_tw_forget(struct tcp *t, struct tcp_tw *w);
+
+/* ---- numbers: tcp_isn.c ---- */
+
+void tcp_isn_init(struct tcp *t);      /* keys from the seed */
 
 #endif
