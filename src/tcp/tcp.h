@@ -82,6 +82,7 @@ struct tcp_settings {
     uint8_t wscale;             /* offered; 0xff: the option is not used */
     bool timestamps, sack, rack, fast_path, mtu_probing;
     bool hystart;
+    bool minshall;              /* Nagle holds small data only while another small segment is out */
     bool ack_unsent_silent;     /* an ACK of what was not sent: dropped without an answer */
     bool ack_old_silent;
     bool quick_start;           /* acknowledge at once while the peer is in slow start */
@@ -174,6 +175,7 @@ struct tcp_conn {
     struct {
         seq_t una, nxt;
         seq_t end;              /* one beyond the last byte that the application wrote */
+        seq_t small;            /* end of the last segment sent that was not full (Minshall) */
         seq_t wl1, wl2;
         uint32_t wnd;           /* the peer's window, scaled */
         uint32_t wnd_max;       /* the largest that it offered */
@@ -233,6 +235,7 @@ struct tcp_conn {
         uint8_t rtx_n;          /* timeouts of the oldest segment */
     } rtt;
     int16_t error;              /* sticky until read */
+    int16_t soft_error;         /* what ICMP said; becomes the error when time is up */
     struct {
         seq_t mark;             /* receive auto-tuning: a round of reading began here ... */
         uint32_t at_us;         /* ... and then */
@@ -280,6 +283,7 @@ struct tcp_path {
     struct ip4_flow flow;       /* IPv4: the header made once */
     bool flowing;
     uint8_t ttl, tos;
+    uint16_t bind_nif;
     uint64_t sum;               /* of the pseudo-header, but for the length */
 };
 
@@ -298,8 +302,8 @@ struct tcp {
     } *ready;
     struct wheel departures;    /* paced connections by time, apart from the timing wheel */
     struct list dirty_listeners;
-    struct tcp_conn **dirty;    /* whose sockets are to be told */
-    uint32_t dirty_n;
+    uint32_t *dirty;            /* pool indices: whose sockets are to be told */
+    uint32_t dirty_n, dirty_max;
     struct siphash_key isn_key, port_key;
     uint32_t port_clock[TCP_PORT_CLOCKS];       /* RFC 6056, 3.3.4 */
     struct tcp_path paths[1 << TCP_PATH_BITS];
@@ -309,6 +313,7 @@ struct tcp {
     struct tcp_fastopen tfo;
     uint32_t profile_buckets[64];
     uint64_t challenges;        /* sent: for counters only, never for a limit */
+    uint64_t resets_lost;       /* that could not be built */
 };
 
 /* One segment that arrived, parsed. */
@@ -347,6 +352,8 @@ void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx);
 
 /* May anything leave by that interface? And build up to max packets of it into the interface. */
 bool tcp_has_output(const struct tcp *t, uint16_t nif);
+/* Paced connections whose time has come may send. */
+void tcp_on_departures(struct tcp *t);
 void tcp_take(struct tcp *t, uint16_t nif, unsigned max);
 /* When a paced connection may send next; ORIEL_NEVER. */
 oriel_time tcp_next_departure(const struct tcp *t);
@@ -355,7 +362,9 @@ void tcp_on_timer(struct tcp *t, struct tcp_conn *c);
 bool tcp_owns(const struct tcp *t, const struct fact *f);       /* RFC 5927, 4.1 */
 void tcp_on_error(struct tcp *t, const struct fact *f);
 struct tcp_conn *tcp_dirty_pop(struct tcp *t);                  /* NULL: none */
-uint32_t tcp_ready(const struct tcp_conn *c);                   /* enum oriel_event */
+uint32_t tcp_ready(const struct tcp *t, const struct tcp_conn *c);      /* enum oriel_event */
+/* The application was refused for want of room, and there is some again. */
+bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c);
 
 /* ---- for sockets: tcp_conn.c (RFC 9293, 3.9.1) ---- */
 
@@ -399,6 +408,10 @@ struct tcp_conn *tcp_find(const struct tcp *t, const struct tcp_tuple *k);
 struct tcp_conn *tcp_born(struct tcp *t, const struct tcp_listener *l, const struct tcp_birth *b);
 /* Out of the table and, when no socket holds it, back to the pool. The state is CLOSED after it. */
 void tcp_end(struct tcp *t, struct tcp_conn *c, int err);
+/* Likewise into TIME-WAIT: a record takes its place. */
+void tcp_end_time_wait(struct tcp *t, struct tcp_conn *c);
+bool tcp_table_add(struct tcp *t, struct tcp_conn *c);          /* false: full */
+uint32_t tcp_sndbuf(const struct tcp *t, const struct tcp_conn *c);
 struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c);    /* made if needed; NULL */
 void tcp_flight_maybe_free(struct tcp *t, struct tcp_conn *c);
 struct tcp_conn *tcp_conn_at(const struct tcp *t, uint32_t index);
@@ -411,6 +424,12 @@ static inline bool tcp_tuple_eq(const struct tcp_tuple *a, const struct tcp_tupl
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* IPv4, as mapped? */
+static inline bool tuple_is_v4(const struct tcp_tuple *k)
+{
+    return k->remote_hi == 0 && k->remote_lo >> 32 == 0xffff;
+}
+
 static inline struct oriel_addr tuple_local(const struct tcp_tuple *k)
 {
     return (struct oriel_addr){.hi = k->local_hi, .lo = k->local_lo, .zone = k->zone};
@@ -420,6 +439,9 @@ static inline struct oriel_addr tuple_remote(const struct tcp_tuple *k)
 {
     return (struct oriel_addr){.hi = k->remote_hi, .lo = k->remote_lo, .zone = k->zone};
 }
+
+/* tcp_personality.c */
+void tcp_settings_from(struct tcp_settings *set, const struct oriel_tcp_config *cfg);
 
 /* tcp_isn.c: what a peer may see and must not guess (RFC 6528, 6056, 7323 5.4). */
 struct tcp_secret {
@@ -476,7 +498,31 @@ struct tcp_action {
     enum oriel_tcp_limit limit; /* NOTHING: what keeps it */
 };
 /* What to send next. Changes nothing. */
-struct tcp_action tcp_next_action(struct tcp *t, struct tcp_conn *c);
+struct tcp_action tcp_next_action(const struct tcp *t, const struct tcp_conn *c);
+/* Build what may leave now, a super-segment's worth; frames it makes. *more: there is more. */
+unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more);
+/* It is not to send any more for now: off the lists. */
+void tcp_not_ready(struct tcp *t, struct tcp_conn *c);
+/* An interface went away: what waited to leave by it leaves by another way. */
+void tcp_on_netif_gone(struct tcp *t, uint16_t nif);
+
+/* Bytes written and not sent yet. */
+static inline uint32_t tcp_unsent(const struct tcp_conn *c)
+{
+    return (c->is & TCP_IS_FIN_SENT) ? 0 : (uint32_t)seq_diff(c->snd.nxt, c->snd.end);
+}
+
+/* Sequence numbers that the peer's window still takes beyond snd.nxt; 0 where it shrank. */
+static inline uint32_t tcp_usable(const struct tcp_conn *c)
+{
+    int32_t n = seq_diff(c->snd.nxt, seq_add(c->snd.una, c->snd.wnd));
+    return n > 0 ? (uint32_t)n : 0;
+}
+
+static inline bool tcp_outstanding(const struct tcp_conn *c)
+{
+    return !seq_eq(c->snd.una, c->snd.nxt);
+}
 
 /* tcp_segment.c */
 struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t ttl, uint8_t tos,
@@ -484,6 +530,19 @@ struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t t
 /* A segment of a connection; 0 or an error, nothing sent. */
 ORIEL_MUST_USE int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
                                     uint16_t flags, enum why why);
+/* Payload bytes of a full segment now: less than snd.mss while SACK blocks ride along. */
+uint32_t tcp_mss_now(const struct tcp_conn *c);
+/* tcp_open.c: SYNs of active and simultaneous opens, and what comes of them. */
+uint16_t tcp_open_syn_flags(const struct tcp *t, const struct tcp_conn *c);
+uint32_t tcp_open_syn_data(const struct tcp *t, const struct tcp_conn *c);      /* 7413: bytes */
+ORIEL_MUST_USE int tcp_open_fastopen(struct tcp *t, struct tcp_conn *c, struct span data);
+void tcp_open_on_syn_sent(struct tcp *t, struct tcp_conn *c, uint32_t data_len);
+void tcp_open_on_timeout(struct tcp *t, struct tcp_conn *c);    /* SYN or SYN-ACK unanswered */
+void tcp_rx_syn_sent(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);     /* 3.10.7.3 */
+/* tcp_ecn.c (RFC 9768): the ACE field that says how many marked packets came. */
+uint16_t tcp_accecn_flags(const struct tcp_conn *c);
+/* tcp_open.c: the fast open option of our SYN (RFC 7413), where it has one. */
+void tcp_open_fastopen_option(struct tcp *t, const struct tcp_conn *c, struct tcp_opts *o);
 /* A segment that belongs to no connection: resets, SYN-ACKs of half-open ones, TIME-WAIT's. */
 struct tcp_reply {
     struct tcp_tuple tuple;
@@ -493,7 +552,7 @@ struct tcp_reply {
     uint16_t wnd;               /* as on the wire */
     uint8_t ttl, tos, ecn;
     struct tcp_opts opts;       /* and which: */
-    uint8_t kinds[12];
+    uint8_t kinds[TCP_OPTS_MAX];
     uint8_t kinds_n;
 };
 void tcp_reply(struct tcp *t, const struct tcp_reply *r, enum why why);
@@ -517,7 +576,17 @@ void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
 bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c);     /* to be advertised */
 void tcp_reasm_sacks(const struct tcp_conn *c, struct tcp_opts *o, unsigned max);
-void tcp_reasm_free(struct tcp *t, struct tcp_conn *c);
+void tcp_ooo_init(struct tcp *t, struct tcp_conn *c);           /* of a new flight block */
+void tcp_reasm_free(struct tcp *t, struct tcp_conn *c);         /* what lies out of order */
+void tcp_rcvq_drop(struct tcp *t, struct tcp_conn *c, enum drop why);   /* what waits to be read */
+/* Reading: bytes copied (0: the urgent byte is next and must be asked for), pieces, bytes passed over. */
+uint32_t tcp_reasm_read(struct tcp *t, struct tcp_conn *c, void *buf, uint32_t cap, bool peek);
+unsigned tcp_reasm_view(const struct tcp_conn *c, struct oriel_bytes out[], unsigned max);
+void tcp_reasm_skip(struct tcp *t, struct tcp_conn *c, uint32_t n);
+/* The urgent byte that is held apart: 1, or ORIEL_EINVAL (there is none), ORIEL_EAGAIN (to come). */
+ORIEL_MUST_USE int tcp_recv_oob(struct tcp *t, struct tcp_conn *c, void *buf, size_t cap, bool peek);
+/* The URG flag of an acceptable segment (RFC 9293, 3.8.5). */
+void tcp_urgent_input(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 void tcp_rcv_opened(struct tcp *t, struct tcp_conn *c, uint32_t promised);
 /* The application took n bytes: perhaps a window update is due; perhaps the buffer grows. */
 void tcp_reasm_on_read(struct tcp *t, struct tcp_conn *c, uint32_t n);
@@ -549,7 +618,10 @@ void tcp_timer_on_progress(struct tcp *t, struct tcp_conn *c);  /* snd.una moved
 void tcp_timer_on_all_acked(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_on_ack_owed(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_on_ack_sent(struct tcp *t, struct tcp_conn *c);
-void tcp_timer_on_window_closed(struct tcp *t, struct tcp_conn *c);
+/* Nothing is under way and what waits may not leave: ask again after a while (persist). */
+void tcp_timer_on_held(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit by);
+/* Something could not be built for want of memory or a way: try again after a while. */
+void tcp_timer_on_stalled(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_on_state(struct tcp *t, struct tcp_conn *c);     /* life_at follows the state */
 void tcp_timer_sync(struct tcp *t, struct tcp_conn *c);
 
@@ -561,6 +633,7 @@ void tcp_profile_put(struct tcp *t, struct tcp_profile *p);
 void tcp_on_profile(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was);
 
 /* tcp_limit.c */
+void tcp_limit_init(struct tcp *t, struct tcp_conn *c);
 void tcp_limit_note(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now);
 uint64_t tcp_limit_ns(const struct tcp *t, const struct tcp_conn *c, enum oriel_tcp_limit l);
 

@@ -48,6 +48,7 @@ struct tcp_sent {
     uint32_t len;               /* units: bytes, and 1 for a FIN */
     uint8_t flags;              /* enum tcp_sent_flag */
     uint8_t times;              /* how often it was sent */
+    uint8_t why;                /* enum why of the resend that it waits for */
     uint16_t seg;               /* payload bytes of one segment of it */
     oriel_time sent_at;         /* last transmission */
     struct list by_time;        /* of sent.by_time, in order of last transmission; not SACKED ones */
@@ -222,6 +223,7 @@ struct tcp_ooo {
 /* ---- all of it ---- */
 
 struct tcp_flight {
+    uint32_t conn;              /* whose: index in the pool */
     struct stream sndq;         /* written and not acknowledged; base is snd.una after the SYN */
     struct cc cc;               /* cc.priv is `priv` below */
     struct tcp_scoreboard sent;

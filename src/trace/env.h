@@ -93,6 +93,8 @@ uint64_t trace_put(struct env *env, enum event ev, enum why why, enum drop drop,
 
 /* Trace an event: up to four numbers. Arguments are not evaluated when the topic is off. */
 #define TRACE(env, ev, ...)   TRACE_4(env, ev, WHY_NONE, DROP_NONE, __VA_ARGS__, 0, 0, 0, 0)
+/* The same with a reason to send. */
+#define TRACE_WHY(env, ev, why, ...) TRACE_4(env, ev, why, DROP_NONE, __VA_ARGS__, 0, 0, 0, 0)
 #define TRACE_4(env, ev, why, drop, a, b, c, d, ...)                                               \
     do {                                                                                           \
         if (TRACE_ON(env, ev))                                                                     \

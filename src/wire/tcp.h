@@ -72,6 +72,9 @@ void tcp_flags_print(struct txt *t, uint16_t flags);        /* "S.", "FP.", "non
 void tcp_patch_src(uint8_t *hdr, size_t held, uint16_t port, uint32_t from, uint32_t to);
 void tcp_patch_dst(uint8_t *hdr, size_t held, uint16_t port, uint32_t from, uint32_t to);
 
+/* The checksum field of a header that was written with 0 there. */
+void tcp_patch_csum(uint8_t *hdr, uint32_t csum);
+
 /* ---- options ---- */
 
 struct tcp_sack {

@@ -1,0 +1,411 @@
+/*
+ * The user calls of RFC 9293, 3.9.1: OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS; and readiness.
+ *
+ * Calls change the connection and put it on the list of those that may send; nothing is built here,
+ * except a reset, which leaves at once since the connection is gone afterwards.
+ */
+#include "tcp/tcp.h"
+
+/* ---- OPEN ---- */
+
+static struct tcp_tuple tuple_of(const struct oriel_addr *local, uint16_t local_port,
+                                 const struct oriel_endpoint *remote)
+{
+    return (struct tcp_tuple){
+        .local_hi = local->hi,
+        .local_lo = local->lo,
+        .remote_hi = remote->addr.hi,
+        .remote_lo = remote->addr.lo,
+        .zone = remote->addr.zone ? remote->addr.zone : local->zone,
+        .local_port = local_port,
+        .remote_port = remote->port,
+    };
+}
+
+static int check_remote(const struct tcp *t, const struct oriel_endpoint *r)
+{
+    const struct oriel_addr *a = &r->addr;
+    if (r->port == 0 || addr_is_unspecified(a) || addr_is_multicast(a) ||
+        addr_is_limited_broadcast(a))
+        return ORIEL_EINVAL;    /* MUST-46 */
+    (void)t;
+    return 0;
+}
+
+static int claim(struct tcp *t, struct tcp_conn *c, struct tcp_tuple *k)
+{
+    if (k->local_port == 0)
+        k->local_port = tcp_port_choose(t, k, c->prof);
+    if (k->local_port == 0)
+        return ORIEL_EADDRNOTAVAIL;
+    if (tcp_find(t, k) || (tcp_timewait_has(t, k) && !tcp_timewait_yield(t, k)))
+        return ORIEL_EADDRINUSE;
+    c->tuple = *k;
+    return tcp_table_add(t, c) ? 0 : ORIEL_ENOBUFS;
+}
+
+static void begin(struct tcp *t, struct tcp_conn *c)
+{
+    struct tcp_secret s = tcp_isn(t, &c->tuple);
+    c->iss = s.iss;
+    c->ts_off = s.ts_off;
+    c->snd.una = c->iss;
+    c->snd.nxt = c->snd.end = c->snd.small = seq_add(c->iss, 1);
+    c->snd.peer_mss = tuple_is_v4(&c->tuple) ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
+    c->rcv.nxt = c->rcv.adv = c->rcv.acked = seq_of(0);
+    c->rcv.buf = c->prof->rcvbuf ? c->prof->rcvbuf : t->set.rcvbuf;
+    if (t->set.ecn >= ORIEL_ECN_ON || c->prof->ecn >= ORIEL_ECN_ON)
+        c->is |= TCP_IS_ECN_TRIED;
+    tcp_set_state(t, c, TCP_SYN_SENT);
+    c->out.rtx_why = WHY_SYN;
+    tcp_want(t, c, TCP_WANT_SYN);
+}
+
+int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct oriel_endpoint *local,
+                const struct oriel_endpoint *remote, struct span fastopen_data)
+{
+    struct ip_path path;
+    if (c->state != TCP_CLOSED)
+        return c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD ? ORIEL_EINPROGRESS
+                                                                    : ORIEL_EISCONN;
+    if (c->error)
+        return ORIEL_EINVAL;    /* a connection lives once */
+    int err = check_remote(t, remote);
+    if (!err)
+        err = ip_path_find(t->ip, &remote->addr, &local->addr, c->prof->bind_nif, &path);
+    if (!err && (path.broadcast || path.group))
+        err = ORIEL_EINVAL;
+    if (err)
+        return err;
+    struct tcp_tuple k = tuple_of(&path.src, local->port, remote);
+    if ((err = claim(t, c, &k)) != 0)
+        return err;
+    struct netif *nif = path.nif;
+    while (nif->parent)
+        nif = nif->parent;
+    c->nif = nif->index;
+    begin(t, c);
+    if (fastopen_data.n > 0)
+        return tcp_open_fastopen(t, c, fastopen_data);
+    return 0;
+}
+
+/* ---- SEND ---- */
+
+static uint32_t send_buffer(const struct tcp *t, const struct tcp_conn *c)
+{
+    if (c->prof->sndbuf)
+        return c->prof->sndbuf;
+    uint64_t want = c->flight ? 2 * (uint64_t)c->flight->cc.cwnd : 0;   /* two windows' worth */
+    if (want < t->set.sndbuf)
+        want = t->set.sndbuf;
+    return want > t->set.sndbuf_max ? t->set.sndbuf_max : (uint32_t)want;
+}
+
+/* Bytes that may be written now. */
+static uint32_t send_room(const struct tcp *t, const struct tcp_conn *c)
+{
+    uint32_t held = c->flight ? c->flight->sndq.len : 0;
+    uint32_t max = send_buffer(t, c);
+    uint32_t room = held < max ? max - held : 0;
+    uint32_t lowat = c->prof->notsent_lowat;
+    if (lowat != 0 && tcp_unsent(c) >= lowat)
+        return 0;
+    return room;
+}
+
+static int take_error(struct tcp_conn *c)
+{
+    int err = c->error;
+    c->error = 0;
+    return err;
+}
+
+/* 0: data may be written. */
+static int check_send(struct tcp_conn *c)
+{
+    if (c->error)
+        return take_error(c);
+    switch ((enum oriel_tcp_state)c->state) {
+    case ORIEL_TCP_ESTABLISHED:
+    case ORIEL_TCP_CLOSE_WAIT:
+        return (c->out.want & TCP_WANT_FIN) ? ORIEL_EPIPE : 0;
+    case ORIEL_TCP_SYN_RCVD:
+        return (c->is & (TCP_IS_TFO | TCP_IS_PASSIVE)) == (TCP_IS_TFO | TCP_IS_PASSIVE)
+                   ? 0 : ORIEL_EAGAIN;
+    case ORIEL_TCP_SYN_SENT:
+        return ORIEL_EAGAIN;
+    case ORIEL_TCP_CLOSED:
+        return c->tuple.remote_port ? ORIEL_EPIPE : ORIEL_ENOTCONN;
+    case ORIEL_TCP_LISTEN:
+    case ORIEL_TCP_FIN_WAIT_1:
+    case ORIEL_TCP_FIN_WAIT_2:
+    case ORIEL_TCP_CLOSING:
+    case ORIEL_TCP_LAST_ACK:
+    case ORIEL_TCP_TIME_WAIT:
+    case ORIEL_TCP_STATES:
+        break;
+    }
+    return ORIEL_EPIPE;
+}
+
+static void wrote(struct tcp *t, struct tcp_conn *c, uint32_t n, uint32_t flags)
+{
+    c->snd.end = seq_add(c->snd.end, n);
+    if (flags & ORIEL_MSG_MORE)
+        c->is |= TCP_IS_MORE;
+    else
+        c->is &= ~(uint32_t)TCP_IS_MORE;
+    if (flags & ORIEL_MSG_URGENT) {
+        c->snd_up = c->snd.end;                 /* MUST-62 */
+        c->is |= TCP_IS_URG_OUT;
+    }
+    tcp_ready_to_send(t, c);
+}
+
+int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags)
+{
+    int err = check_send(c);
+    if (oriel_unlikely(err))
+        return err;
+    if (data.n == 0)
+        return 0;
+    uint32_t room = send_room(t, c);
+    if (room == 0) {
+        c->is |= TCP_IS_SNDBUF_FULL;
+        return ORIEL_EAGAIN;
+    }
+    if (!tcp_flight_of(t, c))
+        return ORIEL_ENOBUFS;
+    bool cut = data.n > room;
+    if (cut)
+        data.n = room;
+    size_t n = stream_write(t->env, &c->flight->sndq, data, tcp_mss_now(c));
+    if (n == 0)
+        return ORIEL_ENOBUFS;
+    if (cut)
+        c->is |= TCP_IS_SNDBUF_FULL;            /* it will want to hear of room */
+    wrote(t, c, (uint32_t)n, cut || n < data.n ? flags & ~(uint32_t)ORIEL_MSG_URGENT : flags);
+    return (int)n;
+}
+
+struct oriel_room tcp_send_window(struct tcp *t, struct tcp_conn *c)
+{
+    struct oriel_room out = {0};
+    uint32_t room = check_send(c) == 0 ? send_room(t, c) : 0;
+    if (room == 0 || !tcp_flight_of(t, c)) {
+        c->is |= TCP_IS_SNDBUF_FULL;
+        return out;
+    }
+    out.p = stream_room(t->env, &c->flight->sndq, room, tcp_mss_now(c), &out.n);
+    if (!out.p)
+        out.n = 0;
+    if (out.n > room)
+        out.n = room;
+    return out;
+}
+
+int tcp_send_commit(struct tcp *t, struct tcp_conn *c, size_t n)
+{
+    int err = check_send(c);
+    if (err)
+        return err;
+    if (n > send_room(t, c) || !c->flight || n > stream_window(&c->flight->sndq))
+        return ORIEL_EINVAL;
+    if (n == 0)
+        return 0;
+    stream_commit(&c->flight->sndq, n);
+    wrote(t, c, (uint32_t)n, 0);
+    return 0;
+}
+
+/* ---- RECEIVE ---- */
+
+static bool at_end(const struct tcp_conn *c)
+{
+    return (c->is & (TCP_IS_FIN_RCVD | TCP_IS_SHUT_RD)) || c->state == TCP_TIME_WAIT;
+}
+
+/* What reading gives when no bytes wait. */
+static int nothing_to_read(struct tcp_conn *c)
+{
+    if (c->error)
+        return take_error(c);
+    if (at_end(c))
+        return 0;
+    if (c->state == TCP_CLOSED)
+        return c->tuple.remote_port ? 0 : ORIEL_ENOTCONN;
+    return ORIEL_EAGAIN;
+}
+
+int tcp_recv(struct tcp *t, struct tcp_conn *c, void *buf, size_t cap, uint32_t flags)
+{
+    if (flags & ORIEL_MSG_URGENT)
+        return tcp_recv_oob(t, c, buf, cap, (flags & ORIEL_MSG_PEEK) != 0);
+    if (c->rcv.unread == 0)
+        return nothing_to_read(c);
+    if (cap == 0)
+        return 0;
+    uint32_t max = cap > INT32_MAX ? INT32_MAX : (uint32_t)cap;
+    uint32_t n = tcp_reasm_read(t, c, buf, max, (flags & ORIEL_MSG_PEEK) != 0);
+    return n > 0 ? (int)n : ORIEL_EAGAIN;
+}
+
+int tcp_recv_view(const struct tcp_conn *c, struct oriel_bytes out[], unsigned max)
+{
+    if (c->rcv.unread == 0) {
+        if (c->error)
+            return c->error;
+        return at_end(c) || c->state == TCP_CLOSED ? 0 : ORIEL_EAGAIN;
+    }
+    return (int)tcp_reasm_view(c, out, max);
+}
+
+int tcp_recv_release(struct tcp *t, struct tcp_conn *c, size_t n)
+{
+    if (n > c->rcv.unread)
+        return ORIEL_EINVAL;
+    if (n > 0)
+        tcp_reasm_skip(t, c, (uint32_t)n);
+    return 0;
+}
+
+/* ---- CLOSE, ABORT ---- */
+
+/* Our side closes: a FIN after all that was written (3.10.4). */
+static void close_sending(struct tcp *t, struct tcp_conn *c)
+{
+    switch ((enum oriel_tcp_state)c->state) {
+    case ORIEL_TCP_SYN_RCVD:
+    case ORIEL_TCP_ESTABLISHED:
+        tcp_set_state(t, c, TCP_FIN_WAIT_1);
+        break;
+    case ORIEL_TCP_CLOSE_WAIT:
+        tcp_set_state(t, c, TCP_LAST_ACK);
+        break;
+    case ORIEL_TCP_CLOSED:
+    case ORIEL_TCP_LISTEN:
+    case ORIEL_TCP_SYN_SENT:
+    case ORIEL_TCP_FIN_WAIT_1:
+    case ORIEL_TCP_FIN_WAIT_2:
+    case ORIEL_TCP_CLOSING:
+    case ORIEL_TCP_LAST_ACK:
+    case ORIEL_TCP_TIME_WAIT:
+    case ORIEL_TCP_STATES:
+        return;
+    }
+    c->is &= ~(uint32_t)TCP_IS_MORE;
+    if (!tcp_flight_of(t, c)) { /* no memory even for a FIN: the peer must learn of the end */
+        tcp_reset_conn(t, c, WHY_RST_ABORT);
+        tcp_end(t, c, ORIEL_ENOBUFS);
+        return;
+    }
+    tcp_want(t, c, TCP_WANT_FIN);
+}
+
+int tcp_shutdown(struct tcp *t, struct tcp_conn *c, int how)
+{
+    if (how < ORIEL_SHUT_READ || how > (ORIEL_SHUT_READ | ORIEL_SHUT_WRITE))
+        return ORIEL_EINVAL;
+    if (c->state == TCP_CLOSED || c->state == TCP_TIME_WAIT)
+        return ORIEL_ENOTCONN;
+    if ((how & ORIEL_SHUT_WRITE) && c->state == TCP_SYN_SENT) {
+        tcp_end(t, c, ORIEL_ECONNABORTED);
+        return 0;
+    }
+    if (how & ORIEL_SHUT_READ) {
+        c->is |= TCP_IS_SHUT_RD;
+        if (c->rcv.unread > 0)
+            tcp_reasm_skip(t, c, c->rcv.unread);
+        tcp_mark_dirty(t, c);
+    }
+    if (how & ORIEL_SHUT_WRITE)
+        close_sending(t, c);
+    return 0;
+}
+
+/* Does the peer have to be told of an abort (3.10.5)? */
+static bool reset_due(const struct tcp_conn *c)
+{
+    return tcp_synchronized(c->state) && c->state != TCP_TIME_WAIT;
+}
+
+static void end_with_reset(struct tcp *t, struct tcp_conn *c, enum why why)
+{
+    c->sock = 0;
+    c->is &= ~(uint32_t)(TCP_IS_ACCEPTQ | TCP_IS_DIRTY);
+    if (reset_due(c))
+        tcp_reset_conn(t, c, why);
+    tcp_end(t, c, 0);
+}
+
+void tcp_abort(struct tcp *t, struct tcp_conn *c)
+{
+    end_with_reset(t, c, WHY_RST_ABORT);
+}
+
+void tcp_close(struct tcp *t, struct tcp_conn *c)
+{
+    if (c->prof->linger_ms == 0) {
+        end_with_reset(t, c, WHY_RST_ABORT);
+        return;
+    }
+    if (c->rcv.unread > 0 && reset_due(c) && !(c->is & TCP_IS_SHUT_RD)) {
+        end_with_reset(t, c, WHY_RST_UNREAD);   /* SHLD-3 */
+        return;
+    }
+    c->sock = 0;
+    c->is &= ~(uint32_t)(TCP_IS_ACCEPTQ | TCP_IS_DIRTY);
+    c->is |= TCP_IS_ORPHAN | TCP_IS_SHUT_RD;
+    if (c->state == TCP_CLOSED || c->state == TCP_SYN_SENT || c->state == TCP_TIME_WAIT) {
+        tcp_end(t, c, 0);
+        return;
+    }
+    if (c->state == TCP_FIN_WAIT_2 || c->state == TCP_FIN_WAIT_1 || c->state == TCP_CLOSING ||
+        c->state == TCP_LAST_ACK)
+        tcp_timer_on_state(t, c);
+    else
+        close_sending(t, c);
+}
+
+/* ---- readiness ---- */
+
+static bool can_write(const struct tcp *t, const struct tcp_conn *c)
+{
+    if (c->state == TCP_CLOSED)
+        return c->tuple.remote_port != 0;       /* writing says what happened */
+    if (!tcp_may_send(c) && !(c->state == TCP_SYN_RCVD && (c->is & TCP_IS_TFO)))
+        return c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD;
+    uint32_t max = send_buffer(t, c);
+    return send_room(t, c) >= max / 3;
+}
+
+bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c)
+{
+    return (c->is & TCP_IS_SNDBUF_FULL) && can_write(t, c);
+}
+
+uint32_t tcp_ready(const struct tcp *t, const struct tcp_conn *c)
+{
+    uint32_t events = 0;
+    bool ended = c->state == TCP_CLOSED && c->tuple.remote_port != 0;
+    if (c->rcv.unread >= (c->prof->rcvlowat ? c->prof->rcvlowat : 1) || at_end(c) || ended)
+        events |= ORIEL_READABLE;
+    if (can_write(t, c))
+        events |= ORIEL_WRITABLE;
+    if (c->error)
+        events |= ORIEL_FAILED;
+    if (c->is & (TCP_IS_URG_IN | TCP_IS_OOB_BYTE))
+        events |= ORIEL_URGENT;
+    if ((c->is & TCP_IS_FIN_RCVD) || ended)
+        events |= ORIEL_PEER_CLOSED;
+    if (ended || c->state == TCP_TIME_WAIT ||
+        ((c->is & TCP_IS_FIN_RCVD) && (c->is & TCP_IS_FIN_SENT)))
+        events |= ORIEL_HUNG_UP;
+    return events;
+}
+
+uint32_t tcp_sndbuf(const struct tcp *t, const struct tcp_conn *c)
+{
+    return send_buffer(t, c);
+}

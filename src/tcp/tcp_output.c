@@ -1,0 +1,494 @@
+/*
+ * What to send next, and why.
+ *
+ * tcp_next_action is a pure function of the connection: it names one thing to send with its reason,
+ * or what keeps the connection from sending. Somebody who changes what may be sent only puts the
+ * connection on the list of its interface (tcp_ready_to_send); it is asked when the host asks that
+ * interface for packets (tcp_take), so one acknowledgement covers a whole batch and rides on data,
+ * and sizes are decided with the window as it is then. Connections take turns, a super-segment each.
+ *
+ * Paced connections stand in a wheel of departures, apart from the timers.
+ */
+#include "tcp/tcp.h"
+
+/* ---- who may send: lists by interface ---- */
+
+static uint32_t index_of(const struct tcp *t, const struct tcp_conn *c)
+{
+    return pool_index(&t->conns, c);
+}
+
+void tcp_ready_to_send(struct tcp *t, struct tcp_conn *c)
+{
+    if (oriel_likely(c->is & TCP_IS_READY))
+        return;
+    if (oriel_unlikely(c->state == TCP_CLOSED))
+        return;
+    uint32_t i = index_of(t, c), last = t->ready[c->nif].last;
+    c->is |= TCP_IS_READY;
+    c->ready_next = TCP_NONE;
+    c->ready_prev = last;
+    if (last == TCP_NONE)
+        t->ready[c->nif].first = i;
+    else
+        tcp_conn_at(t, last)->ready_next = i;
+    t->ready[c->nif].last = i;
+    t->ready[c->nif].n++;
+}
+
+static void off_list(struct tcp *t, struct tcp_conn *c)
+{
+    if (!(c->is & TCP_IS_READY))
+        return;
+    c->is &= ~(uint32_t)TCP_IS_READY;
+    if (c->ready_prev == TCP_NONE)
+        t->ready[c->nif].first = c->ready_next;
+    else
+        tcp_conn_at(t, c->ready_prev)->ready_next = c->ready_next;
+    if (c->ready_next == TCP_NONE)
+        t->ready[c->nif].last = c->ready_prev;
+    else
+        tcp_conn_at(t, c->ready_next)->ready_prev = c->ready_prev;
+    t->ready[c->nif].n--;
+}
+
+void tcp_not_ready(struct tcp *t, struct tcp_conn *c)
+{
+    off_list(t, c);
+    if (c->is & TCP_IS_PACED) {
+        c->is &= ~(uint32_t)TCP_IS_PACED;
+        wheel_cancel(&t->departures, &c->flight->pace);
+    }
+}
+
+void tcp_ack_now(struct tcp *t, struct tcp_conn *c, enum why why)
+{
+    if (c->out.ack_why == WHY_NONE)
+        c->out.ack_why = (uint8_t)why;
+    tcp_want(t, c, TCP_WANT_ACK);
+}
+
+void tcp_challenge(struct tcp *t, struct tcp_conn *c, enum why why)
+{
+    uint32_t now_ms = (uint32_t)(t->env->now / NS_PER_MS) | 1;
+    if (c->timer.challenge_ms != 0 &&
+        (uint64_t)(now_ms - c->timer.challenge_ms) * NS_PER_MS < t->set.challenge_ns)
+        return;
+    c->timer.challenge_ms = now_ms;
+    t->challenges++;
+    tcp_ack_now(t, c, why);
+}
+
+/* ---- the decision ---- */
+
+static struct tcp_action nothing(enum oriel_tcp_limit limit)
+{
+    return (struct tcp_action){.act = ACT_NOTHING, .limit = limit};
+}
+
+/* May data leave in this state? RFC 9293, 3.10.4: what was written before a CLOSE still goes. */
+static bool data_state(const struct tcp_conn *c)
+{
+    switch ((enum oriel_tcp_state)c->state) {
+    case ORIEL_TCP_ESTABLISHED:
+    case ORIEL_TCP_FIN_WAIT_1:
+    case ORIEL_TCP_CLOSE_WAIT:
+    case ORIEL_TCP_CLOSING:
+    case ORIEL_TCP_LAST_ACK:
+        return true;
+    case ORIEL_TCP_SYN_RCVD:    /* RFC 7413, 4.2.2: a server may answer before the handshake ends */
+        return (c->is & (TCP_IS_TFO | TCP_IS_PASSIVE)) == (TCP_IS_TFO | TCP_IS_PASSIVE);
+    case ORIEL_TCP_CLOSED:
+    case ORIEL_TCP_LISTEN:
+    case ORIEL_TCP_SYN_SENT:
+    case ORIEL_TCP_FIN_WAIT_2:
+    case ORIEL_TCP_TIME_WAIT:
+    case ORIEL_TCP_STATES:
+        break;
+    }
+    return false;
+}
+
+/* RFC 9293, 3.7.4: is small data held because other data is on its way? */
+static bool nagle_holds(const struct tcp *t, const struct tcp_conn *c)
+{
+    if (c->prof->nodelay || !tcp_outstanding(c) || (c->out.want & TCP_WANT_FIN))
+        return false;
+    return !t->set.minshall || seq_lt(c->snd.una, c->snd.small);
+}
+
+static bool fin_may_follow(const struct tcp_conn *c, uint32_t len)
+{
+    return (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT) && len == tcp_unsent(c) &&
+           len < tcp_usable(c);
+}
+
+static struct tcp_action send_new(const struct tcp_conn *c, uint32_t len, enum why why)
+{
+    return (struct tcp_action){.act = ACT_NEW, .why = why, .seq = c->snd.nxt, .len = len,
+                               .fin = fin_may_follow(c, len)};
+}
+
+/*
+ * Less than a full segment is left, or fits (RFC 9293, 3.8.6.2.1): all of it and nobody holds it, or
+ * half of the largest window ever offered.
+ */
+static struct tcp_action small(const struct tcp *t, const struct tcp_conn *c, uint32_t len)
+{
+    bool all = len == tcp_unsent(c);
+    bool override = (c->out.want & TCP_WANT_OVERRIDE) != 0;
+    bool urgent = (c->is & TCP_IS_URG_OUT) && seq_lt(c->snd.nxt, c->snd_up);
+    if (!all && !override && len < c->snd.wnd_max / 2)
+        return nothing(ORIEL_LIMIT_PEER_WINDOW);
+    if (override)
+        return send_new(c, len, WHY_DATA_OVERRIDE);
+    if (urgent)
+        return send_new(c, len, WHY_URGENT);
+    if ((c->prof->cork || (c->is & TCP_IS_MORE)) && !(c->out.want & TCP_WANT_FIN))
+        return nothing(ORIEL_LIMIT_CORK);
+    if (nagle_holds(t, c))
+        return nothing(ORIEL_LIMIT_NAGLE);
+    return send_new(c, len, c->stat.limit == ORIEL_LIMIT_NAGLE ? WHY_DATA_NAGLE_DONE : WHY_DATA_NEW);
+}
+
+/* Bytes of one burst: a super-segment, or what leaves in a millisecond where it is paced. */
+static uint32_t burst(const struct tcp_conn *c, uint32_t mss)
+{
+    uint32_t max = TCP_GSO_BYTES_MAX;
+    uint64_t bps = c->flight->cc.pacing_bps;
+    if (bps != CC_UNPACED && bps / 1024 < max)
+        max = bps / 1024 > 2 * (uint64_t)mss ? (uint32_t)(bps / 1024) : 2 * mss;
+    return max / mss * mss;
+}
+
+static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+static struct tcp_action new_data(const struct tcp *t, const struct tcp_conn *c)
+{
+    uint32_t unsent = tcp_unsent(c), usable = tcp_usable(c), quota = tcp_quota(c);
+    uint32_t mss = tcp_mss_now(c);
+    uint32_t full = unsent < mss ? unsent : mss;
+    bool limited = (c->out.want & TCP_WANT_LIMITED) != 0;
+    if (usable == 0)
+        return nothing(ORIEL_LIMIT_PEER_WINDOW);
+    if (quota < full && !limited)
+        return nothing(ORIEL_LIMIT_CWND);
+    if (limited && quota < mss)
+        quota = mss;
+    uint32_t len = min3(unsent, usable, quota);
+    if (len > burst(c, mss))
+        len = burst(c, mss);
+    if (len < mss)
+        return small(t, c, len);
+    uint32_t tail = len % mss;
+    if (tail != 0 && small(t, c, tail).act == ACT_NOTHING)
+        len -= tail;
+    else if (tail != 0 && len < unsent)
+        len -= tail;            /* whole segments while there is more */
+    return send_new(c, len, limited ? WHY_DATA_LIMITED : WHY_DATA_NEW);
+}
+
+static struct tcp_action resend(const struct tcp_conn *c, struct tcp_sent *r, uint32_t max,
+                                enum why why)
+{
+    uint32_t len = r->len;
+    uint32_t mss = c->snd.mss;
+    if (max < mss)
+        max = mss;
+    if (len > max)
+        len = max / mss * mss;
+    if (len > TCP_GSO_BYTES_MAX / mss * mss)
+        len = TCP_GSO_BYTES_MAX / mss * mss;
+    return (struct tcp_action){.act = ACT_RESEND, .why = why, .seq = r->node.key, .len = len,
+                               .rec = r};
+}
+
+/* RFC 8985, 7.3: new data if there is any and it may be sent, else the last segment again. */
+static struct tcp_action tail_probe(const struct tcp_conn *c)
+{
+    uint32_t unsent = tcp_unsent(c), usable = tcp_usable(c);
+    uint32_t len = min3(unsent, usable, c->snd.mss);
+    if (len > 0 && (len == unsent || len == c->snd.mss))
+        return send_new(c, len, WHY_PROBE_TAIL);
+    struct tcp_sent *r = tcp_tlp_record(c);
+    if (!r)
+        return nothing(ORIEL_LIMIT_APPLICATION);
+    uint32_t before = (r->len - 1) / r->seg * r->seg;   /* segments of it before its last one */
+    return (struct tcp_action){.act = ACT_RESEND, .why = WHY_PROBE_TAIL, .rec = r,
+                               .seq = seq_add(r->node.key, before), .len = r->len - before};
+}
+
+static bool is_paced_now(const struct tcp *t, const struct tcp_conn *c)
+{
+    return c->flight && c->flight->cc.pacing_bps != CC_UNPACED &&
+           c->flight->depart_at > t->env->now;
+}
+
+/* What data there is to send, sent before or not. */
+static struct tcp_action data(const struct tcp *t, const struct tcp_conn *c)
+{
+    if (!c->flight || !data_state(c))
+        return nothing(ORIEL_LIMIT_APPLICATION);
+    if ((c->out.want & TCP_WANT_TAIL) != 0) {
+        struct tcp_action a = tail_probe(c);
+        if (a.act != ACT_NOTHING)
+            return a;
+    }
+    if (is_paced_now(t, c) && (tcp_unsent(c) > 0 || (c->out.want & TCP_WANT_RTX)))
+        return nothing(ORIEL_LIMIT_PACING);
+    if ((c->out.want & TCP_WANT_RTX) != 0) {
+        struct tcp_sent *r = tcp_sent_next_lost(c);
+        uint32_t quota = tcp_quota(c);
+        if (r && (quota >= c->snd.mss || quota >= r->len))
+            return resend(c, r, quota, (enum why)r->why);
+        if (r)
+            return nothing(ORIEL_LIMIT_CWND);
+    }
+    return tcp_unsent(c) > 0 ? new_data(t, c) : nothing(ORIEL_LIMIT_APPLICATION);
+}
+
+static bool fin_due(const struct tcp_conn *c)
+{
+    return (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT) && tcp_unsent(c) == 0 &&
+           data_state(c);
+}
+
+static struct tcp_action handshake(const struct tcp_conn *c)
+{
+    if (c->out.want & TCP_WANT_SYN)
+        return (struct tcp_action){.act = ACT_SYN, .why = (enum why)c->out.rtx_why, .seq = c->iss};
+    if (c->out.want & TCP_WANT_ACK)
+        return (struct tcp_action){.act = ACT_ACK, .why = (enum why)c->out.ack_why,
+                                   .seq = c->snd.nxt};
+    return nothing(ORIEL_LIMIT_HANDSHAKE);
+}
+
+struct tcp_action tcp_next_action(const struct tcp *t, const struct tcp_conn *c)
+{
+    if (c->state == TCP_SYN_SENT || (c->out.want & TCP_WANT_SYN))
+        return handshake(c);
+    struct tcp_action a = data(t, c);
+    if (a.act != ACT_NOTHING)
+        return a;
+    if (fin_due(c) && tcp_usable(c) > 0)
+        return (struct tcp_action){.act = ACT_FIN, .why = WHY_FIN, .seq = c->snd.nxt, .fin = true};
+    if (fin_due(c))
+        a.limit = ORIEL_LIMIT_PEER_WINDOW;
+    if (c->out.want & TCP_WANT_PROBE)
+        return (struct tcp_action){.act = ACT_PROBE, .why = (enum why)c->out.rtx_why,
+                                   .seq = seq_add(c->snd.una, UINT32_MAX), .limit = a.limit};
+    if (c->out.want & TCP_WANT_ACK)
+        return (struct tcp_action){.act = ACT_ACK, .why = (enum why)c->out.ack_why,
+                                   .seq = c->snd.nxt, .limit = a.limit};
+    if (c->state == TCP_SYN_RCVD && a.limit == ORIEL_LIMIT_APPLICATION)
+        a.limit = ORIEL_LIMIT_HANDSHAKE;
+    return a;
+}
+
+/* ---- doing it ---- */
+
+/* The moment of the next departure after len bytes (at most a quarter of a second away). */
+static void pace(struct tcp *t, struct tcp_conn *c, uint32_t len)
+{
+    struct tcp_flight *f = c->flight;
+    uint64_t bps = f->cc.pacing_bps;
+    if (bps == CC_UNPACED)
+        return;
+    uint64_t gap = (uint64_t)len * NS_PER_S / bps;
+    oriel_time from = f->depart_at > t->env->now ? f->depart_at : t->env->now;
+    f->depart_at = from + (gap < NS_PER_S / 4 ? gap : NS_PER_S / 4);
+}
+
+/* PSH where the buffer is emptied (MUST-61), or where half a window was sent since the last. */
+static uint16_t push(const struct tcp_conn *c, seq_t seq, uint32_t len)
+{
+    return seq_eq(seq_add(seq, len), c->snd.end) ? TCP_PSH : 0;
+}
+
+static unsigned frames(const struct tcp_conn *c, uint32_t len)
+{
+    return len <= c->snd.mss ? 1 : (len + c->snd.mss - 1) / c->snd.mss;
+}
+
+static bool is_idle_restart(const struct tcp *t, const struct tcp_conn *c)
+{
+    uint32_t now_ms = (uint32_t)(t->env->now / NS_PER_MS);
+    return !tcp_outstanding(c) && c->stat.data_out > 0 &&
+           (uint64_t)(now_ms - c->timer.tx_ms) * NS_PER_MS > tcp_rto(t, c);
+}
+
+static int do_new(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
+{
+    uint8_t flags = a->fin ? SENT_FIN : 0;
+    uint32_t units = a->len + (a->fin ? 1 : 0);
+    if (is_idle_restart(t, c))
+        tcp_recovery_on_idle(t, c);
+    struct tcp_sent *r = tcp_sent_add(t, c, units, c->snd.mss, flags);
+    if (!r)
+        return ORIEL_ENOBUFS;
+    uint16_t out = (uint16_t)(TCP_ACK | push(c, a->seq, a->len) | (a->fin ? TCP_FIN : 0));
+    int err = tcp_emit_segment(t, c, a->seq, a->len, out, a->why);
+    c->snd.nxt = seq_add(c->snd.nxt, units);
+    if (a->fin)
+        c->is |= TCP_IS_FIN_SENT;
+    if (a->len % c->snd.mss != 0) {
+        c->snd.small = c->snd.nxt;
+        stream_close_chunk(&c->flight->sndq);
+    }
+    c->out.want &= (uint8_t)~(TCP_WANT_OVERRIDE | TCP_WANT_LIMITED);
+    if (a->why == WHY_PROBE_TAIL) {
+        c->out.want &= (uint8_t)~TCP_WANT_TAIL;
+        tcp_tlp_on_sent(t, c, false);
+    }
+    c->timer.tx_ms = (uint32_t)(t->env->now / NS_PER_MS);
+    tcp_recovery_on_sent(t, c, units);
+    pace(t, c, a->len);
+    tcp_timer_on_sent(t, c);
+    return err == ORIEL_ENOBUFS ? 0 : err;      /* as lost on the way: it will be sent again */
+}
+
+static int do_resend(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
+{
+    struct tcp_sent *r = a->rec;
+    uint32_t before = (uint32_t)seq_diff(r->node.key, a->seq);
+    if (before > 0) {
+        if (!tcp_sent_split(t, c, r, before))
+            return ORIEL_ENOBUFS;
+        r = CONTAINER_OF(seqtree_next(&r->node), struct tcp_sent, node);
+    } else if (r->len > a->len && !tcp_sent_split(t, c, r, a->len)) {
+        return ORIEL_ENOBUFS;
+    }
+    bool fin = (r->flags & SENT_FIN) != 0;
+    uint32_t len = r->len - (fin ? 1 : 0);
+    uint16_t out = (uint16_t)(TCP_ACK | push(c, r->node.key, len) | (fin ? TCP_FIN : 0));
+    tcp_sent_again(t, c, r);
+    c->stat.rtx += frames(c, len);
+    c->stat.bytes_rtx += len;
+    int err = tcp_emit_segment(t, c, r->node.key, len, out, a->why);
+    if (a->why == WHY_PROBE_TAIL) {
+        c->out.want &= (uint8_t)~TCP_WANT_TAIL;
+        tcp_tlp_on_sent(t, c, true);
+    }
+    if (!tcp_sent_next_lost(c))
+        c->out.want &= (uint8_t)~TCP_WANT_RTX;
+    tcp_recovery_on_sent(t, c, r->len);
+    pace(t, c, len);
+    tcp_timer_on_sent(t, c);
+    return err == ORIEL_ENOBUFS ? 0 : err;
+}
+
+static int do_syn(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
+{
+    uint16_t flags = tcp_open_syn_flags(t, c);
+    uint32_t len = tcp_open_syn_data(t, c);
+    int err = tcp_emit_segment(t, c, a->seq, len, flags, a->why);
+    c->out.want &= (uint8_t)~TCP_WANT_SYN;
+    if (!err)
+        tcp_open_on_syn_sent(t, c, len);
+    tcp_timer_on_sent(t, c);
+    return err == ORIEL_ENOBUFS ? 0 : err;
+}
+
+static int do_probe(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
+{
+    c->out.want &= (uint8_t)~TCP_WANT_PROBE;
+    return tcp_emit_segment(t, c, a->seq, 0, TCP_ACK, a->why);
+}
+
+static int act(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
+{
+    switch (a->act) {
+    case ACT_NEW:
+    case ACT_FIN:    return do_new(t, c, a);
+    case ACT_RESEND: return do_resend(t, c, a);
+    case ACT_SYN:    return do_syn(t, c, a);
+    case ACT_PROBE:  return do_probe(t, c, a);
+    case ACT_ACK:    return tcp_emit_segment(t, c, a->seq, 0, TCP_ACK, a->why);
+    case ACT_NOTHING: break;
+    }
+    return 0;
+}
+
+static void departs_later(struct tcp *t, struct tcp_conn *c)
+{
+    if (c->is & TCP_IS_PACED)
+        return;
+    c->is |= TCP_IS_PACED;
+    wheel_arm(&t->departures, &c->flight->pace, c->flight->depart_at, t->env->cause);
+}
+
+unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
+{
+    struct tcp_action a = tcp_next_action(t, c);
+    *more = false;
+    if (a.act == ACT_NOTHING || a.act == ACT_ACK || a.act == ACT_PROBE) {
+        enum oriel_tcp_limit limit = a.limit;
+        if (limit == ORIEL_LIMIT_APPLICATION && (c->is & TCP_IS_SNDBUF_FULL))
+            limit = ORIEL_LIMIT_SEND_BUFFER;
+        tcp_limit_note(t, c, limit);
+        if (limit == ORIEL_LIMIT_PACING)
+            departs_later(t, c);
+        else if (!tcp_outstanding(c) && limit != ORIEL_LIMIT_APPLICATION)
+            tcp_timer_on_held(t, c, limit);
+        c->out.want &= (uint8_t)~(TCP_WANT_LIMITED | TCP_WANT_TAIL);
+        if (a.act == ACT_NOTHING)
+            return 0;
+    }
+    int err = act(t, c, &a);
+    if (err) {
+        tcp_timer_on_stalled(t, c);
+        return 0;
+    }
+    *more = a.act != ACT_ACK && a.act != ACT_PROBE;
+    return frames(c, a.len);
+}
+
+/* ---- when the host asks ---- */
+
+bool tcp_has_output(const struct tcp *t, uint16_t nif)
+{
+    return t->ready[nif].n > 0;
+}
+
+oriel_time tcp_next_departure(const struct tcp *t)
+{
+    return wheel_next(&t->departures);
+}
+
+void tcp_on_departures(struct tcp *t)
+{
+    for (struct timer *d; (d = wheel_pop(&t->departures, t->env->now)) != NULL;) {
+        struct tcp_flight *f = CONTAINER_OF(d, struct tcp_flight, pace);
+        struct tcp_conn *c = tcp_conn_at(t, f->conn);
+        c->is &= ~(uint32_t)TCP_IS_PACED;
+        tcp_ready_to_send(t, c);
+    }
+}
+
+void tcp_take(struct tcp *t, uint16_t nif, unsigned max)
+{
+    unsigned made = 0;
+    while (made < max && t->ready[nif].first != TCP_NONE) {
+        struct tcp_conn *c = tcp_conn_at(t, t->ready[nif].first);
+        bool more;
+        off_list(t, c);
+        made += tcp_output(t, c, &more);
+        if (more)
+            tcp_ready_to_send(t, c);
+    }
+    t->env->cause = 0;
+}
+
+void tcp_on_netif_gone(struct tcp *t, uint16_t nif)
+{
+    for (uint32_t n = t->ready[nif].n; n > 0; n--) {
+        struct tcp_conn *c = tcp_conn_at(t, t->ready[nif].first);
+        bool more;
+        off_list(t, c);
+        (void)tcp_output(t, c, &more);
+    }
+}

@@ -1,0 +1,430 @@
+/*
+ * Building segments. Everything that TCP sends passes through `leave`, with its reason: the path
+ * between two addresses is found once and kept (struct tcp_path), the header is written in front of
+ * payload that stays where it is, and the checksum is finished here, at the bottom (super-segments,
+ * tcp_output.c decides their size) or by the link where it vouches.
+ */
+#include "tcp/tcp.h"
+
+/* ---- paths ---- */
+
+static uint32_t path_slot(const struct tcp_tuple *k, uint8_t tos)
+{
+    uint32_t h = (uint32_t)(k->local_lo * 31 ^ k->remote_lo ^ k->remote_hi ^ tos) * 0x9e3779b1u;
+    return h >> (32 - TCP_PATH_BITS);
+}
+
+static bool path_is(const struct tcp *t, const struct tcp_path *p, const struct tcp_tuple *k,
+                    uint8_t ttl, uint8_t tos, uint16_t bind_nif)
+{
+    return p->path.gen == t->ip->gen && p->path.src.lo == k->local_lo &&
+           p->path.dst.lo == k->remote_lo && p->path.src.hi == k->local_hi &&
+           p->path.dst.hi == k->remote_hi && p->path.dst.zone == k->zone && p->ttl == ttl &&
+           p->tos == tos && p->bind_nif == bind_nif;
+}
+
+static bool path_find(struct tcp *t, struct tcp_path *p, const struct tcp_tuple *k, uint8_t ttl,
+                      uint8_t tos, uint16_t bind_nif)
+{
+    const struct oriel_addr src = tuple_local(k), dst = tuple_remote(k);
+    const struct ip_tx tx = {.proto = IP_TCP, .ttl = ttl, .tos = tos, .df = true};
+    /* A listener that stands in for others answers from addresses that are not ours. */
+    int err = ip_path_find(t->ip, &dst, &src, bind_nif, &p->path);
+    if (err == ORIEL_EADDRNOTAVAIL)
+        err = ip_path_route(t->ip, &dst, bind_nif, &p->path);
+    if (err) {
+        p->path.gen = 0;
+        return false;
+    }
+    p->path.src = src;
+    p->path.dst = dst;
+    p->ttl = ttl;
+    p->tos = tos;
+    p->bind_nif = bind_nif;
+    p->flowing = ip4_flow_make(t->ip, &p->path, &tx, &p->flow);
+    p->sum = csum_wide_pseudo(&src, &dst, IP_TCP, 0);
+    return true;
+}
+
+struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t ttl, uint8_t tos,
+                             uint16_t bind_nif)
+{
+    struct tcp_path *p = &t->paths[path_slot(k, tos)];
+    if (oriel_likely(path_is(t, p, k, ttl, tos, bind_nif)))
+        return p;
+    return path_find(t, p, k, ttl, tos, bind_nif) ? p : NULL;
+}
+
+/* ---- the one way out ---- */
+
+/* The checksum of what stands in p behind the IP header, its field 0; gso: the bottom's to do. */
+static void seal(struct tcp *t, struct pkt *p, const struct tcp_path *path, size_t hdr_len)
+{
+    size_t len = pkt_len(p);
+    uint64_t sum = csum_wide_add(path->sum, len);
+    if (p->gso != GSO_NONE)
+        return;
+    if (path->path.nif->vouches && !path->path.local) {
+        p->csum = CSUM_PARTIAL;
+        tcp_patch_csum(pkt_data(p), csum_wide_fold(sum));
+        return;
+    }
+    if (path->path.nif->vouches)
+        return;
+    sum = csum_wide_add(sum, csum_small(pkt_data(p), hdr_len));
+    if (len > hdr_len)
+        sum = csum_wide_add(sum, pkt_sum_kept(t->env, p, hdr_len, len - hdr_len));
+    tcp_patch_csum(pkt_data(p), csum_wide_finish(sum));
+}
+
+/* p holds the payload (none in its head) and has headroom. Consumes it. */
+static int leave(struct tcp *t, struct pkt *p, struct tcp_path *path, const struct tcp_hdr *h,
+                 enum why why)
+{
+    size_t hdr_len = TCP_HDR_LEN + (h->opts.n + 3) / 4 * 4;
+    struct wr w = wr_of(pkt_push_within(p, hdr_len), hdr_len);
+    tcp_emit(&w, h);
+    p->l4 = 0;
+    seal(t, p, path, hdr_len);
+    if (oriel_likely(path->flowing))
+        return ip4_flow_output(t->ip, p, &path->path, &path->flow, why);
+    const struct ip_tx tx = {.proto = IP_TCP, .ttl = path->ttl, .tos = path->tos, .df = true};
+    return ip_output(t->ip, p, &path->path, &tx, why);
+}
+
+/* ---- segments of connections ---- */
+
+/* SACK blocks that a segment carries beside timestamps (RFC 2018, 3). */
+static unsigned sack_room(const struct tcp_conn *c)
+{
+    return (c->is & TCP_IS_TS) ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
+}
+
+static bool has_sacks(const struct tcp_conn *c)
+{
+    return (c->is & TCP_IS_SACK) && c->flight && (c->out.dsack || c->flight->ooo.tree.n > 0);
+}
+
+uint32_t tcp_mss_now(const struct tcp_conn *c)
+{
+    if (oriel_likely(!has_sacks(c)))
+        return c->snd.mss;
+    uint32_t blocks = c->flight->ooo.tree.n + c->out.dsack;
+    return (uint32_t)c->snd.mss - (4 + 8 * (blocks < sack_room(c) ? blocks : sack_room(c)));
+}
+
+/* Options of a segment of a connection that stands, into buf. */
+static struct span conn_options(struct tcp *t, struct tcp_conn *c, uint8_t *buf, uint16_t flags)
+{
+    static const uint8_t ts_kinds[] = {TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_TS};
+    static const uint8_t sack_kinds[] = {TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_SACK};
+    struct tcp_opts o;
+    struct wr w = wr_of(buf, TCP_OPTS_MAX);
+    if (c->is & TCP_IS_TS) {
+        o.ts_val = tcp_ts_now(t, c);
+        o.ts_ecr = c->rcv.ts_recent;
+        tcp_opts_emit(&w, &o, ts_kinds, ARRAY_LEN(ts_kinds));
+    }
+    if (oriel_unlikely(has_sacks(c)) && !(flags & TCP_RST)) {
+        tcp_reasm_sacks(c, &o, sack_room(c));
+        if (o.sack_n > 0)
+            tcp_opts_emit(&w, &o, sack_kinds, ARRAY_LEN(sack_kinds));
+    }
+    return wr_span(&w);
+}
+
+/* Options of a SYN or SYN-ACK of a connection. */
+static struct span syn_options(struct tcp *t, struct tcp_conn *c, uint8_t *buf, bool answer)
+{
+    struct tcp_opts o = {0};
+    uint8_t kinds[TCP_OPTS_MAX], n = 0;
+    struct wr w = wr_of(buf, TCP_OPTS_MAX);
+    o.mss = tcp_mss_offer(t, &c->tuple, c->prof->bind_nif);
+    if (c->prof->maxseg && c->prof->maxseg < o.mss)
+        o.mss = c->prof->maxseg;
+    o.has_mss = true;
+    o.has_ts = answer ? (c->is & TCP_IS_TS) != 0 : t->set.timestamps;
+    o.sack_perm = answer ? (c->is & TCP_IS_SACK) != 0 : t->set.sack;
+    o.has_wscale = answer ? (c->is & TCP_IS_WSCALE) != 0 : t->set.wscale <= TCP_WSCALE_MAX;
+    o.wscale = c->rcv.wscale;
+    o.ts_val = tcp_ts_now(t, c);
+    o.ts_ecr = answer ? c->rcv.ts_recent : 0;
+    if (!answer)
+        tcp_open_fastopen_option(t, c, &o);
+    tcp_syn_options(t, &o, kinds, &n);
+    tcp_opts_emit(&w, &o, kinds, n);
+    return wr_span(&w);
+}
+
+/* The window field. SYNs are not scaled (RFC 7323, 2.2); a reset promises nothing. */
+static uint16_t window_field(struct tcp *t, struct tcp_conn *c, uint16_t flags)
+{
+    if (flags & TCP_RST)
+        return 0;
+    uint32_t wnd = tcp_window(t, c);
+    if (flags & TCP_SYN) {
+        wnd = wnd < UINT16_MAX ? wnd : UINT16_MAX;
+        c->rcv.adv = seq_add(c->rcv.nxt, wnd);
+        return (uint16_t)wnd;
+    }
+    c->rcv.adv = seq_add(c->rcv.nxt, wnd);
+    return (uint16_t)(wnd >> c->rcv.wscale);
+}
+
+/* ECT stands on new data only, never on what is sent again, probes or bare ACKs (3168, 6.1). */
+static uint8_t ecn_bits(const struct tcp_conn *c, seq_t seq, uint32_t len, uint16_t flags)
+{
+    if (!(c->is & (TCP_IS_ECN | TCP_IS_ACCECN)) || len == 0 || (flags & TCP_SYN))
+        return 0;
+    return seq_eq(seq, c->snd.nxt) ? 2 : 0;
+}
+
+static uint16_t ecn_flags(struct tcp_conn *c, seq_t seq, uint32_t len, uint16_t flags)
+{
+    if (flags & (TCP_SYN | TCP_RST))
+        return flags;
+    if (c->is & TCP_IS_ACCECN)
+        return (uint16_t)(flags | tcp_accecn_flags(c));
+    if ((c->is & TCP_IS_CE) && (flags & TCP_ACK))
+        flags |= TCP_ECE;
+    if ((c->is & TCP_IS_CWR) && len > 0 && seq_eq(seq, c->snd.nxt)) {
+        flags |= TCP_CWR;
+        c->is &= ~(uint32_t)TCP_IS_CWR;
+    }
+    return flags;
+}
+
+/* The interface that is asked for packets: what is below the VLANs. */
+static uint16_t leaves_by(const struct tcp_path *path)
+{
+    const struct netif *nif = path->path.nif;
+    while (nif->parent)
+        nif = nif->parent;
+    return nif->index;
+}
+
+static void urgent_pointer(const struct tcp_conn *c, seq_t seq, struct tcp_hdr *h)
+{
+    if (!(c->is & TCP_IS_URG_OUT) || !seq_lt(seq, c->snd_up))
+        return;
+    int32_t up = seq_diff(seq, c->snd_up);      /* MUST-62: the octet after the last urgent one */
+    h->urg = up > UINT16_MAX ? UINT16_MAX : (uint16_t)up;
+    h->flags |= TCP_URG;
+}
+
+static void count_out(struct tcp_conn *c, uint32_t len)
+{
+    uint32_t segs = len > c->snd.mss ? (len + c->snd.mss - 1) / c->snd.mss : 1;
+    c->stat.segs_out += segs;
+    if (len > 0)
+        c->stat.data_out += segs;
+}
+
+/* An acknowledgement left with it. */
+static void acked(struct tcp *t, struct tcp_conn *c)
+{
+    c->rcv.acked = c->rcv.nxt;
+    c->rcv.unacked_segs = 0;
+    c->out.want &= (uint8_t)~TCP_WANT_ACK;
+    c->out.ack_why = WHY_NONE;
+    c->out.dsack = 0;
+    if (c->out.quick > 0)
+        c->out.quick--;
+    tcp_timer_on_ack_sent(t, c);
+}
+
+static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len)
+{
+    struct pkt *p = pkt_new(t->env, PKT_HEADROOM, 0);
+    uint32_t mss = tcp_mss_now(c);
+    if (!p || len == 0)
+        return p;
+    if (stream_attach(&c->flight->sndq, p, seq, len, 0) != len) {
+        pkt_free(p);
+        return NULL;
+    }
+    if (len > mss) {
+        p->gso = tuple_is_v4(&c->tuple) ? GSO_TCP4 : GSO_TCP6;
+        p->gso_size = (uint16_t)mss;
+    }
+    return p;
+}
+
+int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len, uint16_t flags,
+                     enum why why)
+{
+    uint8_t opts[TCP_OPTS_MAX];
+    uint8_t tos = (uint8_t)(c->prof->tos | ecn_bits(c, seq, len, flags));
+    struct tcp_path *path = tcp_path_of(t, &c->tuple, c->prof->ttl, tos, c->prof->bind_nif);
+    if (oriel_unlikely(!path))
+        return ORIEL_ENETUNREACH;
+    struct pkt *p = with_payload(t, c, seq, len);
+    if (oriel_unlikely(!p))
+        return ORIEL_ENOBUFS;
+    bool syn = (flags & TCP_SYN) != 0;
+    struct tcp_hdr h = {
+        .src_port = c->tuple.local_port,
+        .dst_port = c->tuple.remote_port,
+        .seq = seq,
+        .ack = (flags & TCP_ACK) ? c->rcv.nxt : seq_of(0),
+        .flags = ecn_flags(c, seq, len, flags),
+        .wnd = window_field(t, c, flags),
+        .opts = syn ? syn_options(t, c, opts, (flags & TCP_ACK) != 0)
+                    : conn_options(t, c, opts, flags),
+    };
+    if (oriel_unlikely(c->is & TCP_IS_URG_OUT))
+        urgent_pointer(c, seq, &h);
+    if (flags & TCP_ACK)
+        acked(t, c);
+    count_out(c, len);
+    if (!(c->is & TCP_IS_READY))
+        c->nif = leaves_by(path);
+    TRACE_WHY(t->env, EV_TCP_SEG_TX, why, tcp_conn_id(t, c), seq.v, len, h.flags);
+    return leave(t, p, path, &h, why);
+}
+
+void tcp_reset_conn(struct tcp *t, struct tcp_conn *c, enum why why)
+{
+    /* RFC 9293, 3.10.5: <SEQ=SND.NXT><CTL=RST>; with ACK, as middleboxes look at it. */
+    if (tcp_emit_segment(t, c, c->snd.nxt, 0, TCP_RST | TCP_ACK, why) != 0)
+        t->resets_lost++;       /* the peer finds out when it speaks */
+}
+
+/* ---- segments of no connection ---- */
+
+void tcp_reply(struct tcp *t, const struct tcp_reply *r, enum why why)
+{
+    uint8_t opts[TCP_OPTS_MAX];
+    struct wr w = wr_of(opts, sizeof(opts));
+    struct tcp_path *path = tcp_path_of(t, &r->tuple, r->ttl, (uint8_t)(r->tos | r->ecn), r->nif);
+    struct pkt *p = path ? pkt_new(t->env, PKT_HEADROOM, 0) : NULL;
+    if (!p)
+        return;                 /* the peer asks again */
+    tcp_opts_emit(&w, &r->opts, r->kinds, r->kinds_n);
+    const struct tcp_hdr h = {
+        .src_port = r->tuple.local_port,
+        .dst_port = r->tuple.remote_port,
+        .seq = r->seq,
+        .ack = r->ack,
+        .flags = r->flags,
+        .wnd = r->wnd,
+        .opts = wr_span(&w),
+    };
+    TRACE_WHY(t->env, EV_TCP_SEG_TX, why, UINT32_MAX, r->seq.v, 0, h.flags);
+    (void)leave(t, p, path, &h, why);
+}
+
+void tcp_reset_for(struct tcp *t, const struct tcp_seg *g, enum why why)
+{
+    struct tcp_reply r = {.tuple = g->tuple};
+    if (g->flags & TCP_RST)
+        return;
+    if (g->flags & TCP_ACK) {
+        r.seq = g->ack;
+        r.flags = TCP_RST;
+    } else {
+        r.seq = seq_of(0);
+        r.ack = seg_end(g);
+        r.flags = TCP_RST | TCP_ACK;
+    }
+    tcp_reply(t, &r, why);
+}
+
+/* ---- what SYNs say ---- */
+
+uint16_t tcp_mss_offer(struct tcp *t, const struct tcp_tuple *k, uint16_t bind_nif)
+{
+    bool v4 = tuple_is_v4(k);
+    const struct tcp_path *p = tcp_path_of(t, k, 0, 0, bind_nif);
+    uint32_t headers = v4 ? 40 : 60;
+    uint32_t mtu = p ? (p->path.local ? NETIF_MTU_MAX : p->path.nif->mtu) : 576;
+    if (mtu < headers + TCP_MSS_FLOOR)
+        return TCP_MSS_FLOOR;
+    return (uint16_t)(mtu - headers);
+}
+
+void tcp_mss_update(struct tcp *t, struct tcp_conn *c)
+{
+    uint32_t headers = tuple_is_v4(&c->tuple) ? 40 : 60;
+    const struct tcp_path *p = tcp_path_of(t, &c->tuple, c->prof->ttl, c->prof->tos,
+                                           c->prof->bind_nif);
+    uint32_t mss = c->snd.peer_mss;
+    uint32_t mtu = p ? p->path.mtu : headers + mss;
+    if (c->flight && c->flight->mtu.low && c->flight->mtu.low < mtu)
+        mtu = c->flight->mtu.low;
+    if (mtu < headers + TCP_MSS_FLOOR)
+        mtu = headers + TCP_MSS_FLOOR;
+    if (mss > mtu - headers)
+        mss = mtu - headers;
+    if (c->prof->maxseg && mss > c->prof->maxseg)
+        mss = c->prof->maxseg;
+    if (mss < TCP_MSS_FLOOR)
+        mss = TCP_MSS_FLOOR;
+    mss -= (c->is & TCP_IS_TS) ? 12 : 0;
+    if (mss == c->snd.mss)
+        return;
+    c->snd.mss = (uint16_t)mss;
+    if (c->flight)
+        cc_set_mss(&c->flight->cc, (uint16_t)mss);
+}
+
+/* NOPs until the next option stands at that offset of a word. */
+static void pad(uint8_t *kinds, uint8_t *n, unsigned *at, unsigned rest)
+{
+    for (; *at % 4 != rest; (*at)++)
+        kinds[(*n)++] = TCP_OPT_NOP;
+}
+
+/*
+ * One option where it stands best: timestamps on a word (7323, appendix A) behind SACK-permitted or
+ * two NOPs, the shift behind one NOP.
+ */
+static void add_kind(const struct tcp *t, const struct tcp_opts *o, uint8_t kind, uint8_t *kinds,
+                     uint8_t *n, unsigned *at)
+{
+    bool bsd = t->set.personality == ORIEL_AS_FREEBSD;
+    switch (kind) {
+    case TCP_OPT_MSS:
+        if (!o->has_mss)
+            return;
+        *at += 4;
+        break;
+    case TCP_OPT_WSCALE:
+        if (!o->has_wscale)
+            return;
+        pad(kinds, n, at, 1);
+        *at += 3;
+        break;
+    case TCP_OPT_SACK_PERM:
+        if (!o->sack_perm)
+            return;
+        pad(kinds, n, at, o->has_ts || bsd ? 0 : 2);
+        *at += 2;
+        break;
+    case TCP_OPT_TS:
+        if (!o->has_ts)
+            return;
+        pad(kinds, n, at, 2);
+        *at += 10;
+        break;
+    case TCP_OPT_FASTOPEN:
+        if (!o->has_fastopen)
+            return;
+        pad(kinds, n, at, bsd ? 0 : (4 - (2 + (unsigned)o->fastopen.n) % 4) % 4);
+        *at += 2 + (unsigned)o->fastopen.n;
+        break;
+    default:
+        return;                 /* NOPs are put in above */
+    }
+    kinds[(*n)++] = kind;
+}
+
+void tcp_syn_options(const struct tcp *t, struct tcp_opts *o, uint8_t *kinds, uint8_t *n)
+{
+    unsigned at = 0;
+    *n = 0;
+    for (unsigned i = 0; i < t->set.syn_opts_n; i++)
+        add_kind(t, o, t->set.syn_opts[i], kinds, n, &at);
+    add_kind(t, o, TCP_OPT_FASTOPEN, kinds, n, &at);
+    ORIEL_ASSERT(at <= TCP_OPTS_MAX);
+}
