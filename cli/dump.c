@@ -12,6 +12,7 @@
 #include "cli/out.h"
 #include "cli/term.h"
 #include "lens/cells.h"
+#include "wire/tcp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,16 +232,34 @@ static void put_running(const struct dump *d, struct span why, unsigned at)
     out_txt(&t);
 }
 
+/* The information column; TCP's flags with the letters of tcpdump: "[S.]" for "[SYN, ACK]". */
+static void print_info(struct txt *t, const struct dissection *x)
+{
+    const struct field *flags = x->flags_n > 0 ? dissection_first(x, F_TCP_FLAGS) : NULL;
+    if (!flags) {
+        txt_s(t, x->info);
+        return;
+    }
+    txt_span(t, span_of(x->info, x->flags_at));
+    txt_c(t, '[');
+    tcp_flags_print(t, (uint16_t)flags->value.u);
+    txt_c(t, ']');
+    txt_s(t, x->info + x->flags_at + x->flags_n);
+}
+
 static void put_packet(const struct dump *d)
 {
+    char info[DISSECTION_INFO_MAX];
+    struct txt i = txt_of(info, sizeof info);
+    print_info(&i, &d->f->d);
     char line[LINE_BYTES];
     struct txt t = txt_of(line, sizeof line);
     put_columns(d, &t);
-    put_left(d, &t, d->f->d.info, 0);
+    put_left(d, &t, info, 0);
     put_styled(d, &t, TERM_PLAIN);
     out_txt(&t);
     struct span why = capture_sentence(&d->f->frame);
-    unsigned at = why_col(d) - 2 - d->info_w + cells_of(span_str(d->f->d.info));
+    unsigned at = why_col(d) - 2 - d->info_w + cells_of(span_of(i.p, i.n));
     if (why.n == 0 || d->why == WHY_NOWHERE)
         out_str("\n");
     else if (d->why == WHY_RUNNING)
@@ -450,7 +469,10 @@ static void measure(struct dump *d, bool want_why)
         at_least(&d->addr_w, (unsigned)strlen(d->f->d.src));
         at_least(&d->addr_w, (unsigned)strlen(d->f->d.dst));
         at_least(&d->proto_w, (unsigned)strlen(d->f->d.proto));
-        at_least(&d->info_w, cells_of(span_str(d->f->d.info)));
+        char info[DISSECTION_INFO_MAX];
+        struct txt t = txt_of(info, sizeof info);
+        print_info(&t, &d->f->d);
+        at_least(&d->info_w, cells_of(span_of(t.p, t.n)));
         reasons = reasons || capture_sentence(&d->f->frame).n > 0;
     }
     frames_rewind(d->f);

@@ -129,6 +129,7 @@ static void dissect_frame(struct frames *f)
         .time_first = f->first,
         .time_before = f->before,
         .if_name = c->if_name,
+        .conversations = &f->conversations,
     };
     for (size_t i = 0; i < c->comments_n && i < LENS_COMMENTS_MAX; i++)
         in.comments[in.comments_n++] = c->comments[i];
@@ -157,6 +158,7 @@ void frames_rewind(struct frames *f)
 {
     bool again = capture_open(&f->capture, f->file.bytes);
     ORIEL_ASSERT(again);
+    conversations_init(&f->conversations);
     f->matched = 0;
     f->step = CAPTURE_FRAME;
     f->frame.time = 0;

@@ -44,6 +44,7 @@ struct frames {
     oriel_time first;           /* time of the first frame of the file */
     oriel_time before;          /* time of the frame before this one in the file */
     struct capture_frame frame;
+    struct conversations conversations; /* of all frames, whether or not they match */
     struct dissection d;
 };
 

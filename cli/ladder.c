@@ -14,6 +14,7 @@
 #include "cli/out.h"
 #include "cli/term.h"
 #include "lens/cells.h"
+#include "lens/label.h"
 #include "lens/ladder.h"
 
 #include <stdio.h>
@@ -176,19 +177,6 @@ static int line_of(struct drawing *g, const struct endpoint *e)
 
 /* ---- what is said ---- */
 
-/* "UDP 40000 > 7 Len=32": protocol and info, with single spaces. */
-static void print_label(struct txt *t, const struct dissection *d)
-{
-    txt_s(t, d->proto);
-    txt_c(t, ' ');
-    bool blank = true;
-    for (const char *c = d->info; *c != '\0'; c++) {
-        if (*c != ' ' || !blank)
-            txt_c(t, *c);
-        blank = *c == ' ';
-    }
-}
-
 static bool contains(struct span text, const char *word)
 {
     size_t n = strlen(word);
@@ -241,7 +229,7 @@ static void draw_frame(struct drawing *g)
     make_proper(g, &to);
     char label[LABEL_MAX];
     struct txt l = txt_of(label, sizeof label);
-    print_label(&l, &f->d);
+    label_print(&l, &f->d);
     char fate[LABEL_MAX];
     struct txt t = txt_of(fate, sizeof fate);
     enum ladder_fate end = fate_of(&f->frame);

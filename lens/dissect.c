@@ -140,6 +140,7 @@ void lens_columns(struct lens *l, const char *proto)
     l->proto = txt_of(l->d->proto, sizeof l->d->proto);
     txt_s(&l->proto, proto);
     l->info = txt_of(l->d->info, sizeof l->d->info);
+    l->d->flags_at = l->d->flags_n = 0;
 }
 
 struct txt *lens_info(struct lens *l)
@@ -317,9 +318,10 @@ void dissect(const struct lens_frame *f, struct dissection *out)
     out->n = 0;
     out->text_n = 0;
     out->cut = false;
+    out->flags_at = out->flags_n = 0;
     out->frame = bytes;
     out->len = (uint32_t)wire;
-    struct lens l = {.d = out, .cut = wire > f->bytes.n, .where = "frame"};
+    struct lens l = {.d = out, .in = f, .cut = wire > f->bytes.n, .where = "frame"};
     l.src = txt_of(out->src, sizeof out->src);
     l.dst = txt_of(out->dst, sizeof out->dst);
     l.proto = txt_of(out->proto, sizeof out->proto);

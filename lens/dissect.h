@@ -2,14 +2,17 @@
  * A frame's bytes -> a bounded list of typed fields with Wireshark's names, and the columns that
  * tshark prints.
  *
- * Looks at one frame only and keeps nothing between frames: fragments and segments are not put
- * together, sequence numbers are the ones on the wire (tcp.seq_raw; there is no tcp.seq). Values
- * count as Wireshark 4.0 counts them: ip.frag_offset and ipv6.fraghdr.offset in units of eight
- * bytes. Never fails: what is malformed yields the layers up to the fault and `_ws.malformed`.
+ * Looks at one frame, and puts neither fragments nor segments together. What must be known of the
+ * frames before is kept by the caller: with a table of conversations there are tcp.seq, tcp.ack and
+ * their like, counted from the start of each connection, and tcp.analysis.*; without it only the
+ * numbers on the wire (tcp.seq_raw). Values count as Wireshark 4.0 counts them: ip.frag_offset and
+ * ipv6.fraghdr.offset in units of eight bytes. Never fails: what is malformed yields the layers up
+ * to the fault and `_ws.malformed`.
  */
 #ifndef ORIEL_LENS_DISSECT_H
 #define ORIEL_LENS_DISSECT_H
 
+#include "lens/conversation.h"
 #include "lens/fields.h"
 
 #define LENS_COMMENTS_MAX     4
@@ -43,6 +46,7 @@ struct lens_frame {
     struct span why;
     struct span drop;
     uint64_t ev;
+    struct conversations *conversations;    /* of the place where it was seen; NULL: none */
 };
 
 /* Output: about 30 kB, the caller's. It points into itself: do not copy it. */
@@ -56,6 +60,7 @@ struct dissection {
     char dst[ADDR_TEXT_MAX];
     char proto[16];
     char info[DISSECTION_INFO_MAX];
+    uint16_t flags_at, flags_n; /* TCP's flags in words inside of info: "[SYN, ACK]" */
     uint32_t len;           /* of the frame on the wire */
     uint32_t text_n;
     char text[DISSECTION_TEXT_MAX];                 /* strings that do not stand in the frame */

@@ -11,174 +11,28 @@
 
 #include "base/clock.h"
 #include "lens/cells.h"
+#include "lens/ladder_rows.h"
 
 #define SPAN_MIN     6          /* fewer, and the page is made wider than was asked */
 #define SPAN_MAX     60         /* columns between two lifelines; more only tears apart */
 #define REASON_MIN   36         /* columns for a column of reasons */
 #define UNDER_MIN    36         /* columns for a reason underneath */
 #define NAME_HALF_MAX 8         /* columns left for a name beyond the outer lifelines */
+#define STATE_W      12         /* columns left for a state there, with a blank */
 #define NAME_ROWS_MAX 4
 #define GUTTER       3          /* between the time and the first name */
 #define SECONDS_DIGITS 4        /* of the time before the point; more digits take decimals away */
 #define FOOT_AFTER   24         /* steps after which the names are repeated at the end */
-#define CELL_BYTES   12         /* of a character and a change of style, at most */
-#define WIDE_TAIL    UINT32_MAX /* the second cell of a wide character */
 
-enum style {
-    STYLE_PLAIN,
-    STYLE_DIM,
-    STYLE_NAME,
-    STYLE_ARROW,
-    STYLE_LOST,
-};
-
-static const char *const style_sequence[] = {
-    [STYLE_PLAIN] = "\x1b[0m",
-    [STYLE_DIM] = "\x1b[2m",
-    [STYLE_NAME] = "\x1b[1m",
-    [STYLE_ARROW] = "\x1b[36m",
-    [STYLE_LOST] = "\x1b[31m",
-};
-
-enum glyph {
-    G_LINE,
-    G_DASH,
-    G_RIGHT,
-    G_LEFT,
-    G_CROSS,
-    G_GAP,
-    G_OVER,         /* an arrow crosses a lifeline */
-    G_NOTE,
-    G_N
-};
-
-static const uint32_t glyphs[G_N] = {0x2502, 0x2500, 0x25b6, 0x25c0,
-                                     0x00d7, 0x250a, 0x253c, 0x25cf};
-static const uint32_t glyphs_ascii[G_N] = {'|', '-', '>', '<', 'x', ':', '+', '*'};
-
-static_assert(SECONDS_DIGITS + 10 + GUTTER + 2 * NAME_HALF_MAX + 1 +
+static_assert(SECONDS_DIGITS + 10 + GUTTER + 2 * STATE_W + 1 +
                       (LADDER_LINES_MAX - 1) * SPAN_MIN <= LADDER_WIDTH_MAX,
               "the widest ladder fits a row");
-
-struct cell {
-    uint32_t ch;
-    uint8_t style;
-};
-
-struct row {
-    struct cell cell[LADDER_WIDTH_MAX];
-};
 
 /* What is still to be said about a step while its rows are drawn. */
 struct saying {
     const struct ladder_step *step;
     struct span reason;         /* what is left of it */
 };
-
-/* ---- rows ---- */
-
-static uint32_t glyph(const struct ladder *l, enum glyph g)
-{
-    return l->style.ascii ? glyphs_ascii[g] : glyphs[g];
-}
-
-static void put_cell(struct ladder *l, struct row *row, unsigned col, uint32_t ch, enum style style)
-{
-    if (col < l->width)
-        row->cell[col] = (struct cell){.ch = ch, .style = (uint8_t)style};
-}
-
-static void put_glyph(struct ladder *l, struct row *row, unsigned col, enum glyph g,
-                      enum style style)
-{
-    put_cell(l, row, col, glyph(l, g), style);
-}
-
-static void row_clear(struct ladder *l, struct row *row, enum glyph line)
-{
-    for (unsigned i = 0; i < l->width; i++)
-        put_cell(l, row, i, ' ', STYLE_PLAIN);
-    for (int i = 0; i < l->lines_n; i++)
-        put_glyph(l, row, l->col[i], line, STYLE_DIM);
-}
-
-/* Text from `col` on; it fits. The columns after it are returned. */
-static unsigned put_whole(struct ladder *l, struct row *row, unsigned col, struct span text,
-                          enum style style)
-{
-    bool ascii = l->style.ascii;
-    while (text.n > 0) {
-        uint32_t ch = cells_next(&text);
-        unsigned width = cells_width(ch);
-        uint32_t shown = cells_shown(ch, ascii);
-        if (width == 0)
-            continue;
-        put_cell(l, row, col++, shown, style);
-        if (width == 2)
-            put_cell(l, row, col++, ascii ? shown : WIDE_TAIL, style);
-    }
-    return col;
-}
-
-static struct span ellipsis(const struct ladder *l)
-{
-    return span_str(l->style.ascii ? "..." : "\xe2\x80\xa6");
-}
-
-/* Cells that a text takes in `room`: it is cut, with an ellipsis, when it has more. */
-static unsigned fitted(struct span text, unsigned room)
-{
-    unsigned n = cells_of(text);
-    return n < room ? n : room;
-}
-
-static void put_text(struct ladder *l, struct row *row, unsigned col, unsigned room,
-                     struct span text, enum style style)
-{
-    if (cells_of(text) <= room) {
-        put_whole(l, row, col, text, style);
-        return;
-    }
-    struct span dots = ellipsis(l);
-    unsigned dots_w = cells_of(dots);
-    if (room < dots_w)
-        return;
-    col = put_whole(l, row, col, cells_cut(text, room - dots_w), style);
-    put_whole(l, row, col, dots, style);
-}
-
-static void row_print(const struct ladder *l, const struct row *row, struct txt *t)
-{
-    unsigned n = l->width;
-    while (n > 0 && row->cell[n - 1].ch == ' ')
-        n--;
-    uint8_t style = STYLE_PLAIN;
-    for (unsigned i = 0; i < n; i++) {
-        const struct cell *c = &row->cell[i];
-        if (l->style.color && c->style != style && c->ch != ' ') {
-            if (style != STYLE_PLAIN)
-                txt_s(t, style_sequence[STYLE_PLAIN]);
-            if (c->style != STYLE_PLAIN)
-                txt_s(t, style_sequence[c->style]);
-            style = c->style;
-        }
-        if (c->ch != WIDE_TAIL)
-            cells_put_char(t, c->ch);
-    }
-    if (style != STYLE_PLAIN)
-        txt_s(t, style_sequence[STYLE_PLAIN]);
-    txt_c(t, '\n');
-}
-
-static void row_put(struct ladder *l, const struct row *row)
-{
-    char text[LADDER_WIDTH_MAX * CELL_BYTES + 16];
-    struct txt t = txt_of(text, sizeof text);
-    row_print(l, row, &t);
-    ORIEL_ASSERT(!t.cut);
-    if (!l->bad)
-        l->bad = !sink_put(&l->out, span_of(t.p, t.n));
-}
 
 /* ---- layout ---- */
 
@@ -198,6 +52,13 @@ static unsigned at_most(unsigned v, unsigned max)
     return v < max ? v : max;
 }
 
+/* Columns beyond an outer lifeline, for its name and the states there. */
+static unsigned margin(const struct ladder *l, int i)
+{
+    unsigned half = half_name(l, i);
+    return l->style.states && half < STATE_W ? STATE_W : half;
+}
+
 /* Columns between two lifelines beside a column of reasons, comfortably. */
 static unsigned span_beside(const struct ladder *l, unsigned room)
 {
@@ -211,8 +72,8 @@ static unsigned span_beside(const struct ladder *l, unsigned room)
 static void lay_out(struct ladder *l)
 {
     int last = l->lines_n - 1;
-    unsigned first_col = l->time_w + GUTTER + half_name(l, 0);
-    unsigned beyond = half_name(l, last) + 1;
+    unsigned first_col = l->time_w + GUTTER + margin(l, 0);
+    unsigned beyond = margin(l, last) + 1;
     unsigned spans = (unsigned)last;
     unsigned least = first_col + beyond + spans * SPAN_MIN;
     if (l->width < least)
@@ -298,11 +159,11 @@ static void put_name(struct ladder *l, struct row *row, int i, unsigned rows)
     struct span name = span_str(l->names[i]);
     unsigned least = l->time_w + GUTTER;
     unsigned edge = l->reason_col != 0 ? l->reason_col - 1 : l->width;
-    unsigned w = fitted(name, name_room(l, i, rows));
+    unsigned w = ladder_fitted(name, name_room(l, i, rows));
     unsigned col = l->col[i] < least + w / 2 ? least : l->col[i] - w / 2;
     if (col + w > edge && edge > w)
         col = edge - w;
-    put_text(l, row, col, w, name, STYLE_NAME);
+    ladder_text(l, row, col, w, name, STYLE_NAME);
 }
 
 static void put_names(struct ladder *l)
@@ -310,19 +171,19 @@ static void put_names(struct ladder *l)
     unsigned rows = name_rows(l);
     for (unsigned r = 0; r < rows; r++) {
         struct row row;
-        row_clear(l, &row, G_LINE);
+        ladder_row_clear(l, &row, G_LINE);
         for (int i = 0; i < l->lines_n; i++)    /* only names that stand above have a line yet */
             if ((unsigned)i % rows >= r)
-                put_cell(l, &row, l->col[i], ' ', STYLE_PLAIN);
+                ladder_cell(l, &row, l->col[i], ' ', STYLE_PLAIN);
         for (int i = 0; i < l->lines_n; i++)
             if ((unsigned)i % rows == r)
                 put_name(l, &row, i, rows);
         if (r + 1 == rows) {
-            put_text(l, &row, l->time_w - 4, 4, span_str("time"), STYLE_DIM);
+            ladder_text(l, &row, l->time_w - 4, 4, span_str("time"), STYLE_DIM);
             if (l->reason_col != 0)
-                put_text(l, &row, l->reason_col, 3, span_str("why"), STYLE_DIM);
+                ladder_text(l, &row, l->reason_col, 3, span_str("why"), STYLE_DIM);
         }
-        row_put(l, &row);
+        ladder_row_put(l, &row);
     }
 }
 
@@ -330,8 +191,8 @@ static void put_names(struct ladder *l)
 static void put_lines(struct ladder *l)
 {
     struct row row;
-    row_clear(l, &row, G_LINE);
-    row_put(l, &row);
+    ladder_row_clear(l, &row, G_LINE);
+    ladder_row_put(l, &row);
 }
 
 bool ladder_begin(struct ladder *l)
@@ -358,7 +219,7 @@ static void put_time(struct ladder *l, struct row *row, oriel_time time)
             break;
     }
     unsigned n = (unsigned)t.n;
-    put_text(l, row, n < l->time_w ? l->time_w - n : 0, n, span_of(t.p, t.n), STYLE_DIM);
+    ladder_text(l, row, n < l->time_w ? l->time_w - n : 0, n, span_of(t.p, t.n), STYLE_DIM);
 }
 
 /* Two units at most: 520 ms, 1.0 s, 2m 03s, 34h 17m. */
@@ -389,10 +250,10 @@ static void put_gap(struct ladder *l, oriel_time ns)
     char text[32];
     struct txt t = txt_of(text, sizeof text);
     print_gap(&t, ns);
-    row_clear(l, &row, G_GAP);
-    unsigned n = fitted(span_of(t.p, t.n), l->time_w);
-    put_text(l, &row, l->time_w - n, n, span_of(t.p, t.n), STYLE_DIM);
-    row_put(l, &row);
+    ladder_row_clear(l, &row, G_GAP);
+    unsigned n = ladder_fitted(span_of(t.p, t.n), l->time_w);
+    ladder_text(l, &row, l->time_w - n, n, span_of(t.p, t.n), STYLE_DIM);
+    ladder_row_put(l, &row);
 }
 
 /* ---- arrows ---- */
@@ -407,25 +268,25 @@ static bool is_line(const struct ladder *l, unsigned col)
 
 /* A shaft from beside column a up to and with column `end`. */
 static void put_shaft(struct ladder *l, struct row *row, unsigned a, unsigned end,
-                      enum style style)
+                      enum ladder_paint style)
 {
     unsigned from = a < end ? a + 1 : end;
     unsigned to = a < end ? end : a - 1;
     for (unsigned i = from; i <= to; i++)
-        put_glyph(l, row, i, is_line(l, i) ? G_OVER : G_DASH, style);
+        ladder_glyph(l, row, i, is_line(l, i) ? G_OVER : G_DASH, style);
 }
 
 /* In a shaft from a to `end`: "- label -", beside a. */
 static void put_label(struct ladder *l, struct row *row, unsigned a, unsigned end,
                       struct span label, unsigned room)
 {
-    unsigned n = fitted(label, room);
+    unsigned n = ladder_fitted(label, room);
     if (n == 0)
         return;
     unsigned col = a < end ? a + 3 : a - 2 - n;
-    put_cell(l, row, col - 1, ' ', STYLE_PLAIN);
-    put_cell(l, row, col + n, ' ', STYLE_PLAIN);
-    put_text(l, row, col, n, label, STYLE_PLAIN);
+    ladder_cell(l, row, col - 1, ' ', STYLE_PLAIN);
+    ladder_cell(l, row, col + n, ' ', STYLE_PLAIN);
+    ladder_text(l, row, col, n, label, STYLE_PLAIN);
 }
 
 static unsigned distance(unsigned a, unsigned b)
@@ -495,7 +356,7 @@ static void put_lost(struct ladder *l, struct row *row, const struct ladder_step
     unsigned span = distance(a, b);
     struct span text = fate_fits(l, s) ? fate_text(s) : span_of(NULL, 0);
     unsigned text_w = cells_of(text);
-    unsigned label_w = fitted(s->label, room_in_arrow(l, s));
+    unsigned label_w = ladder_fitted(s->label, room_in_arrow(l, s));
     unsigned most = span - (text_w > 0 ? text_w + 3 : 2);   /* of the cross, from a */
     unsigned least = label_w + 6;
     unsigned cross = span * 2 / 3;
@@ -504,20 +365,20 @@ static void put_lost(struct ladder *l, struct row *row, const struct ladder_step
 
     unsigned x = a < b ? a + cross : a - cross;
     put_shaft(l, row, a, x, STYLE_LOST);
-    put_glyph(l, row, x, G_CROSS, STYLE_LOST);
+    ladder_glyph(l, row, x, G_CROSS, STYLE_LOST);
     put_label(l, row, a, b, s->label, label_w);
-    put_whole(l, row, a < b ? x + 2 : x - 1 - text_w, text, STYLE_LOST);
+    ladder_whole(l, row, a < b ? x + 2 : x - 1 - text_w, text, STYLE_LOST);
 }
 
 static void put_heads(struct ladder *l, struct row *row, const struct ladder_step *s)
 {
     for (int i = 0; i < l->lines_n; i++) {
         if (i < s->from) {
-            put_glyph(l, row, l->col[i], G_LINE, STYLE_DIM);
-            put_glyph(l, row, l->col[i] + 1, G_LEFT, STYLE_ARROW);
+            ladder_glyph(l, row, l->col[i], G_LINE, STYLE_DIM);
+            ladder_glyph(l, row, l->col[i] + 1, G_LEFT, STYLE_ARROW);
         } else if (i > s->from) {
-            put_glyph(l, row, l->col[i], G_LINE, STYLE_DIM);
-            put_glyph(l, row, l->col[i] - 1, G_RIGHT, STYLE_ARROW);
+            ladder_glyph(l, row, l->col[i], G_LINE, STYLE_DIM);
+            ladder_glyph(l, row, l->col[i] - 1, G_RIGHT, STYLE_ARROW);
         }
     }
 }
@@ -527,7 +388,7 @@ static void put_arrow(struct ladder *l, struct row *row, const struct ladder_ste
     unsigned a = l->col[s->from];
     unsigned b = end_col(l, s);
     bool refused = s->fate == LADDER_REFUSED;
-    enum style style = refused ? STYLE_LOST : STYLE_ARROW;
+    enum ladder_paint style = refused ? STYLE_LOST : STYLE_ARROW;
     if (s->fate == LADDER_LOST) {
         put_lost(l, row, s);
         return;
@@ -541,9 +402,41 @@ static void put_arrow(struct ladder *l, struct row *row, const struct ladder_ste
     } else {
         unsigned head = a < b ? b - 1 : b + 1;
         put_shaft(l, row, a, head, style);
-        put_glyph(l, row, head, refused ? G_CROSS : a < b ? G_RIGHT : G_LEFT, style);
+        ladder_glyph(l, row, head, refused ? G_CROSS : a < b ? G_RIGHT : G_LEFT, style);
     }
     put_label(l, row, a, b, s->label, room_in_arrow(l, s));
+}
+
+/* ---- states ---- */
+
+/* Cells that are free beside a lifeline, on that side. */
+static unsigned room_beside(const struct ladder *l, int i, bool right)
+{
+    if (right && i == l->lines_n - 1)
+        return (l->reason_col != 0 ? l->reason_col - 1 : l->width) - l->col[i] - 2;
+    if (!right && i == 0)
+        return l->col[0] - l->time_w - 2;
+    unsigned each = l->col[1] - l->col[0];
+    return each > 4 ? each - 4 : 0;
+}
+
+static void put_state(struct ladder *l, struct row *row, int i, bool right, struct span state)
+{
+    unsigned n = cells_of(state);
+    if (n == 0 || n > room_beside(l, i, right))
+        return;
+    unsigned col = l->col[i];
+    ladder_whole(l, row, right ? col + 2 : col - 1 - n, state, STYLE_PLAIN);
+}
+
+/* Both stand on the side that the arrow leaves free. */
+static void put_states(struct ladder *l, struct row *row, const struct ladder_step *s)
+{
+    if (!l->style.states || s->to == LADDER_EVERYONE || s->to == s->from)
+        return;
+    bool to_right = s->from < s->to;
+    put_state(l, row, s->from, !to_right, s->from_state);
+    put_state(l, row, s->to, to_right, s->to_state);
 }
 
 /* ---- text underneath and above ---- */
@@ -561,7 +454,7 @@ static unsigned right_edge(const struct ladder *l)
 static void text_columns(const struct ladder *l, const struct ladder_step *s, struct span text,
                          unsigned *from, unsigned *to)
 {
-    unsigned need = fitted(text, UNDER_MIN);
+    unsigned need = ladder_fitted(text, UNDER_MIN);
     unsigned a = l->col[s->from];
     unsigned last = l->col[l->lines_n - 1];
     unsigned b = is_arrow(l, s) ? end_col(l, s) : last;
@@ -581,19 +474,19 @@ static void put_beside(struct ladder *l, struct row *row, struct saying *what)
     if (l->reason_col == 0)
         return;
     unsigned room = l->width - l->reason_col;
-    put_whole(l, row, l->reason_col, cells_wrap(&what->reason, room), STYLE_DIM);
+    ladder_whole(l, row, l->reason_col, cells_wrap(&what->reason, room), STYLE_DIM);
 }
 
 static void put_line_of_text(struct ladder *l, struct saying *what, struct span *text,
-                             enum style style)
+                             enum ladder_paint style)
 {
     struct row row;
     unsigned from, to;
     text_columns(l, what->step, *text, &from, &to);
-    row_clear(l, &row, G_LINE);
-    put_whole(l, &row, from, cells_wrap(text, to - from), style);
+    ladder_row_clear(l, &row, G_LINE);
+    ladder_whole(l, &row, from, cells_wrap(text, to - from), style);
     put_beside(l, &row, what);
-    row_put(l, &row);
+    ladder_row_put(l, &row);
 }
 
 static void put_rest(struct ladder *l, struct saying *what)
@@ -610,9 +503,9 @@ static void put_rest(struct ladder *l, struct saying *what)
     }
     while (what->reason.n > 0) {
         struct row row;
-        row_clear(l, &row, G_LINE);
+        ladder_row_clear(l, &row, G_LINE);
         put_beside(l, &row, what);
-        row_put(l, &row);
+        ladder_row_put(l, &row);
     }
 }
 
@@ -630,14 +523,14 @@ static void put_note(struct ladder *l, struct row *row, const struct ladder_step
 {
     unsigned from = l->col[s->from] + 2;
     unsigned edge = right_edge(l);
-    unsigned n = fitted(s->label, edge > from ? edge - from : 0);
+    unsigned n = ladder_fitted(s->label, edge > from ? edge - from : 0);
     if (n < cells_of(s->label) && l->col[s->from] > edge / 2) {     /* more room to the left */
         unsigned room = l->col[s->from] - 2 - l->time_w - GUTTER;
-        n = fitted(s->label, room);
+        n = ladder_fitted(s->label, room);
         from = l->col[s->from] - 1 - n;
     }
-    put_glyph(l, row, l->col[s->from], G_NOTE, STYLE_ARROW);
-    put_text(l, row, from, n, s->label, STYLE_PLAIN);
+    ladder_glyph(l, row, l->col[s->from], G_NOTE, STYLE_ARROW);
+    ladder_text(l, row, from, n, s->label, STYLE_PLAIN);
 }
 
 bool ladder_put(struct ladder *l, const struct ladder_step *s)
@@ -653,23 +546,24 @@ bool ladder_put(struct ladder *l, const struct ladder_step *s)
         what.reason.n = 0;
     struct ladder_step drawn = *s;
     struct row row;
-    row_clear(l, &row, G_LINE);
+    ladder_row_clear(l, &row, G_LINE);
     put_time(l, &row, s->time);
     if (is_arrow(l, s) && label_stands_above(l, s)) {
         unsigned from, to;
         text_columns(l, s, s->label, &from, &to);
-        put_text(l, &row, from, to - from, s->label, STYLE_PLAIN);
+        ladder_text(l, &row, from, to - from, s->label, STYLE_PLAIN);
         put_beside(l, &row, &what);
-        row_put(l, &row);
-        row_clear(l, &row, G_LINE);
+        ladder_row_put(l, &row);
+        ladder_row_clear(l, &row, G_LINE);
         drawn.label.n = 0;
     }
     if (is_arrow(l, s))
         put_arrow(l, &row, &drawn);
     else
         put_note(l, &row, &drawn);
+    put_states(l, &row, s);
     put_beside(l, &row, &what);
-    row_put(l, &row);
+    ladder_row_put(l, &row);
     put_rest(l, &what);
     l->last = s->time;
     l->steps++;

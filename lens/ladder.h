@@ -9,6 +9,10 @@
  *        1.0 s      ┊                                        ┊
  *     1.021000      │◀──────────────── UDP 7 > 40000 Len=32 ─│
  *
+ * The states of both ends of a connection may stand beside an arrow, away from it:
+ *
+ *     0.100000      SYN_SENT │─ SYN Seq=0 Win=64240 ─────────▶│ LISTEN
+ *
  * A step is drawn as it comes, so that a running simulation can be watched; the endpoints are known
  * from the start. The reason stands to the right where the page is wide, underneath where not.
  * Text from packets may hold anything: control characters do not reach the sink.
@@ -35,6 +39,7 @@ struct ladder_style {
     bool ascii;         /* only ASCII is drawn */
     bool color;         /* with the escape sequences of a terminal */
     bool reasons;       /* draw them */
+    bool states;        /* leave room for them outside the outer lifelines */
     unsigned decimals;  /* of the times, 0..9 */
     oriel_time gap_ns;  /* longer silences are drawn as a gap; 0: never */
 };
@@ -45,6 +50,8 @@ struct ladder_step {
     int to;                     /* the same as from: a note on that lifeline; or LADDER_EVERYONE */
     struct span label;          /* what was said: UDP 40000 > 7 Len=32 */
     struct span reason;         /* why; may be empty */
+    struct span from_state;     /* of the ends of a connection, as it is sent; may be empty */
+    struct span to_state;
     enum ladder_fate fate;
     struct span fate_text;      /* beside the cross: `lost (draw 6)`; empty: `lost` */
 };

@@ -42,6 +42,7 @@ struct lens {
     bool partial;               /* the layer in hand says that it is longer than what is there */
     bool fragment;              /* the first fragment of something longer */
     bool faulty;                /* a fault has been reported */
+    const struct lens_frame *in;
     const uint8_t *net_end;     /* end of the outermost network layer: what follows is padding */
     struct field spare;         /* where fields go when the list is full */
     char protocols_buf[128];
@@ -84,6 +85,7 @@ void lens_note_protocol(struct lens *l, const char *name);
 /* This layer's name goes into the column, and its information replaces that of the layer below. */
 void lens_columns(struct lens *l, const char *proto);
 struct txt *lens_info(struct lens *l);          /* to append to */
+void lens_info_ports(struct lens *l, uint64_t src, uint64_t dst);       /* "1000 > 2000" */
 void lens_endpoints_mac(struct lens *l, const struct mac *src, const struct mac *dst);
 void lens_endpoints_ip(struct lens *l, const struct oriel_addr *src, const struct oriel_addr *dst,
                        bool v6);
@@ -111,6 +113,7 @@ static inline struct span lens_peek(const struct rd *r)
 /* Of a whole message whose sum with the field in place is `sum`. */
 enum lens_csum lens_csum_of(const struct lens *l, uint32_t sum);
 uint32_t lens_sum(struct span s);
+uint32_t lens_sum_pseudo(const struct lens *l, struct span segment, uint8_t proto);
 
 /* ---- names ---- */
 

@@ -39,6 +39,25 @@ check "and nothing is printed" [ ! -s "$tmp/out" ]
 check "quiet: nothing matches" exits 1 dump -q -r "$small" tcp
 check "and no word is lost about it" [ ! -s "$tmp/err" ]
 
+# A TCP connection: the letters of tcpdump, numbers from its start.
+talk=$data/talk.pcap
+check "a TCP connection" exits 0 dump -r "$talk"
+check "as expected" same "$data/dump-talk.txt"
+talk_lines()
+{
+    number=$1
+    shift
+    exits 0 dump -r "$talk" "$@" && [ "$(wc -l < "$tmp/out")" -eq "$number" ] && return
+    cat "$tmp/out"
+    return 1
+}
+check "relative numbers can be filtered for" talk_lines 1 'tcp.seq == 1 && tcp.ack == 13'
+check "numbers on the wire as well" talk_lines 1 tcp.seq_raw == 1000000
+check "and what is remarkable about a segment" talk_lines 2 tcp.analysis.flags
+check "a filter for one connection" talk_lines 11 tcp.port == 42181
+check "JSON keeps the words" exits 0 dump -r "$talk" --json -c 2
+check "of Wireshark" says "$tmp/out" '[SYN, ACK] Seq=0 Ack=1'
+
 field()
 {
     exits 0 dump -r "$small" --no-why -t "$1" -c 7

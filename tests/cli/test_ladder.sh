@@ -26,4 +26,6 @@ check "a filter takes some" exits 0 ladder -r "$small" icmp
 check "and only the lines they need" says "$tmp/out" "ICMP Echo"
 check "nothing that matches draws nothing" exits 0 ladder -r "$small" tcp
 check "not even lines" [ ! -s "$tmp/out" ]
+check "a TCP connection" exits 0 ladder -r "$data/talk.pcap" --width 80
+check "as expected" same "$data/ladder-talk.txt"
 tap_end

@@ -22,6 +22,7 @@ static void check_field(const struct dissection *d, const struct field *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct dissection d;
+    static struct conversations conversations;
     if (size < 1)
         return 0;
     size_t n = size - 1;
@@ -33,7 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .wire_len = data[0] & 4 ? (uint32_t)n + 100 : 0,
         .comments_n = data[0] & 8 ? 1 : 0,
         .comments = {span_of(bytes, n)},
+        .conversations = data[0] & 16 ? &conversations : NULL,
     };
+    conversations_init(&conversations);
+    if (data[0] & 32)
+        dissect(&f, &d);            /* the second time it is known already */
     memset(&d, 0xa5, sizeof(d));
     dissect(&f, &d);
     FUZZ_CHECK(d.n > 0 && d.n <= DISSECTION_FIELDS_MAX && d.text_n < DISSECTION_TEXT_MAX);

@@ -2,7 +2,10 @@
  * Frames for the comparison with tshark: reads lines of the frame language, writes those of one
  * link type as a plain pcap, and prints what our dissector finds in them.
  *
- *     crafted FRAMES eth|raw OUT.pcap [FILTERS]
+ *     crafted FRAMES eth|raw|talk OUT.pcap [FILTERS]
+ *
+ * `talk` takes the frames as what one observer saw, each in the light of those before: a line that
+ * begins with +N comes N microseconds after the one before it, others a second.
  *
  * Output, one line a value: the frame's number, a tab, the field's name, a tab, the value. The
  * columns appear as _src _dst _proto _info, the line itself as _line, and as _filter every line of
@@ -23,6 +26,8 @@ static char value[8 * CRAFT_FRAME_MAX];
 static char filter_text[FILTERS_MAX][256];
 static struct filter filters[FILTERS_MAX];
 static unsigned filters_n;
+static struct conversations conversations;
+static uint64_t now_us, before_us, first_us;
 
 static void put32(FILE *f, uint32_t v)
 {
@@ -99,15 +104,32 @@ static void read_filters(const char *path)
     fclose(in);
 }
 
-static void one_line(unsigned n, const char *line, uint32_t link, FILE *out)
+/* The time of a frame, from the +N in front of its line. */
+static const char *take_time(unsigned n, const char *line)
+{
+    uint64_t gap = 1000000;
+    if (line[0] == '+') {
+        char *end;
+        gap = strtoull(line + 1, &end, 10);
+        line = end + strspn(end, " ");
+    }
+    before_us = n > 1 ? now_us : gap;
+    now_us = n > 1 ? now_us + gap : gap;
+    if (n == 1)
+        first_us = now_us;
+    return line;
+}
+
+static void one_line(unsigned n, const char *line, uint32_t link, bool talk, FILE *out)
 {
     struct wr w = wr_of(frame, sizeof frame);
     struct syntax_error err;
+    line = take_time(n, line);
     if (!craft(span_str(line), &w, &err))
         stop(line, &err);
     uint32_t len = (uint32_t)wr_len(&w);
-    put32(out, n);
-    put32(out, 0);
+    put32(out, (uint32_t)(now_us / 1000000));
+    put32(out, (uint32_t)(now_us % 1000000 * 1000));
     put32(out, len);
     put32(out, len);
     fwrite(frame, 1, len, out);
@@ -115,9 +137,10 @@ static void one_line(unsigned n, const char *line, uint32_t link, FILE *out)
         .link = link,
         .bytes = wr_span(&w),
         .number = n,
-        .time = n * (oriel_time)1000000000,
-        .time_first = 1000000000,
-        .time_before = (n > 1 ? n - 1 : n) * (oriel_time)1000000000,
+        .time = now_us * 1000,
+        .time_first = first_us * 1000,
+        .time_before = before_us * 1000,
+        .conversations = talk ? &conversations : NULL,
     };
     dissect(&f, &seen);
     print_frame(n, line);
@@ -126,12 +149,13 @@ static void one_line(unsigned n, const char *line, uint32_t link, FILE *out)
 int main(int argc, char **argv)
 {
     if (argc < 4 || argc > 5) {
-        fprintf(stderr, "usage: crafted FRAMES eth|raw OUT.pcap [FILTERS]\n");
+        fprintf(stderr, "usage: crafted FRAMES eth|raw|talk OUT.pcap [FILTERS]\n");
         return 2;
     }
     if (argc == 5)
         read_filters(argv[4]);
-    bool eth = strcmp(argv[2], "eth") == 0;
+    bool talk = strcmp(argv[2], "talk") == 0;
+    bool eth = talk || strcmp(argv[2], "eth") == 0;
     FILE *in = fopen(argv[1], "r");
     FILE *out = fopen(argv[3], "wb");
     if (!in || !out) {
@@ -143,9 +167,10 @@ int main(int argc, char **argv)
     unsigned n = 0;
     while (fgets(line, sizeof line, in)) {
         line[strcspn(line, "\n")] = '\0';
-        if (line[0] == '#' || line[0] == '\0' || craft_is_ethernet(span_str(line)) != eth)
+        if (line[0] == '#' || line[0] == '\0' ||
+            (!talk && craft_is_ethernet(span_str(line)) != eth))
             continue;
-        one_line(++n, line, eth ? LENS_ETHERNET : LENS_RAW, out);
+        one_line(++n, line, eth ? LENS_ETHERNET : LENS_RAW, talk, out);
     }
     fclose(in);
     return fclose(out) == 0 ? 0 : 1;

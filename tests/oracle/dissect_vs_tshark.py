@@ -5,7 +5,8 @@
 
 CRAFTED is the program made from crafted.c; FRAMES and FILTERS default to frames.txt and filters.txt
 beside this file. Prints TAP: one test a frame, then one a filter: it must pick the same frames.
-Skips everything where there is no tshark.
+Then the same for talk.txt and talk-filters.txt: TCP connections, each frame in the light of those
+before it. Skips everything where there is no tshark.
 """
 import os
 import re
@@ -18,16 +19,23 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FIELDS_DEF = os.path.join(HERE, "..", "..", "lens", "fields.def")
 SEPARATOR = "\x1f"
 
-# What tshark must be told so that it looks at each frame alone, as we do, and checks checksums.
+# What tshark must be told so that it puts nothing together, as we do, and checks checksums.
 PREFERENCES = [
     "ip.check_checksum:TRUE", "udp.check_checksum:TRUE", "tcp.check_checksum:TRUE",
     "eth.check_fcs:TRUE", "ip.defragment:FALSE", "ipv6.defragment:FALSE",
-    "tcp.relative_sequence_numbers:FALSE", "tcp.analyze_sequence_numbers:FALSE",
     "tcp.desegment_tcp_streams:FALSE",
 ]
+# ... and so that it looks at each frame alone.
+ALONE = ["tcp.relative_sequence_numbers:FALSE", "tcp.analyze_sequence_numbers:FALSE"]
 
-# Fields that are ours, or that tshark makes from what it remembers of other frames.
+# Fields that are ours.
 OURS = {"why", "why.cause", "why.ev", "drop"}
+
+# What tshark does not look into when it was sent again.
+AGAIN = {"data", "data.data", "data.len", "frame.protocols"}
+
+# Fields that need what is known of other frames.
+OF_TALK = re.compile(r"tcp\.(stream|seq|ack|nxtseq|window_size|time_\w+|analysis\..*)$")
 
 COLUMNS = [("_src", "_ws.col.Source"), ("_dst", "_ws.col.Destination"),
            ("_proto", "_ws.col.Protocol"), ("_info", "_ws.col.Info")]
@@ -53,10 +61,10 @@ def ours(crafted, frames, link, pcap, filters):
     return seen
 
 
-def tshark(pcap, names, more=()):
+def tshark(pcap, names, preferences, more=()):
     """Lines of values separated by tabs."""
     command = ["tshark", "-n", "-r", pcap, "-T", "fields", "-E", "aggregator=" + SEPARATOR, *more]
-    for preference in PREFERENCES:
+    for preference in PREFERENCES + preferences:
         command += ["-o", preference]
     for name in names:
         command += ["-e", name]
@@ -66,9 +74,9 @@ def tshark(pcap, names, more=()):
     return run.stdout.decode("utf-8", "replace").splitlines()
 
 
-def theirs(pcap, names):
+def theirs(pcap, names, preferences):
     seen = []
-    for line in tshark(pcap, names):
+    for line in tshark(pcap, names, preferences):
         values = line.split("\t")
         seen.append({n: v.split(SEPARATOR) for n, v in zip(names, values) if v != ""})
     return seen
@@ -95,7 +103,7 @@ def excuses(frames, link):
         if line.startswith("#differs"):
             excused = set(line[len("#differs"):].split(":", 1)[0].split())
         elif line and not line.startswith("#"):
-            if line.startswith("eth") == (link == "eth"):
+            if link == "talk" or line.startswith("eth") == (link == "eth"):
                 found.append(excused)
             excused = set()
     return found
@@ -129,7 +137,8 @@ def report(number, title, found):
 
 def compare_frames(mine, pcap, frames, link, table, first):
     """Print a test for each frame; returns how many there were and how many failed."""
-    other = theirs(pcap, list(table) + [name for _, name in COLUMNS])
+    names = list(table) + [name for _, name in COLUMNS]
+    other = theirs(pcap, names, [] if link == "talk" else ALONE)
     excused = excuses(frames, link)
     failed = 0
     for i, one in enumerate(mine):
@@ -138,13 +147,14 @@ def compare_frames(mine, pcap, frames, link, table, first):
     return len(mine), failed
 
 
-def compare_filters(mine, pcap, filters, first):
+def compare_filters(mine, pcap, filters, link, first):
+    preferences = [] if link == "talk" else ALONE
     lines = [line.strip() for line in open(filters, encoding="utf-8")]
     lines = [line for line in lines if line and not line.startswith("#")]
     failed = 0
     for i, line in enumerate(lines):
         a = [str(n + 1) for n, one in enumerate(mine) if line in one.get("_filter", [])]
-        b = tshark(pcap, ["frame.number"], ["-Y", line])
+        b = tshark(pcap, ["frame.number"], preferences, ["-Y", line])
         failed += report(first + i, line, [] if a == b else [f"ours {a}", f"tshark {b}"])
     return len(lines), failed
 
@@ -157,16 +167,22 @@ def main():
         return 0
     frames = sys.argv[2] if len(sys.argv) > 2 else os.path.join(HERE, "frames.txt")
     filters = sys.argv[3] if len(sys.argv) > 3 else os.path.join(HERE, "filters.txt")
-    table = field_table()
+    talk = os.path.join(HERE, "talk.txt")
+    talk_filters = os.path.join(HERE, "talk-filters.txt")
+    everything = field_table()
+    talking = {name: kind for name, kind in everything.items() if name not in AGAIN}
+    alone = {name: kind for name, kind in everything.items() if not OF_TALK.match(name)}
     n, bad = 0, 0
-    for link in ("eth", "raw"):
+    for link, table, source, wanted in (("eth", alone, frames, filters),
+                                        ("raw", alone, frames, filters),
+                                        ("talk", talking, talk, talk_filters)):
         with tempfile.TemporaryDirectory() as scratch:
             pcap = os.path.join(scratch, "frames.pcap")
-            mine = ours(sys.argv[1], frames, link, pcap, filters)
-            some, failed = compare_frames(mine, pcap, frames, link, table, n + 1)
+            mine = ours(sys.argv[1], source, link, pcap, wanted)
+            some, failed = compare_frames(mine, pcap, source, link, table, n + 1)
             n, bad = n + some, bad + failed
-            if link == "eth":
-                some, failed = compare_filters(mine, pcap, filters, n + 1)
+            if link != "raw":
+                some, failed = compare_filters(mine, pcap, wanted, link, n + 1)
                 n, bad = n + some, bad + failed
     print(f"1..{n}")
     return 1 if bad else 0

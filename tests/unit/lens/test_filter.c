@@ -239,8 +239,8 @@ TEST("an unknown name is refused where it stands, and the nearest one is suggest
     EXPECT_STR(wrong.hint, "ip.src");
     refuses("udp && tcp.flag.syn", 8, "`tcp.flag.syn`", "a field name");
     EXPECT_STR(wrong.hint, "tcp.flags.syn");
-    refuses("tcp.seq == 1", 1, "`tcp.seq`", "a field name");
-    EXPECT_STR(wrong.hint, "tcp.seq_raw");
+    refuses("tcp.sequ == 1", 1, "`tcp.sequ`", "a field name");
+    EXPECT_STR(wrong.hint, "tcp.seq");
     refuses("qwertyuiop", 1, "`qwertyuiop`", "a field name");
     EXPECT_STR(wrong.hint, "");
 }

@@ -332,3 +332,47 @@ TEST("a line that is not there is our mistake")
     const struct ladder_step s = {.from = 0, .to = 2};
     EXPECT_ASSERTS((void)ladder_put(&l, &s));
 }
+
+/* ---- states ---- */
+
+static void state_step(oriel_time time, int from, int to, const char *label, const char *own,
+                       const char *other)
+{
+    const struct ladder_step s = {.time = time, .from = from, .to = to, .label = span_str(label),
+                                  .from_state = span_str(own), .to_state = span_str(other)};
+    EXPECT(ladder_put(&l, &s));
+}
+
+TEST("states stand outside the arrow, at both ends")
+{
+    static const char *const names[] = {"client", "server"};
+    struct ladder_style style = ladder_style_of(80, false, false);
+    style.states = true;
+    draw_in(style, names, 2);
+    state_step(0, 0, 1, "SYN Seq=0 Win=64240", "SYN_SENT", "LISTEN");
+    state_step(NS_PER_MS, 1, 0, "FIN,ACK Seq=1 Ack=1 Win=9", "FIN_WAIT_1", "ESTABLISHED");
+    EXPECT(strstr(page.text, "  SYN_SENT \xe2\x94\x82\xe2\x94\x80 SYN Seq=0") != NULL);
+    EXPECT(strstr(page.text, "\xe2\x94\x82 LISTEN\n") != NULL);
+    EXPECT(strstr(page.text, "ESTABLISHED \xe2\x94\x82\xe2\x97\x80") != NULL);
+    EXPECT(strstr(page.text, "\xe2\x94\x82 FIN_WAIT_1\n") != NULL);
+    expect_tidy(80);
+}
+
+TEST("a lifeline in the middle has its state on the side that the arrow leaves free")
+{
+    static const char *const names[] = {"a", "b", "c"};
+    struct ladder_style style = ladder_style_of(100, true, false);
+    style.states = true;
+    draw_in(style, names, 3);
+    state_step(0, 0, 1, "ACK", "CLOSE_WAIT", "FIN_WAIT_2");
+    EXPECT(strstr(page.text, "CLOSE_WAIT |- ACK ") != NULL);
+    EXPECT(strstr(page.text, ">| FIN_WAIT_2 ") != NULL);
+    expect_tidy(100);
+}
+
+TEST("without the style no room is left for states, and none is drawn")
+{
+    two_lines(80, true);
+    state_step(0, 0, 1, "ACK", "CLOSE_WAIT", "FIN_WAIT_2");
+    EXPECT(strstr(page.text, "WAIT") == NULL);
+}
