@@ -57,6 +57,8 @@ static const uint16_t legal_next[NEIGH_STATES] = {
     [NEIGH_STATIC] = BIT(NEIGH_NONE),
 };
 
+#define CONFIRM_EVERY NS_PER_S
+
 static bool is_unresolved(enum neigh_state s)
 {
     return s == NEIGH_INCOMPLETE || s == NEIGH_FAILED;
@@ -370,6 +372,8 @@ void neigh_on_advert(struct ip *ip, struct neigh *n, const struct mac *mac, bool
 
 void neigh_confirm(struct ip *ip, struct neigh *n)
 {
+    if (n->state == NEIGH_REACHABLE && ip->env->now - n->confirmed < CONFIRM_EVERY)
+        return;                         /* a transport hears answers all the time */
     switch ((enum neigh_state)n->state) {
     case NEIGH_REACHABLE:
     case NEIGH_STALE:
@@ -407,6 +411,12 @@ void neigh_ask_again(struct ip *ip, struct neigh *n)
         return;
     solicit(ip, n, false);
     env_arm_in(ip->env, &n->timer, NEIGH_FAILED_FOR);
+}
+
+void neigh_doubt(struct ip *ip, struct neigh *n)
+{
+    if (n->state == NEIGH_REACHABLE)
+        become_stale(ip, n);
 }
 
 void neigh_on_timer(struct ip *ip, struct neigh *n)

@@ -106,6 +106,8 @@ void neigh_mark_router(struct neigh *n);
 void neigh_ask_again(struct ip *ip, struct neigh *n);
 
 void neigh_confirm(struct ip *ip, struct neigh *n);     /* upper layers saw an answer */
+/* A transport hears nothing from beyond it (RFC 9293, 3.8.3): asked when it is used next. */
+void neigh_doubt(struct ip *ip, struct neigh *n);
 void neigh_on_timer(struct ip *ip, struct neigh *n);
 
 /* Static entries: added or replaced; removed (any kind). */

@@ -222,3 +222,9 @@ void ip_path_confirm(struct ip *ip, const struct ip_path *path)
     if (path->gen == ip->gen && path->neigh)
         neigh_confirm(ip, path->neigh);
 }
+
+void ip_path_doubt(struct ip *ip, const struct ip_path *path)
+{
+    if (path->gen == ip->gen && path->neigh)
+        neigh_doubt(ip, path->neigh);
+}

@@ -21,7 +21,7 @@ static void called(struct oriel_stack *s, enum oriel_call call, oriel_handle h, 
 unsigned oriel_netif_take(struct oriel_stack *s, int netif, struct pkt *out[], unsigned max)
 {
     struct netif *nif = nif_of(s, netif);
-    return nif ? link_take(&s->link, nif, out, max) : 0;
+    return nif ? stack_take(s, nif, out, max) : 0;
 }
 
 struct pkt *oriel_pkt_new(struct oriel_stack *s, int netif, const void *frame, size_t len)

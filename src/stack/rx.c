@@ -71,9 +71,8 @@ static inline void rx_transport(struct oriel_stack *s, struct pkt *p, enum ip_ve
     case IP_TO_ICMP:
         rx_icmp(s, p, rx);
         return;
-    case IP_TO_TCP:             /* not spoken here: as any unknown protocol (RFC 1122, 3.2.2.1) */
-        icmp_error(&s->ip, p, ICMP_PROTO_UNREACHABLE, rx->next_at);
-        pkt_drop(&s->env, p, DROP_IP_PROTOCOL);
+    case IP_TO_TCP:
+        tcp_input(&s->tcp, p, rx);
         return;
     }
 }

@@ -125,6 +125,7 @@ void oriel_step(struct oriel_stack *s, oriel_time now, struct pkt_batch *rx)
 {
     ORIEL_ASSERT(now >= s->env.now);            /* time is input; it never goes back */
     s->env.now = now;
+    stack_loop(s);
     stack_rx(s, rx);
     stack_timers(s);
     stack_facts(s);
@@ -134,5 +135,8 @@ void oriel_step(struct oriel_stack *s, oriel_time now, struct pkt_batch *rx)
 
 oriel_time oriel_next_deadline(const struct oriel_stack *s)
 {
-    return stack_has_output(s) ? s->env.now : wheel_next(&s->env.wheel);
+    oriel_time timer = wheel_next(&s->env.wheel), departure = tcp_next_departure(&s->tcp);
+    if (stack_has_output(s))
+        return s->env.now;
+    return timer < departure ? timer : departure;
 }

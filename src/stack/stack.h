@@ -10,6 +10,7 @@
 #define ORIEL_STACK_STACK_H
 
 #include "sock/sock.h"
+#include "tcp/tcp.h"
 
 struct limits {
     uint32_t netifs, addrs, routes, neighs, frags, pmtus, groups, nat_sessions, sockets;
@@ -26,6 +27,7 @@ struct oriel_stack {
     struct link link;
     struct ip ip;
     struct udp udp;
+    struct tcp tcp;
     struct socks socks;
 };
 
@@ -41,5 +43,7 @@ void stack_timers(struct oriel_stack *s);
 
 /* tx.c */
 bool stack_has_output(const struct oriel_stack *s);
+void stack_loop(struct oriel_stack *s);         /* what connections send to this host itself */
+unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max);
 
 #endif

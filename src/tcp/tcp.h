@@ -313,7 +313,7 @@ struct tcp {
     struct tcp_fastopen tfo;
     uint32_t profile_buckets[64];
     uint64_t challenges;        /* sent: for counters only, never for a limit */
-    uint64_t resets_lost;       /* that could not be built */
+    uint64_t resets_lost, acks_lost;    /* that could not be built */
 };
 
 /* One segment that arrived, parsed. */
@@ -378,7 +378,7 @@ ORIEL_MUST_USE int tcp_recv(struct tcp *t, struct tcp_conn *c, void *buf, size_t
 ORIEL_MUST_USE int tcp_shutdown(struct tcp *t, struct tcp_conn *c, int how);
 void tcp_close(struct tcp *t, struct tcp_conn *c);      /* the socket is gone */
 void tcp_abort(struct tcp *t, struct tcp_conn *c);
-void tcp_info(const struct tcp *t, const struct tcp_conn *c, struct oriel_tcp_info *out);
+void tcp_info(struct tcp *t, const struct tcp_conn *c, struct oriel_tcp_info *out);
 struct oriel_room tcp_send_window(struct tcp *t, struct tcp_conn *c);
 ORIEL_MUST_USE int tcp_send_commit(struct tcp *t, struct tcp_conn *c, size_t n);
 ORIEL_MUST_USE int tcp_recv_view(const struct tcp_conn *c, struct oriel_bytes out[], unsigned max);
@@ -539,8 +539,13 @@ ORIEL_MUST_USE int tcp_open_fastopen(struct tcp *t, struct tcp_conn *c, struct s
 void tcp_open_on_syn_sent(struct tcp *t, struct tcp_conn *c, uint32_t data_len);
 void tcp_open_on_timeout(struct tcp *t, struct tcp_conn *c);    /* SYN or SYN-ACK unanswered */
 void tcp_rx_syn_sent(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);     /* 3.10.7.3 */
+/* In SYN-RECEIVED: false, g was dropped. An ACK that completes the handshake; a SYN once more. */
+bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
+bool tcp_open_on_syn_again(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* tcp_ecn.c (RFC 9768): the ACE field that says how many marked packets came. */
 uint16_t tcp_accecn_flags(const struct tcp_conn *c);
+void tcp_accecn_on_segment(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
+uint32_t tcp_accecn_ce_bytes(struct tcp_conn *c, const struct tcp_seg *g);      /* newly told */
 /* tcp_open.c: the fast open option of our SYN (RFC 7413), where it has one. */
 void tcp_open_fastopen_option(struct tcp *t, const struct tcp_conn *c, struct tcp_opts *o);
 /* A segment that belongs to no connection: resets, SYN-ACKs of half-open ones, TIME-WAIT's. */
@@ -574,6 +579,10 @@ void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
 /* tcp_reasm.c: see there */
 /* Payload and FIN of an acceptable segment. Consumes g->p. True: the FIN was consumed. */
 bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
+/* All of g lies before rcv.nxt and is dropped by the caller: the peer is told of it (RFC 2883). */
+void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
+/* All of g's payload was received before: the answer tells (RFC 2883). */
+void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c);     /* to be advertised */
 void tcp_reasm_sacks(const struct tcp_conn *c, struct tcp_opts *o, unsigned max);
 void tcp_ooo_init(struct tcp *t, struct tcp_conn *c);           /* of a new flight block */
@@ -585,6 +594,9 @@ unsigned tcp_reasm_view(const struct tcp_conn *c, struct oriel_bytes out[], unsi
 void tcp_reasm_skip(struct tcp *t, struct tcp_conn *c, uint32_t n);
 /* The urgent byte that is held apart: 1, or ORIEL_EINVAL (there is none), ORIEL_EAGAIN (to come). */
 ORIEL_MUST_USE int tcp_recv_oob(struct tcp *t, struct tcp_conn *c, void *buf, size_t cap, bool peek);
+bool tcp_at_mark(const struct tcp_conn *c);     /* reading stands where urgent data was, or is */
+/* Is the next byte to be read the first after urgent data? */
+bool tcp_at_mark(const struct tcp_conn *c);
 /* The URG flag of an acceptable segment (RFC 9293, 3.8.5). */
 void tcp_urgent_input(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 void tcp_rcv_opened(struct tcp *t, struct tcp_conn *c, uint32_t promised);
@@ -594,6 +606,9 @@ void tcp_reasm_on_read(struct tcp *t, struct tcp_conn *c, uint32_t n);
 /* tcp_ack.c */
 /* The acknowledgement of g, SACK and window: step 5 of 3.10.7.4. False: g was dropped. */
 bool tcp_ack_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
+/* The same of a segment that header prediction found plain: new data is acknowledged; none is. */
+void tcp_ack_advance(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
+void tcp_ack_idle(struct tcp_conn *c, const struct tcp_seg *g);
 
 /* tcp_rtt.c */
 void tcp_rtt_init(const struct tcp *t, struct tcp_conn *c);

@@ -210,7 +210,7 @@ int tcp_send_commit(struct tcp *t, struct tcp_conn *c, size_t n)
     int err = check_send(c);
     if (err)
         return err;
-    if (n > send_room(t, c) || !c->flight || n > stream_window(&c->flight->sndq))
+    if (n > send_room(t, c) || !c->flight)
         return ORIEL_EINVAL;
     if (n == 0)
         return 0;
@@ -333,7 +333,7 @@ static bool reset_due(const struct tcp_conn *c)
 static void end_with_reset(struct tcp *t, struct tcp_conn *c, enum why why)
 {
     c->sock = 0;
-    c->is &= ~(uint32_t)(TCP_IS_ACCEPTQ | TCP_IS_DIRTY);
+    c->is &= ~(uint32_t)TCP_IS_DIRTY;
     if (reset_due(c))
         tcp_reset_conn(t, c, why);
     tcp_end(t, c, 0);
@@ -355,7 +355,7 @@ void tcp_close(struct tcp *t, struct tcp_conn *c)
         return;
     }
     c->sock = 0;
-    c->is &= ~(uint32_t)(TCP_IS_ACCEPTQ | TCP_IS_DIRTY);
+    c->is &= ~(uint32_t)TCP_IS_DIRTY;
     c->is |= TCP_IS_ORPHAN | TCP_IS_SHUT_RD;
     if (c->state == TCP_CLOSED || c->state == TCP_SYN_SENT || c->state == TCP_TIME_WAIT) {
         tcp_end(t, c, 0);

@@ -57,7 +57,7 @@ void tcp_fini(struct tcp *t)
             continue;
         struct tcp_conn *c = pool_at(&t->conns, i);
         c->sock = 0;
-        c->is &= ~(uint32_t)TCP_IS_ACCEPTQ;
+        c->listener = TCP_NONE;
         tcp_end(t, c, 0);
     }
     tcp_halfopen_fini(t);
@@ -133,10 +133,19 @@ struct tcp_conn *tcp_open(struct tcp *t, const struct tcp_profile *p, uint32_t s
     return c;
 }
 
-static void born_with(struct tcp_conn *c, const struct tcp_birth *b)
+/* The interface that the host asks for packets: what is below the VLANs. */
+static uint16_t bottom(const struct tcp *t, uint16_t index)
+{
+    const struct netif *nif = netif_at(t->ip->link, index);
+    while (nif && nif->parent)
+        nif = nif->parent;
+    return nif ? nif->index : 0;
+}
+
+static void born_with(const struct tcp *t, struct tcp_conn *c, const struct tcp_birth *b)
 {
     c->tuple = b->tuple;
-    c->nif = b->nif;
+    c->nif = bottom(t, b->nif);
     c->iss = b->iss;
     c->irs = b->irs;
     c->is = b->is | TCP_IS_PASSIVE;
@@ -158,7 +167,7 @@ struct tcp_conn *tcp_born(struct tcp *t, const struct tcp_listener *l, const str
     struct tcp_conn *c = tcp_open(t, l->prof, 0);
     if (!c)
         return NULL;
-    born_with(c, b);
+    born_with(t, c, b);
     c->listener = pool_index(&t->listeners, l);
     c->ts_recent_s = (uint32_t)(t->env->now / NS_PER_S);
     if (!tcp_table_add(t, c)) {
@@ -266,9 +275,12 @@ static void retire(struct tcp *t, struct tcp_conn *c)
     flight_free(t, c);
 }
 
-static bool is_held(const struct tcp_conn *c)
+/* Does a socket hold it, or the listener that it waits at? */
+static bool is_held(struct tcp *t, struct tcp_conn *c)
 {
-    return c->sock != 0 || (c->is & TCP_IS_ACCEPTQ);
+    if (c->sock != 0)
+        return true;
+    return c->listener != TCP_NONE && tcp_listen_on_end(t, c, (c->is & TCP_IS_RESET) != 0);
 }
 
 void tcp_end(struct tcp *t, struct tcp_conn *c, int err)
@@ -278,7 +290,7 @@ void tcp_end(struct tcp *t, struct tcp_conn *c, int err)
         c->error = (int16_t)err;
     if (c->state != TCP_CLOSED)
         tcp_set_state(t, c, TCP_CLOSED);
-    if (!is_held(c))
+    if (!is_held(t, c))
         release(t, c);
 }
 
@@ -288,7 +300,7 @@ void tcp_end_time_wait(struct tcp *t, struct tcp_conn *c)
     tcp_set_state(t, c, TCP_TIME_WAIT);
     tcp_timewait_enter(t, c);
     retire(t, c);
-    if (!is_held(c))
+    if (!is_held(t, c))
         release(t, c);
 }
 

@@ -233,6 +233,7 @@ static void acked(struct tcp *t, struct tcp_conn *c)
     tcp_timer_on_ack_sent(t, c);
 }
 
+/* len bytes from seq on, of the stream, as the payload of a packet without a header yet. */
 static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len)
 {
     struct pkt *p = pkt_new(t->env, PKT_HEADROOM, 0);
@@ -258,7 +259,7 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
     struct tcp_path *path = tcp_path_of(t, &c->tuple, c->prof->ttl, tos, c->prof->bind_nif);
     if (oriel_unlikely(!path))
         return ORIEL_ENETUNREACH;
-    struct pkt *p = with_payload(t, c, seq, len);
+    struct pkt *p = with_payload(t, c, seq_add(seq, (flags & TCP_SYN) != 0), len);
     if (oriel_unlikely(!p))
         return ORIEL_ENOBUFS;
     bool syn = (flags & TCP_SYN) != 0;

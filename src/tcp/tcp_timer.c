@@ -258,7 +258,10 @@ static void at_r1(struct tcp *t, struct tcp_conn *c)
 static bool on_rto(struct tcp *t, struct tcp_conn *c)
 {
     bool by_count = c->prof->syncnt && !tcp_synchronized(c->state);
-    if (by_count ? c->rtt.rtx_n >= c->prof->syncnt : since(t, c->timer.since_ms) >= r2(t, c))
+    /* A window that shrank to nothing holds data back as long as the peer answers (SHLD-17). */
+    uint32_t from = c->snd.wnd == 0 && tcp_synchronized(c->state) ? c->timer.rx_ms
+                                                                  : c->timer.since_ms;
+    if (by_count ? c->rtt.rtx_n >= c->prof->syncnt : since(t, from) >= r2(t, c))
         return give_up(t, c);
     if (c->rtt.rtx_n >= TCP_R1)
         at_r1(t, c);
@@ -270,7 +273,7 @@ static bool on_rto(struct tcp *t, struct tcp_conn *c)
         tcp_recovery_on_rto(t, c);
     tcp_rtt_on_timeout(t, c);
     uint64_t rto = tcp_rto(t, c), left = r2(t, c);
-    uint64_t gone = since(t, c->timer.since_ms);
+    uint64_t gone = since(t, from);
     left = left > gone ? left - gone : 1;       /* not later than R2 */
     c->timer.rtx_at = in(t, rto < left ? rto : left);
     return true;

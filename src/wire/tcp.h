@@ -111,6 +111,14 @@ struct tcp_opts {
  */
 bool tcp_opts_parse(struct rd *r, struct tcp_opts *out);
 
+/* What a segment without options says. */
+static inline void tcp_opts_none(struct tcp_opts *out)
+{
+    out->has_mss = out->has_wscale = out->has_ts = out->has_fastopen = out->sack_perm = false;
+    out->ignored_n = out->sack_n = 0;
+    out->fastopen = out->md5 = out->ao = span_of(NULL, 0);
+}
+
 /*
  * Writes the options whose kinds are listed, in that order, with TCP_OPT_NOP and TCP_OPT_EOL where
  * they stand in the list, then EOL up to a multiple of 4 bytes from where it began. Each kind must
