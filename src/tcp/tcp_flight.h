@@ -29,73 +29,88 @@ struct tcp_seg;
 
 enum tcp_sent_flag {
     SENT_SACKED = 1,
-    SENT_LOST = 2,              /* and not sent again yet: on `lost` */
+    SENT_LOST = 2,              /* and not sent again yet: in `lost` */
     SENT_RESENT = 4,            /* under way again after it was lost or probed */
     SENT_EVER_RESENT = 8,       /* Karn: no plain round-trip sample */
     SENT_APP_LIMITED = 16,
     SENT_FIN = 32,              /* the last unit of len is the FIN */
     SENT_PROBE = 64,            /* a probe of the path's MTU */
     SENT_ECT = 128,
+    SENT_TWICE = 256,           /* sent again though not lost (a tail probe): two are under way */
 };
 
 /*
  * Bytes that left together, as one super-segment or one segment. Records are disjoint and cover
  * [snd.una, snd.nxt) without the SYN. A selective acknowledgement of a part splits the record, at
- * whole segments of it only: a peer cannot make more records than there are segments.
+ * whole segments of it only: a peer cannot make more records than there are segments. Neighbours
+ * that are SACKED become one record. Each is in one of sent.by_time, sent.lost and sent.sacked.
  */
 struct tcp_sent {
     struct seqnode node;        /* node.key is the first sequence number */
     uint32_t len;               /* units: bytes, and 1 for a FIN */
-    uint8_t flags;              /* enum tcp_sent_flag */
+    uint16_t flags;             /* enum tcp_sent_flag */
     uint8_t times;              /* how often it was sent */
     uint8_t why;                /* enum why of the resend that it waits for */
     uint16_t seg;               /* payload bytes of one segment of it */
+    uint16_t skew;              /* of its first segment, so many are acknowledged or cut off */
+    uint32_t ts_val;            /* our timestamp when it was sent again: for Eifel */
     oriel_time sent_at;         /* last transmission */
-    struct list by_time;        /* of sent.by_time, in order of last transmission; not SACKED ones */
-    struct list lost;           /* of sent.lost */
+    union {
+        struct list by_time;    /* neither SACKED nor LOST: of sent.by_time */
+        struct seqnode alt;     /* LOST: of sent.lost; SACKED: of sent.sacked; the same key */
+    };
     uint64_t delivered;         /* sent.delivered when it left (rate sample) */
     oriel_time delivered_at;
     oriel_time first_sent_at;
     uint32_t tx_flight;         /* pipe when it left, with it */
     uint32_t tx_lost;           /* sent.lost_total when it left */
-    uint32_t ts_val;            /* our timestamp on it: for Eifel */
+    uint32_t segs;              /* SACKED: how many segments it was */
 };
 
 struct tcp_scoreboard {
     struct seqtree tree;        /* all records */
-    struct list by_time;        /* not SACKED: oldest transmission first (RACK) */
-    struct list lost;           /* SENT_LOST, in order of sequence */
+    struct list by_time;        /* neither SACKED nor LOST: oldest transmission first (RACK) */
+    struct seqtree lost;        /* SENT_LOST, in order of sequence */
+    struct seqtree sacked;      /* SENT_SACKED: no two touch */
+    uint32_t out_bytes;         /* of all records */
     uint32_t sacked_bytes;
+    uint32_t sacked_segs;
     uint32_t lost_bytes;        /* of SENT_LOST */
     uint32_t resent_bytes;      /* of SENT_RESENT */
+    uint32_t twice_bytes;       /* of SENT_TWICE */
     uint32_t emulated;          /* without SACK: bytes that duplicate ACKs say have left (6582) */
     seq_t fack;                 /* end of the highest that was ever SACKed or acknowledged */
     uint64_t delivered;         /* bytes, in all */
     oriel_time delivered_at;
     oriel_time first_sent_at;   /* of the newest delivered: start of a send interval */
+    oriel_time relost_at;       /* when the newest of the lost retransmissions had left; 0: none */
     uint64_t app_limited;       /* delivered + pipe when the application ran dry; 0: not */
     uint64_t lost_total;
 };
+
+struct tcp_acked;
 
 /* What one acknowledgement said, as far as the scoreboard knows. Filled by tcp_sent.c. */
 struct tcp_delivered {
     uint32_t acked_bytes;       /* cumulatively */
     uint32_t sacked_bytes;      /* newly SACKed */
     uint32_t bytes;             /* newly delivered: either, each byte once */
-    uint32_t spurious_bytes;    /* of them: were marked lost and not sent again, or arrived twice */
-    bool has_newest;            /* the newest transmission among the delivered (RACK): */
+    uint32_t spurious_bytes;    /* of them: were marked lost and not sent again */
+    bool has_newest;            /* the newest transmission among the delivered, but for those sent
+                                   again of which the first may be what arrived (8985, 6.2): */
     bool newest_resent;
     bool newest_app_limited;
+    bool has_lowest;
+    bool reordered;             /* lowest is below what was delivered before (8985, 6.2 step 3) */
+    bool probe_delivered;       /* a SENT_PROBE record: the path takes that size */
     seq_t newest_end;
     oriel_time newest_sent_at;
-    uint32_t newest_ts;
     uint64_t newest_delivered;
     oriel_time newest_delivered_at, newest_first_sent_at;
     uint32_t newest_tx_flight, newest_tx_lost;
     oriel_time rtt_sent_at;     /* newest of those never sent twice; 0: none (Karn) */
-    seq_t lowest_never_resent;  /* start of the lowest newly SACKed that was sent once ... */
-    bool has_lowest;            /* ... below fack: reordering (8985, 6.2 step 3) */
-    bool probe_delivered;       /* a SENT_PROBE record: the path takes that size */
+    oriel_time rtt_first_at;    /* oldest of them: what a delayed ACK waited for is in it */
+    seq_t lowest_never_resent;  /* start of the lowest delivered that was sent once; has_lowest */
 };
 
 void tcp_sent_init(struct tcp *t, struct tcp_conn *c);
@@ -104,19 +119,47 @@ void tcp_sent_free(struct tcp *t, struct tcp_conn *c);
 /* A record for units that are about to leave, from snd.nxt on; NULL: no more records, do not send. */
 struct tcp_sent *tcp_sent_add(struct tcp *t, struct tcp_conn *c, uint32_t len, uint16_t seg,
                               uint8_t flags);
-/* r left once more (why is the reason of it). */
+/* r left once more, in segments of snd.mss. */
 void tcp_sent_again(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r);
 /* Only the first n units of r leave again: split there first; r is the first part then. False: no record. */
 bool tcp_sent_split(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, uint32_t n);
 
+/* Acknowledgement and SACK blocks; adds to *d, which is zero. Fewer splits than asked for where
+ * records run short: what is not marked SACKED will be acknowledged or sent again. */
+void tcp_sent_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a,
+                     struct tcp_delivered *d);
+/* Without SACK: another segment has left the network, says a duplicate. Adds to d->bytes. */
+void tcp_sent_on_duplicate(struct tcp *t, struct tcp_conn *c, struct tcp_delivered *d);
+void tcp_sent_no_emulation(struct tcp_conn *c);
+/* What was marked lost and not sent again is under way after all (undo). */
+void tcp_sent_unmark_lost(struct tcp_conn *c);
+/* The receiver threw away what it had SACKed (RFC 2018, 8): all of that is under way again, for whoever
+ * marks it lost. */
+void tcp_sent_reneged(struct tcp_conn *c);
+/* The application has no more to send, and there is room (rate samples). */
+void tcp_sent_on_dry(struct tcp_conn *c);
+
 /* Bytes under way (RFC 6675, 4 SetPipe): neither SACKed, nor lost and not sent again. */
+static inline uint32_t scoreboard_pipe(const struct tcp_scoreboard *s)
+{
+    uint32_t left = s->sacked_bytes + s->lost_bytes + s->emulated;
+    uint32_t sent = s->out_bytes + s->twice_bytes;
+    return sent > left ? sent - left : 0;
+}
 uint32_t tcp_pipe(const struct tcp_conn *c);
 
-/* The lowest record that is to be sent again; NULL. */
+/* The lowest record that is to be sent again; NULL (also while F-RTO waits: RFC 5682). */
 struct tcp_sent *tcp_sent_next_lost(const struct tcp_conn *c);
 struct tcp_sent *tcp_sent_first(const struct tcp_conn *c);
 struct tcp_sent *tcp_sent_last(const struct tcp_conn *c);
+struct tcp_sent *tcp_sent_after(const struct tcp_sent *r);      /* the next one by sequence; NULL */
+/* r is neither SACKED nor LOST. */
 void tcp_sent_mark_lost(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, enum why why);
+
+static inline seq_t sent_end(const struct tcp_sent *r)
+{
+    return seq_add(r->node.key, r->len);
+}
 
 /* ---- RACK-TLP: tcp_rack.c ---- */
 
@@ -140,6 +183,24 @@ struct tcp_rack {
 };
 
 void tcp_rack_init(struct tcp_conn *c);
+/* The newest delivered, reordering, D-SACK: before tcp_rack_detect. */
+void tcp_rack_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a,
+                     const struct tcp_delivered *d);
+/* Marks what is lost by time, or by RFC 6675 or 6582 where there is no RACK or no SACK; bytes that it
+ * marked. Arms reo_at. */
+uint32_t tcp_rack_detect(struct tcp *t, struct tcp_conn *c, const struct tcp_delivered *d);
+bool tcp_rack_in_use(const struct tcp *t, const struct tcp_conn *c);
+/* The timeout of r: might it still arrive in order? Not lost by a retransmission timeout then (6.3). */
+bool tcp_rack_is_recent(const struct tcp *t, const struct tcp_conn *c, const struct tcp_sent *r);
+void tcp_rack_on_recovered(struct tcp_conn *c);         /* fast or RTO recovery ended */
+void tcp_rack_on_spurious(struct tcp_conn *c);          /* what was thought lost was late */
+void tcp_rack_on_rto(struct tcp_conn *c);
+enum tcp_tlp_verdict {
+    TLP_NOTHING,
+    TLP_REPAIRED,               /* the probe repaired a loss: congestion (8985, 7.4.2) */
+};
+enum tcp_tlp_verdict tcp_tlp_on_ack(struct tcp_conn *c, const struct tcp_acked *a,
+                                    const struct tcp_delivered *d);
 /* When a probe is due if nothing is heard (8985, 7.2); ORIEL_NEVER. Called where data left or was
  * acknowledged, with the RTO's deadline set. */
 oriel_time tcp_tlp_deadline(const struct tcp *t, const struct tcp_conn *c);
@@ -150,23 +211,40 @@ void tcp_rack_on_timer(struct tcp *t, struct tcp_conn *c);      /* reo_at came *
 
 /* ---- recovery: tcp_recovery.c ---- */
 
+enum tcp_frto {                 /* RFC 5682 */
+    FRTO_OFF,
+    FRTO_SENT,                  /* the first segment was sent again; what does the next ACK say? */
+    FRTO_NEW_DATA,              /* two new segments are out: nothing old is sent until they are answered */
+};
+
 struct tcp_recov {
     uint8_t ca;                 /* enum oriel_tcp_ca */
-    bool by_ecn;
-    seq_t point;                /* RecoveryPoint: snd.nxt when it began */
+    uint8_t frto;               /* enum tcp_frto */
+    bool has_point;
+    bool has_partial;           /* a partial ACK came in this recovery (6582: only it resets the RTO) */
+    bool has_rescued;           /* 6675, 4 NextSeg (4): once a recovery */
+    bool has_cwr_end;
+    bool has_full;
+    uint16_t dups;              /* duplicate ACKs in a row */
+    seq_t point;                /* RecoveryPoint: snd.nxt when it began; valid with has_point */
+    seq_t judged;               /* 6675: IsLost was asked of all below it in this recovery */
     /* PRR */
     uint32_t prr_delivered, prr_out, recover_fs;
     uint32_t quota;             /* SndCnt: bytes that may leave now */
+    uint32_t forced;            /* after a timeout: bytes that leave whatever the window says */
     /* undo */
-    seq_t undo_mark;            /* snd.una when the reduction was made; valid with undo */
     bool undo;
+    bool undo_any;              /* something was sent again since */
+    bool undo_by_ts;            /* rtx_ts is valid */
+    seq_t undo_mark;            /* snd.una when the reduction was made; valid with undo */
+    seq_t undo_end;             /* recovery over: what is D-SACKed later does not count */
     uint32_t undo_resent;       /* segments sent again since then and not D-SACKed */
     uint32_t rtx_ts;            /* timestamp of the first of them (Eifel) */
-    /* F-RTO */
-    uint8_t frto;               /* step of RFC 5682, 3.1; 0: not */
-    seq_t frto_mark;
-    seq_t cwr_end;              /* one reaction to ECE a round trip */
-    bool has_cwr_end;
+    oriel_time reduced_at;      /* retransmissions that left after it and were lost: congestion again */
+    seq_t rto_una;              /* in LOSS: snd.una at the last timeout */
+    seq_t frto_mark;            /* snd.nxt at the timeout */
+    seq_t cwr_end;              /* one reaction to marks a round trip */
+    seq_t full_end;             /* snd.nxt when the window was full last, while not acknowledged */
 };
 
 /* One acknowledgement, judged by tcp_ack.c. */
@@ -194,6 +272,8 @@ void tcp_recovery_on_mtu(struct tcp *t, struct tcp_conn *c, uint16_t mss);
 /* Bytes that may leave now by congestion control and recovery; new: of new data. */
 uint32_t tcp_quota(const struct tcp_conn *c);
 void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len);     /* PRR: prr_out */
+void tcp_recovery_on_resent(struct tcp_conn *c, const struct tcp_sent *r);      /* tcp_sent.c tells */
+void tcp_recovery_on_late(struct tcp *t, struct tcp_conn *c);   /* RACK's timer marked something */
 /* Nothing left for longer than an RTO, and something is about to (RFC 5681, 4.1). */
 void tcp_recovery_on_idle(struct tcp *t, struct tcp_conn *c);
 unsigned tcp_recovery_state(const struct tcp_conn *c);          /* enum oriel_tcp_ca */
