@@ -4,14 +4,15 @@
  *
  *   tcp_listen.c    who listens where, the accept queues, what a LISTEN does with a segment
  *   tcp_halfopen.c  the table of half-open connections: SYN-RECEIVED of a passive open
+ *   tcp_admit.c     of them, those that the application decides about
  *   tcp_cookie.c    SYN cookies (RFC 4987, 3.6)
  *   tcp_fastopen.c  RFC 7413, both sides
  *   tcp_timewait.c  connections that have ended (9293 3.6.1, 1337, 6191)
  *
  * Half-open and TIME-WAIT records are found by the hash of their tuple, in chains: bucket heads and
  * `next` are indices + 1. All records of one age class have the same lifetime, so each class is a
- * queue, and one timer serves the head of them all. Full tables: half-open ones give way to cookies,
- * TIME-WAIT ones to newer ones, oldest first; both counted.
+ * queue, and one timer serves the head of them all. Full tables: half-open ones give way to
+ * cookies, TIME-WAIT ones to newer ones, oldest first; both counted.
  */
 #ifndef ORIEL_TCP_TCP_LISTEN_H
 #define ORIEL_TCP_TCP_LISTEN_H
@@ -24,6 +25,7 @@ struct tcp;
 struct tcp_conn;
 struct tcp_seg;
 struct tcp_birth;
+struct tcp_tuple;
 
 /* ---- listeners ---- */
 
@@ -43,7 +45,7 @@ struct tcp_listener {
     uint32_t half_open;
     uint32_t unnamed;           /* of them: SYNs that wait to be named by tcp_held_next */
     uint32_t fastopen_pending;  /* connections from SYNs with data whose handshake goes on */
-    uint32_t fastopen_resets;   /* of those that ended in a reset: they count for a while (7413, 5.1) */
+    uint32_t fastopen_resets;   /* of those that a reset ended: they count on (7413, 5.1) */
     oriel_time fastopen_resets_until;
     struct list dirty;          /* of struct tcp.dirty_listeners */
     uint64_t syns, cookies_sent, overflows;
@@ -61,7 +63,8 @@ void tcp_listen_init(struct tcp *t);
 
 /* NULL: nobody. The most specific: address before any, interface before none; shared by REUSEPORT,
  * chosen by the hash of the tuple. */
-struct tcp_listener *tcp_listener_find(const struct tcp *t, const struct tcp_tuple *k, uint16_t nif);
+struct tcp_listener *tcp_listener_find(const struct tcp *t, const struct tcp_tuple *k,
+                                       uint16_t nif);
 struct tcp_listener *tcp_listener_at(const struct tcp *t, uint32_t index);
 
 /*
@@ -84,19 +87,20 @@ bool tcp_port_taken(const struct tcp *t, const struct oriel_endpoint *local, uin
 
 /* Is there something for tcp_accept or tcp_held_next? */
 bool tcp_acceptable(const struct tcp_listener *l);
-/* The oldest connection to be accepted; NULL. It is the caller's. It may be dead: its error tells. */
+/* The oldest connection to be accepted, the caller's now; NULL. It may be dead: its error tells. */
 struct tcp_conn *tcp_accept(struct tcp *t, struct tcp_listener *l);
 ORIEL_MUST_USE int tcp_held_next(struct tcp *t, struct tcp_listener *l, struct oriel_held *out);
 ORIEL_MUST_USE int tcp_admit(struct tcp *t, struct tcp_listener *l, uint64_t id,
                              enum oriel_admission what);
 
 /*
- * What tcp_conn.c tells of connections whose c->listener is not TCP_NONE. The handshake of one that
- * was born with data is complete; it ends. True: it waits to be accepted and stays where it is, the
- * listener holds it as a socket would: tcp_accept hands it out with its error.
+ * What is told of a connection whose c->listener is not TCP_NONE, while it still is in
+ * SYN-RECEIVED: the handshake is complete (before its state changes); it ends (likewise), by a
+ * reset or not. One that waits to be accepted (TCP_IS_ACCEPTQ) is held by its listener as by a
+ * socket, dead or alive.
  */
 void tcp_listen_on_established(struct tcp *t, struct tcp_conn *c);
-bool tcp_listen_on_end(struct tcp *t, struct tcp_conn *c, bool reset);
+void tcp_listen_on_end(struct tcp *t, struct tcp_conn *c, bool reset);
 
 /* A segment for no connection of the table. Consumes g->p. */
 void tcp_listen_input(struct tcp *t, struct tcp_seg *g);
@@ -136,7 +140,7 @@ struct tcp_half {               /* 80 bytes at most */
 static_assert(sizeof(struct tcp_half) <= 80, "what a SYN costs");
 
 #define TCP_HALF_AGES   8       /* SYN-ACKs sent: each a queue with one interval */
-#define TCP_HALF_HELD   8       /* the queue of SYNs that the application does not know of yet ... */
+#define TCP_HALF_HELD   8       /* the queue of SYNs that the application does not know of ... */
 #define TCP_HALF_NAMED  9       /* ... and of those that it has not answered */
 #define TCP_HALF_QUEUES 10
 
@@ -150,17 +154,20 @@ struct tcp_halfopen {
     uint64_t interval[TCP_HALF_QUEUES];
     struct timer timer;
     uint32_t next_id;           /* of held SYNs */
+    struct siphash_key cookie_key;
     oriel_time cookies_until;   /* cookies that were sent may come back until then */
 };
 
+/* t->set is there. */
 bool tcp_halfopen_init(struct tcp *t, struct arena *a, uint32_t max);
+void tcp_halfopen_fini(struct tcp *t);
 void tcp_halfopen_on_timer(struct tcp *t);
 bool tcp_halfopen_has(const struct tcp *t, const struct tcp_tuple *k);
 /* For whoever shows them all: *cursor begins at 0; NULL at the end. */
 const struct tcp_half *tcp_half_each(const struct tcp *t, uint32_t *cursor);
 
-/* Among tcp_listen.c, tcp_halfopen.c and tcp_fastopen.c. A record is found by tuple; hash is that of
- * tcp_tuple_hash. */
+/* Among tcp_listen.c, tcp_halfopen.c, tcp_admit.c and tcp_fastopen.c. A record is found by tuple;
+ * hash is that of tcp_tuple_hash. */
 struct tcp_half *tcp_half_find(const struct tcp *t, const struct tcp_tuple *k, uint32_t hash);
 /* What l agrees upon with the sender of that SYN, and numbers for it; in no table. */
 struct tcp_half tcp_half_of_syn(struct tcp *t, const struct tcp_listener *l,
@@ -180,6 +187,11 @@ void tcp_half_answer(struct tcp *t, const struct tcp_listener *l, const struct t
 uint32_t tcp_half_ts_now(const struct tcp *t, const struct tcp_half *h);
 /* The window that a SYN-ACK of that listener promises: not scaled. */
 uint16_t tcp_half_window(const struct tcp *t, const struct tcp_profile *prof);
+struct tcp_listener *tcp_half_listener(const struct tcp *t, const struct tcp_half *h);
+void tcp_half_number(const struct tcp *t, struct tcp_half *h);         /* ours: one SipHash */
+/* Its time begins anew, in the queue that follows from flags and sent, which are set. */
+void tcp_half_requeue(struct tcp *t, struct tcp_half *h, unsigned flags, unsigned sent);
+void tcp_half_forget(struct tcp *t, struct tcp_half *h);
 void tcp_half_forget_all(struct tcp *t, struct tcp_listener *l);
 void tcp_listener_mark(struct tcp *t, struct tcp_listener *l);
 bool tcp_listener_full(const struct tcp_listener *l);
@@ -289,6 +301,10 @@ void tcp_tw_forget(struct tcp *t, struct tcp_tw *w);
 
 /* ---- numbers: tcp_isn.c ---- */
 
-void tcp_isn_init(struct tcp *t);      /* keys from the seed */
+void tcp_port_init(struct tcp *t);      /* the clocks begin anywhere; port_key is there */
+
+/* A tuple as words to be hashed with a key; how many. */
+#define TCP_TUPLE_WORDS 5
+unsigned tcp_tuple_words(const struct tcp_tuple *k, uint64_t words[TCP_TUPLE_WORDS]);
 
 #endif
