@@ -194,7 +194,7 @@ bool tcp_rack_in_use(const struct tcp *t, const struct tcp_conn *c);
 bool tcp_rack_is_recent(const struct tcp *t, const struct tcp_conn *c, const struct tcp_sent *r);
 void tcp_rack_on_recovered(struct tcp_conn *c);         /* fast or RTO recovery ended */
 void tcp_rack_on_spurious(struct tcp_conn *c);          /* what was thought lost was late */
-void tcp_rack_on_rto(struct tcp_conn *c);
+void tcp_rack_on_congestion(struct tcp_conn *c);        /* recovery begins: no probes, no waiting */
 enum tcp_tlp_verdict {
     TLP_NOTHING,
     TLP_REPAIRED,               /* the probe repaired a loss: congestion (8985, 7.4.2) */
@@ -273,7 +273,11 @@ void tcp_recovery_on_mtu(struct tcp *t, struct tcp_conn *c, uint16_t mss);
 uint32_t tcp_quota(const struct tcp_conn *c);
 void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len);     /* PRR: prr_out */
 void tcp_recovery_on_resent(struct tcp_conn *c, const struct tcp_sent *r);      /* tcp_sent.c tells */
-void tcp_recovery_on_late(struct tcp *t, struct tcp_conn *c);   /* RACK's timer marked something */
+/* RACK's timer marked something; lost: bytes of it that mean congestion. */
+void tcp_recovery_on_late(struct tcp *t, struct tcp_conn *c, uint32_t lost);
+/* RFC 6675: of what is below it, IsLost was asked. */
+seq_t tcp_recovery_judged(const struct tcp_conn *c);
+void tcp_recovery_on_judged(struct tcp_conn *c, seq_t to);
 /* Nothing left for longer than an RTO, and something is about to (RFC 5681, 4.1). */
 void tcp_recovery_on_idle(struct tcp *t, struct tcp_conn *c);
 unsigned tcp_recovery_state(const struct tcp_conn *c);          /* enum oriel_tcp_ca */

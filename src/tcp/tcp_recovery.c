@@ -1,0 +1,782 @@
+/*
+ * Recovery: what an acknowledgement means for the connection as a whole.
+ *
+ *                 SACKs, duplicates            something is lost
+ *       OPEN <---------------------> DISORDER ------------------> RECOVERY --+
+ *        | ^                                                        | ^      | all that was under way
+ *  marks | | a round later                                 timeout  | |      | is acknowledged, or
+ *        v |                                                        v |      | it was a mistake
+ *        CWR                                      (from any) ----> LOSS -----+--> OPEN
+ *
+ * Every acknowledgement takes one way: scoreboard, round trip, RACK; then what the state makes of it
+ * (undo, end of recovery); then what is newly lost (beginning of recovery, reduction); then Proportional
+ * Rate Reduction (RFC 9937), congestion control, and what is wanted and when.
+ *
+ * A reduction is taken back when it turns out that nothing was lost: the acknowledgement carries a
+ * timestamp from before the first retransmission (Eifel, RFC 3522), or everything that was sent again
+ * arrived twice (D-SACK, RFC 3708), or after a timeout what was not sent again arrives (F-RTO, RFC
+ * 5682). In F-RTO's basic form that takes two acknowledgements; with SACK, data that was not SACKed
+ * before the timeout and is delivered without having been sent again suffices, unless the first
+ * acknowledgement covers all, which it would as well if SACKs had been lost.
+ *
+ * DEVIATION(5681-10): Proportional Rate Reduction counts what duplicates say has left, with and without
+ * SACK; cwnd is not inflated by three segments and by one for each further duplicate.
+ *
+ * After a timeout RACK leaves alone what left less than a round trip ago (RFC 8985, 6.3).
+ */
+#include "tcp/tcp.h"
+
+enum undo_how {                 /* what EV_TCP_UNDO calls them */
+    UNDO_EIFEL = 1,
+    UNDO_DSACK,
+    UNDO_FRTO,
+};
+
+/* One acknowledgement on its way through. */
+struct ack_way {
+    const struct tcp_acked *a;
+    struct tcp_delivered d;
+    uint32_t pipe;              /* before it */
+    uint32_t out_bytes;         /* before it */
+    uint32_t cwnd, ssthresh;    /* before it */
+    uint64_t rtt_ns;            /* newest sample; 0: none */
+    uint32_t lost;              /* newly found, of what means congestion */
+    bool advanced;
+    bool was_held;              /* cwnd was PRR's, or was just reduced by marks */
+    bool undone;
+    bool restart_rto;
+};
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Whole segments of n units, the last one begun. */
+static uint32_t segs_in(const struct tcp_conn *c, uint32_t n)
+{
+    return (n + c->snd.mss - 1) / c->snd.mss;
+}
+
+static const struct cc_ops *ops_of(const struct tcp_flight *f)
+{
+    return cc_ops_of((enum cc_kind)f->cc.kind);
+}
+
+static bool prr_rules(const struct tcp_flight *f)
+{
+    return f->recov.ca == ORIEL_CA_RECOVERY && !ops_of(f)->own_recovery;
+}
+
+static void set_ca(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_ca to)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    if (r->ca == to)
+        return;
+    TRACE(t->env, EV_TCP_RECOVERY, tcp_conn_id(t, c), r->ca, to, r->point.v);
+    r->ca = (uint8_t)to;
+}
+
+void tcp_recovery_init(struct tcp_conn *c)
+{
+    c->flight->recov = (struct tcp_recov){.ca = ORIEL_CA_OPEN, .judged = c->snd.una};
+}
+
+unsigned tcp_recovery_state(const struct tcp_conn *c)
+{
+    return c->flight ? c->flight->recov.ca : ORIEL_CA_OPEN;
+}
+
+seq_t tcp_recovery_judged(const struct tcp_conn *c)
+{
+    return c->flight->recov.judged;
+}
+
+void tcp_recovery_on_judged(struct tcp_conn *c, seq_t to)
+{
+    c->flight->recov.judged = to;
+}
+
+/* ---- what may leave ---- */
+
+uint32_t tcp_quota(const struct tcp_conn *c)
+{
+    const struct tcp_flight *f = c->flight;
+    const struct tcp_recov *r = &f->recov;
+    uint32_t pipe = scoreboard_pipe(&f->sent);
+    uint32_t quota = f->cc.cwnd > pipe ? f->cc.cwnd - pipe : 0;
+    if (oriel_unlikely(prr_rules(f)))
+        quota = r->quota;
+    return quota > r->forced ? quota : r->forced;
+}
+
+/*
+ * RFC 9937, 6.2. Bytes serve as segments do in its examples: the proportional part is rounded up to
+ * whole segments, so that the first acknowledgement sends one. Where nothing is under way and nothing
+ * would be, a segment leaves all the same; nobody else would wake us but the timeout.
+ */
+static void prr(struct tcp_conn *c, uint32_t delivered, bool safe)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    uint32_t mss = c->snd.mss;
+    uint32_t pipe = scoreboard_pipe(&f->sent), ssthresh = f->cc.ssthresh;
+    uint64_t snd;
+    if (!(c->is & TCP_IS_SACK))         /* duplicates prove little */
+        delivered = smaller(delivered, r->recover_fs - smaller(r->recover_fs, r->prr_delivered));
+    r->prr_delivered += delivered;
+    uint32_t behind = r->prr_delivered > r->prr_out ? r->prr_delivered - r->prr_out : 0;
+    if (pipe > ssthresh) {
+        uint64_t out = ((uint64_t)r->prr_delivered * ssthresh + r->recover_fs - 1) / r->recover_fs;
+        out = (out + mss - 1) / mss * mss;
+        snd = out > r->prr_out ? out - r->prr_out : 0;
+    } else {
+        snd = (uint64_t)larger(behind, delivered) + (safe ? mss : 0);
+        if (snd > ssthresh - pipe)
+            snd = ssthresh - pipe;
+    }
+    if (snd < mss && (r->prr_out == 0 || pipe == 0))
+        snd = mss;
+    r->quota = smaller((uint32_t)(snd < CC_CWND_MAX ? snd : CC_CWND_MAX), CC_CWND_MAX);
+    f->cc.cwnd = pipe + r->quota;
+}
+
+/* 6.1: all that may be delivered in this episode, with what this ACK told. */
+static void prr_start(struct tcp_conn *c, uint32_t delivered)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    uint32_t known = f->sent.sacked_bytes + f->sent.emulated;
+    uint32_t open = f->sent.out_bytes > known ? f->sent.out_bytes - known : 0;
+    r->recover_fs = larger(open + delivered, 1);
+    r->prr_delivered = r->prr_out = r->quota = 0;
+}
+
+/* ---- reductions ---- */
+
+/* RFC 5681, 3.1: FlightSize is what is outstanding, without what limited transmit added. */
+static uint32_t flight_size(const struct tcp_flight *f, uint32_t out_bytes)
+{
+    return smaller(out_bytes, f->cc.cwnd);
+}
+
+/* Whatever reduced the window: the peer is told, and marks of this round are answered (RFC 3168, 6.1.2). */
+static void note_reduction(struct tcp *t, struct tcp_conn *c)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    r->reduced_at = t->env->now;
+    r->has_cwr_end = true;
+    r->cwr_end = c->snd.nxt;
+    r->undo = false;
+    if (c->is & TCP_IS_ECN)
+        c->is |= TCP_IS_CWR;
+}
+
+/* A retransmission under way already may be D-SACKed too, and no timestamp tells them apart. */
+static void may_undo(struct tcp_conn *c, seq_t una)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    r->undo = true;
+    r->undo_mark = una;
+    r->undo_resent = segs_in(c, f->sent.resent_bytes);
+    r->undo_any = r->undo_resent > 0;
+    r->undo_by_ts = false;
+}
+
+void tcp_recovery_on_resent(struct tcp_conn *c, const struct tcp_sent *s)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    if (!r->undo)
+        return;
+    if (!r->undo_any && (c->is & TCP_IS_TS)) {
+        r->undo_by_ts = true;
+        r->rtx_ts = s->ts_val;
+    }
+    r->undo_any = true;
+    r->undo_resent += segs_in(c, s->len);
+}
+
+/* Something is lost: RFC 6675, 5 (4). Marks of this round have brought the window down already. */
+static void enter_recovery(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    if (r->ca != ORIEL_CA_CWR) {
+        ops_of(f)->on_loss(&f->cc, CC_LOSS_FAST, flight_size(f, w->out_bytes), t->env->now);
+        note_reduction(t, c);
+        may_undo(c, w->a ? w->a->ack : c->snd.una);
+    }
+    r->point = c->snd.nxt;
+    r->has_point = true;
+    r->has_partial = r->has_rescued = false;
+    tcp_rack_on_congestion(c);
+    prr_start(c, w->d.bytes);
+    set_ca(t, c, ORIEL_CA_RECOVERY);
+}
+
+/* RFC 5681, 4.3: the loss of a retransmission is another one; it also shows that there was one. */
+static void reduce_again(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    struct tcp_flight *f = c->flight;
+    ops_of(f)->on_loss(&f->cc, CC_LOSS_FAST, smaller(w->pipe, f->cc.cwnd), t->env->now);
+    note_reduction(t, c);
+    if (f->recov.ca == ORIEL_CA_RECOVERY)
+        prr_start(c, w->d.bytes);
+    else if (!ops_of(f)->own_recovery)
+        f->cc.cwnd = smaller(f->cc.cwnd, f->cc.ssthresh);
+}
+
+static void on_lost(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    const struct tcp_flight *f = c->flight;
+    if (f->recov.ca < ORIEL_CA_RECOVERY)
+        enter_recovery(t, c, w);
+    else if (f->sent.relost_at >= f->recov.reduced_at)
+        reduce_again(t, c, w);
+}
+
+/* The only trace of a lost tail was that a probe repaired it (RFC 8985, 7.4.2). */
+static void on_repaired(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    struct tcp_flight *f = c->flight;
+    if (f->recov.ca > ORIEL_CA_DISORDER)
+        return;
+    ops_of(f)->on_loss(&f->cc, CC_LOSS_FAST, flight_size(f, w->out_bytes), t->env->now);
+    note_reduction(t, c);
+    if (!ops_of(f)->own_recovery)
+        f->cc.cwnd = smaller(f->cc.cwnd, f->cc.ssthresh);
+}
+
+/* RFC 3168, 6.1.2: once a round, unless a loss in it was answered. */
+static void on_marks(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
+{
+    struct tcp_flight *f = c->flight;
+    const struct tcp_recov *r = &f->recov;
+    if (r->ca >= ORIEL_CA_RECOVERY || r->has_cwr_end)
+        return;
+    w->restart_rto = f->cc.cwnd <= f->cc.mss;   /* no smaller window is there: slower then */
+    ops_of(f)->on_loss(&f->cc, CC_LOSS_ECN, flight_size(f, w->out_bytes), t->env->now);
+    note_reduction(t, c);
+    set_ca(t, c, ORIEL_CA_CWR);
+}
+
+/* ---- ends of recovery ---- */
+
+static void end_recovery(struct tcp *t, struct tcp_conn *c)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    if (prr_rules(f))
+        f->cc.cwnd = larger(f->cc.ssthresh, f->cc.mss);         /* RFC 9937, 6.4 */
+    r->quota = r->forced = 0;
+    r->frto = FRTO_OFF;
+    r->undo_end = c->snd.nxt;
+    ops_of(f)->on_recovered(&f->cc, t->env->now);
+    tcp_rack_on_recovered(c);
+    set_ca(t, c, ORIEL_CA_OPEN);
+}
+
+/* Nothing was lost. What is still to be sent again is under way. */
+static void undo(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum undo_how how)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    bool recovering = r->ca >= ORIEL_CA_RECOVERY;
+    ops_of(f)->on_undo(&f->cc, t->env->now);
+    w->undone = true;
+    r->undo = false;
+    if (r->ca == ORIEL_CA_RECOVERY)
+        tcp_rack_on_spurious(c);
+    if (recovering) {
+        tcp_sent_unmark_lost(c);
+        r->quota = r->forced = 0;
+        r->frto = FRTO_OFF;
+        r->has_point = false;
+        set_ca(t, c, ORIEL_CA_OPEN);
+    }
+    TRACE(t->env, EV_TCP_UNDO, tcp_conn_id(t, c), how, f->cc.cwnd);
+}
+
+/* RFC 3522, 3.2: what the hole was filled with had left before the retransmission did. */
+static bool eifel_says(const struct tcp_conn *c, const struct ack_way *w)
+{
+    const struct tcp_recov *r = &c->flight->recov;
+    return r->undo && r->undo_by_ts && w->advanced && w->a->has_ts &&
+           (int32_t)(w->a->ts_ecr - r->rtx_ts) < 0;
+}
+
+static bool dsacks_say(const struct tcp_conn *c)
+{
+    const struct tcp_flight *f = c->flight;
+    return f->recov.undo && f->recov.undo_any && f->recov.undo_resent == 0 &&
+           f->sent.lost_bytes == 0;
+}
+
+/* RFC 2883, 5 and RFC 3708: segments that arrived twice were sent again for nothing. */
+static void note_dsack(struct tcp_conn *c, const struct tcp_acked *a)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    if (c->stat.dsacks < UINT16_MAX)
+        c->stat.dsacks++;
+    if (!r->undo || !r->undo_any || !seq_lt(r->undo_mark, a->dsack.right))
+        return;
+    uint32_t n = segs_in(c, (uint32_t)seq_diff(a->dsack.left, a->dsack.right));
+    r->undo_resent -= smaller(n, r->undo_resent);
+}
+
+/* ---- F-RTO ---- */
+
+static bool may_send_new(const struct tcp_conn *c)
+{
+    return tcp_unsent(c) >= c->snd.mss && tcp_usable(c) >= c->snd.mss;
+}
+
+/* RFC 5682, 2.1 and 3.1; true: the timeout was spurious. */
+static bool frto_says(struct tcp_conn *c, const struct ack_way *w)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    bool sack = (c->is & TCP_IS_SACK) != 0;
+    bool original = w->d.has_lowest && seq_lt(w->d.lowest_never_resent, r->frto_mark);
+    if (r->frto == FRTO_SENT) {
+        if (seq_leq(r->frto_mark, w->a->ack) || (!w->advanced && !sack)) {
+            r->frto = FRTO_OFF;                 /* step 2 a */
+            return false;
+        }
+        if (sack && original)
+            return true;
+        if (w->advanced)                        /* step 2 b */
+            r->frto = may_send_new(c) ? FRTO_NEW_DATA : FRTO_OFF;
+        return false;
+    }
+    if (sack ? original : w->advanced)          /* step 3 b */
+        return true;
+    if (w->a->dup || w->d.sacked_bytes > 0) {   /* step 3 a */
+        r->frto = FRTO_OFF;
+        f->cc.cwnd = smaller(f->cc.cwnd, 3 * (uint32_t)c->snd.mss);
+    }
+    return false;
+}
+
+/* ---- what each state makes of an acknowledgement ---- */
+
+static void in_loss(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    if (eifel_says(c, w))
+        undo(t, c, w, UNDO_EIFEL);
+    else if (r->frto != FRTO_OFF && frto_says(c, w))
+        undo(t, c, w, UNDO_FRTO);
+    else if (dsacks_say(c))
+        undo(t, c, w, UNDO_DSACK);
+    else if (seq_leq(r->point, w->a->ack))
+        end_recovery(t, c);
+}
+
+static void in_recovery(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
+{
+    if (eifel_says(c, w))
+        undo(t, c, w, UNDO_EIFEL);
+    else if (dsacks_say(c))
+        undo(t, c, w, UNDO_DSACK);
+    else if (seq_leq(c->flight->recov.point, w->a->ack))
+        end_recovery(t, c);
+}
+
+/* What was done in a round that is over is forgotten; D-SACKs of its retransmissions may still come. */
+static void forget_rounds(struct tcp_conn *c, seq_t ack)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    if (r->has_cwr_end && seq_lt(r->cwr_end, ack))
+        r->has_cwr_end = false;
+    if (r->has_point && r->ca < ORIEL_CA_RECOVERY && seq_lt(r->point, ack))
+        r->has_point = false;
+    if (r->undo && r->ca < ORIEL_CA_RECOVERY && seq_lt(r->undo_end, ack))
+        r->undo = false;
+}
+
+static void by_state(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    switch ((enum oriel_tcp_ca)r->ca) {
+    case ORIEL_CA_LOSS:
+        in_loss(t, c, w);
+        break;
+    case ORIEL_CA_RECOVERY:
+        in_recovery(t, c, w);
+        break;
+    case ORIEL_CA_CWR:                  /* until the CWR flag was acknowledged */
+        if (!r->has_cwr_end || f->sent.out_bytes == 0)
+            set_ca(t, c, ORIEL_CA_OPEN);
+        break;
+    case ORIEL_CA_OPEN:
+    case ORIEL_CA_DISORDER:
+        if (r->undo && dsacks_say(c))
+            undo(t, c, w, UNDO_DSACK);
+        break;
+    }
+}
+
+static void open_or_disorder(struct tcp *t, struct tcp_conn *c)
+{
+    const struct tcp_flight *f = c->flight;
+    if (f->recov.ca > ORIEL_CA_DISORDER)
+        return;
+    bool odd = f->sent.sacked_bytes > 0 || f->recov.dups > 0;
+    set_ca(t, c, odd ? ORIEL_CA_DISORDER : ORIEL_CA_OPEN);
+}
+
+/* ---- pieces of the way ---- */
+
+/* Is it one of those that three make a loss of? With SACK it must tell something (RFC 6675, 2). */
+static void count_duplicates(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    bool sack = (c->is & TCP_IS_SACK) != 0;
+    if (w->advanced) {
+        r->dups = 0;
+        return;
+    }
+    if (sack ? w->d.sacked_bytes == 0 : !w->a->dup)
+        return;
+    if (r->dups < UINT16_MAX)
+        r->dups++;
+    if (!sack)
+        tcp_sent_on_duplicate(t, c, &w->d);
+}
+
+/*
+ * Karn's rule (RFC 6298, 3): what was sent once; else by timestamps (RFC 7323, 4), which are coarser.
+ * The oldest of an acknowledgement counts for the timeout, since a delayed ACK has made it wait; the
+ * newest tells the path's delay.
+ */
+static void round_trip(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
+{
+    oriel_time now = t->env->now;
+    if (w->d.rtt_sent_at != 0) {
+        w->rtt_ns = now - w->d.rtt_sent_at;
+        tcp_rtt_sample(t, c, now - w->d.rtt_first_at);
+        return;
+    }
+    if (!w->advanced || !w->a->has_ts || !(c->is & TCP_IS_TS) || w->a->ts_ecr == 0)
+        return;
+    uint32_t ticks = tcp_ts_now(t, c) - w->a->ts_ecr;
+    if (ticks > INT32_MAX)
+        return;                 /* from the future */
+    w->rtt_ns = (ticks > 0 ? ticks : 1) * TCP_TS_TICK_NS;
+    tcp_rtt_sample(t, c, w->rtt_ns);
+}
+
+static void rate_sample(const struct tcp_conn *c, const struct tcp_delivered *d, struct cc_sample *s)
+{
+    const struct tcp_scoreboard *b = &c->flight->sent;
+    uint64_t sending = d->newest_sent_at - d->newest_first_sent_at;
+    uint64_t acking = b->delivered_at - d->newest_delivered_at;
+    uint64_t interval = sending > acking ? sending : acking;
+    s->prior_delivered = d->newest_delivered;
+    s->tx_flight = d->newest_tx_flight;
+    s->tx_lost = (uint32_t)b->lost_total - d->newest_tx_lost;
+    s->app_limited = d->newest_app_limited;
+    if (interval >= s->min_rtt_ns) {    /* shorter ones are of compressed ACKs */
+        s->interval_ns = interval;
+        s->rate_bytes = b->delivered - d->newest_delivered;
+    }
+}
+
+static void tell_cc(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    bool held = w->was_held || r->ca == ORIEL_CA_RECOVERY || r->ca == ORIEL_CA_CWR;
+    bool marked = w->a->ece && (c->is & TCP_IS_ECN);
+    struct cc_sample s = {
+        .now = t->env->now,
+        .acked_bytes = w->d.acked_bytes,
+        .delivered_bytes = w->d.bytes,
+        .lost_bytes = w->lost,
+        .flight_before = w->pipe,
+        .flight = scoreboard_pipe(&f->sent),
+        .rtt_ns = w->rtt_ns,
+        .srtt_ns = tcp_srtt_ns(c),
+        .min_rtt_ns = (uint64_t)c->rtt.min_us * NS_PER_US,
+        .ce_bytes = marked ? w->d.bytes : w->a->ce_bytes,
+        .cwnd_limited = r->has_full,
+        .in_recovery = held,
+        .undone = w->undone,
+        .una = w->a->ack,
+        .nxt = c->snd.nxt,
+        .delivered_total = f->sent.delivered,
+    };
+    if (w->d.has_newest)
+        rate_sample(c, &w->d, &s);
+    ops_of(f)->on_ack(&f->cc, &s);
+    if (r->has_full && seq_leq(r->full_end, w->a->ack))
+        r->has_full = false;
+}
+
+/*
+ * RFC 6675, 4, NextSeg (3) and (4), where no RACK finds what is left: nothing is known to be lost,
+ * there is nothing new to send, and something may leave. Holes below what was SACKed, then once the
+ * very last segment.
+ */
+static void rescue(struct tcp *t, struct tcp_conn *c)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    if (tcp_rack_in_use(t, c) || !(c->is & TCP_IS_SACK) || f->sent.lost.n > 0)
+        return;
+    if (r->quota < c->snd.mss || (tcp_unsent(c) > 0 && tcp_usable(c) > 0))
+        return;
+    struct seqnode *n = seqtree_floor(&f->sent.tree, r->judged);
+    for (; n && seq_lt(n->key, f->sent.fack); n = seqtree_next(n)) {
+        struct tcp_sent *s = CONTAINER_OF(n, struct tcp_sent, node);
+        r->judged = sent_end(s);
+        if (!(s->flags & (SENT_SACKED | SENT_RESENT))) {
+            tcp_sent_mark_lost(t, c, s, WHY_RTX_DUPACK);
+            return;
+        }
+    }
+    struct tcp_sent *s = tcp_sent_last(c);
+    if (r->has_rescued || !s || (s->flags & (SENT_SACKED | SENT_RESENT)))
+        return;
+    r->has_rescued = true;
+    uint32_t before = (s->len - 1) / s->seg * s->seg;
+    if (before > 0 && tcp_sent_split(t, c, s, before))
+        s = tcp_sent_after(s);
+    tcp_sent_mark_lost(t, c, s, WHY_RTX_DUPACK);
+}
+
+static void wants(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    const struct tcp_flight *f = c->flight;
+    if (oriel_unlikely(f->sent.lost.n > 0))
+        tcp_want(t, c, TCP_WANT_RTX);
+    if (oriel_likely(w->advanced))
+        return;
+    if (f->recov.ca == ORIEL_CA_DISORDER && f->recov.dups > 0 && f->recov.dups < t->set.dupthresh)
+        tcp_want(t, c, TCP_WANT_LIMITED);       /* RFC 3042, 2 */
+    else if (w->d.bytes > 0)
+        tcp_ready_to_send(t, c);
+}
+
+/* RFC 6298, 5.2 and 5.3; RFC 6582, 3.2 step 3: without SACK, only the first partial ACK. */
+static void timers(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    struct tcp_recov *r = &c->flight->recov;
+    bool partial = r->ca == ORIEL_CA_RECOVERY && !(c->is & TCP_IS_SACK);
+    bool restart = (w->advanced && !(partial && r->has_partial)) || w->restart_rto;
+    if (w->advanced)
+        r->has_partial = true;
+    if (c->flight->sent.out_bytes == 0) {
+        if (w->advanced)
+            tcp_timer_on_all_acked(t, c);
+    } else if (restart) {
+        tcp_timer_on_progress(t, c);
+    } else {
+        tcp_timer_sync(t, c);
+    }
+}
+
+static void note_window(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+{
+    const struct tcp_flight *f = c->flight;
+    if (f->cc.cwnd != w->cwnd || f->cc.ssthresh != w->ssthresh)
+        TRACE(t->env, EV_TCP_CWND, tcp_conn_id(t, c), f->cc.cwnd, f->cc.ssthresh, tcp_pipe(c));
+}
+
+static void note_counts(struct tcp_conn *c, const struct ack_way *w)
+{
+    uint32_t segs = segs_in(c, w->d.bytes);
+    c->stat.delivered += segs;
+    if (w->a->ece || w->a->ce_bytes > 0)
+        c->stat.delivered_ce += w->a->ce_bytes > 0 ? segs_in(c, w->a->ce_bytes) : segs;
+}
+
+/* Loss, marks, and the pace of recovery. */
+static void react(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum tcp_tlp_verdict tlp)
+{
+    const struct tcp_flight *f = c->flight;
+    bool marked = (w->a->ece && (c->is & TCP_IS_ECN)) || w->a->ce_bytes > 0;
+    if (w->lost > 0)
+        on_lost(t, c, w);
+    if (tlp == TLP_REPAIRED)
+        on_repaired(t, c, w);
+    if (marked)
+        on_marks(t, c, w);
+    open_or_disorder(t, c);
+    if (f->recov.ca != ORIEL_CA_RECOVERY)
+        return;
+    if (w->d.bytes > 0 && prr_rules(f))
+        prr(c, w->d.bytes, w->advanced && w->lost == 0);
+    rescue(t, c);
+}
+
+/* ---- the way of an acknowledgement ---- */
+
+void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a)
+{
+    struct tcp_flight *f = c->flight;
+    if (!f)
+        return;
+    struct ack_way w = {
+        .a = a,
+        .pipe = scoreboard_pipe(&f->sent),
+        .out_bytes = f->sent.out_bytes,
+        .cwnd = f->cc.cwnd,
+        .ssthresh = f->cc.ssthresh,
+        .was_held = f->recov.ca == ORIEL_CA_RECOVERY || f->recov.ca == ORIEL_CA_CWR,
+    };
+    tcp_sent_on_ack(t, c, a, &w.d);
+    w.advanced = w.d.acked_bytes > 0;
+    count_duplicates(t, c, &w);
+    round_trip(t, c, &w);
+    tcp_rack_on_ack(t, c, a, &w.d);
+    if (oriel_unlikely(a->has_dsack))
+        note_dsack(c, a);
+    enum tcp_tlp_verdict tlp = tcp_tlp_on_ack(c, a, &w.d);
+    forget_rounds(c, a->ack);
+    by_state(t, c, &w);
+    w.lost = tcp_rack_detect(t, c, &w.d);
+    react(t, c, &w, tlp);
+    if (w.d.bytes > 0 || w.lost > 0 || w.undone) {
+        note_counts(c, &w);
+        tell_cc(t, c, &w);
+    }
+    wants(t, c, &w);
+    timers(t, c, &w);
+    note_window(t, c, &w);
+}
+
+void tcp_recovery_on_late(struct tcp *t, struct tcp_conn *c, uint32_t lost)
+{
+    struct tcp_flight *f = c->flight;
+    struct ack_way w = {
+        .pipe = scoreboard_pipe(&f->sent) + lost,
+        .out_bytes = f->sent.out_bytes,
+        .cwnd = f->cc.cwnd,
+        .ssthresh = f->cc.ssthresh,
+        .lost = lost,
+    };
+    if (lost > 0)
+        on_lost(t, c, &w);
+    if (prr_rules(f))
+        prr(c, 0, false);
+    if (f->sent.lost.n > 0)
+        tcp_want(t, c, TCP_WANT_RTX);
+    note_window(t, c, &w);
+}
+
+/* ---- other facts ---- */
+
+/* RFC 2018, 8: what was SACKed is not trusted, if the first of it is what was not acknowledged. */
+static bool has_reneged(struct tcp_conn *c)
+{
+    const struct tcp_sent *first = tcp_sent_first(c);
+    if (!(first->flags & SENT_SACKED))
+        return false;
+    tcp_sent_reneged(c);
+    return true;
+}
+
+static void mark_all_lost(struct tcp *t, struct tcp_conn *c, bool reneged)
+{
+    bool rack = tcp_rack_in_use(t, c);
+    struct tcp_sent *first = tcp_sent_first(c);
+    enum why rest = reneged ? WHY_RTX_RENEGED : WHY_RTX_LOSS;
+    for (struct tcp_sent *r = first; r; r = tcp_sent_after(r)) {
+        bool spared = r != first && rack && !reneged && tcp_rack_is_recent(t, c, r);
+        if (!(r->flags & (SENT_SACKED | SENT_LOST)) && !spared)
+            tcp_sent_mark_lost(t, c, r, rest);
+        if (r->flags & SENT_LOST)
+            r->why = (uint8_t)rest;
+    }
+    first->why = reneged ? WHY_RTX_RENEGED : WHY_RTX_RTO;
+}
+
+void tcp_recovery_on_rto(struct tcp *t, struct tcp_conn *c)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    if (f->sent.out_bytes == 0)
+        return;
+    seq_t una = tcp_sent_first(c)->node.key;
+    bool first = r->ca != ORIEL_CA_LOSS || !seq_eq(r->rto_una, una);
+    bool fresh = r->ca < ORIEL_CA_RECOVERY;     /* RFC 5682: not within another recovery */
+    uint32_t flight = flight_size(f, f->sent.out_bytes);
+    if (prr_rules(f))
+        flight = smaller(f->sent.out_bytes, f->cc.ssthresh);
+    bool reneged = has_reneged(c);
+    tcp_sent_no_emulation(c);
+    mark_all_lost(t, c, reneged);
+    ops_of(f)->on_rto(&f->cc, flight, first, t->env->now);
+    note_reduction(t, c);
+    if (first)
+        may_undo(c, una);
+    r->rto_una = una;
+    r->point = c->snd.nxt;
+    r->has_point = true;
+    r->judged = una;
+    r->dups = 0;
+    r->quota = 0;
+    r->forced = c->snd.mss;
+    r->frto = fresh && !reneged ? FRTO_SENT : FRTO_OFF;
+    r->frto_mark = c->snd.nxt;
+    tcp_rack_on_congestion(c);
+    set_ca(t, c, ORIEL_CA_LOSS);
+    tcp_want(t, c, TCP_WANT_RTX);
+    TRACE(t->env, EV_TCP_CWND, tcp_conn_id(t, c), f->cc.cwnd, f->cc.ssthresh, tcp_pipe(c));
+}
+
+void tcp_recovery_on_mtu(struct tcp *t, struct tcp_conn *c, uint16_t mss)
+{
+    struct tcp_flight *f = c->flight;
+    if (!f)
+        return;
+    cc_set_mss(&f->cc, mss);
+    for (struct tcp_sent *r = tcp_sent_first(c); r; r = tcp_sent_after(r)) {
+        bool too_big = r->seg > mss && r->len > mss;
+        if (too_big && !(r->flags & (SENT_SACKED | SENT_LOST)))
+            tcp_sent_mark_lost(t, c, r, WHY_RTX_MTU);
+    }
+    if (f->sent.lost.n > 0)
+        tcp_want(t, c, TCP_WANT_RTX);
+}
+
+void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len)
+{
+    struct tcp_flight *f = c->flight;
+    struct tcp_recov *r = &f->recov;
+    uint32_t pipe = scoreboard_pipe(&f->sent);
+    r->forced = 0;
+    if (oriel_unlikely(r->ca == ORIEL_CA_RECOVERY)) {
+        r->prr_out += len;
+        r->quota -= smaller(len, r->quota);
+    }
+    ops_of(f)->on_sent(&f->cc, t->env->now, len, pipe);
+    /* RFC 7661, 4.3: in slow start half of the window is enough for it to have been tested. */
+    uint32_t need = cc_in_slow_start(&f->cc) ? f->cc.cwnd / 2 : f->cc.cwnd;
+    if (pipe + c->snd.mss > f->cc.cwnd || pipe >= need) {
+        r->has_full = true;
+        r->full_end = c->snd.nxt;
+    } else if (tcp_unsent(c) == 0 && f->sent.lost_bytes == 0) {
+        tcp_sent_on_dry(c);
+    }
+}
+
+void tcp_recovery_on_idle(struct tcp *t, struct tcp_conn *c)
+{
+    struct tcp_flight *f = c->flight;
+    if (!f)
+        return;
+    uint32_t idle_ms = (uint32_t)(t->env->now / NS_PER_MS) - c->timer.tx_ms;
+    uint32_t iw = cc_initial_window(c->snd.mss, t->set.initial_window);
+    ops_of(f)->on_idle(&f->cc, (uint64_t)idle_ms * NS_PER_MS, iw, t->env->now);
+    TRACE(t->env, EV_TCP_CWND, tcp_conn_id(t, c), f->cc.cwnd, f->cc.ssthresh, tcp_pipe(c));
+}
