@@ -29,8 +29,9 @@ static uint64_t bytes_in(uint64_t bw, uint64_t ns)
 {
     uint64_t seconds = least(ns / NS_PER_S, 1 << 20);
     uint64_t rest = ns % NS_PER_S;
-    unsigned shift = bw >> 34 ? 8 : 0;
-    return bw * seconds + ((bw >> shift) * rest / NS_PER_S << shift);
+    if (bw >> 34 == 0)
+        return bw * seconds + bw * rest / NS_PER_S;
+    return bw * seconds + (bw >> 8) * rest / (NS_PER_S >> 8);   /* it divides: 10^9 has 2^9 in it */
 }
 
 /* ---- what the model says ---- */

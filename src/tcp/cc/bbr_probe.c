@@ -182,8 +182,7 @@ void bbr_update_cycle(const struct cc *cc, struct bbr *b, const struct bbr_ack *
         return;
     case BBR_STARTUP:
     case BBR_DRAIN:
-    case BBR_PROBE_RTT:
-        return;
+    case BBR_PROBE_RTT: return;
     }
 }
 

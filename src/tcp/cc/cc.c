@@ -77,12 +77,11 @@ void cc_set_mss(struct cc *cc, uint16_t mss)
     ORIEL_ASSERT(mss > 0);
     uint16_t was = cc->mss;
     cc->mss = mss;
-    if (mss >= was)
-        return;
-    uint32_t *windows[] = {&cc->cwnd, &cc->ssthresh, &cc->memo, &cc->undo_cwnd,
-                           &cc->undo_ssthresh, &cc->undo_memo};
+    uint32_t *windows[] = {
+        &cc->cwnd, &cc->ssthresh, &cc->memo, &cc->undo_cwnd, &cc->undo_ssthresh, &cc->undo_memo,
+    };
     for (size_t i = 0; i < ARRAY_LEN(windows); i++) {
-        if (*windows[i] != CC_SSTHRESH_NONE)
+        if (mss < was && *windows[i] != CC_SSTHRESH_NONE)
             *windows[i] = (uint32_t)((uint64_t)*windows[i] * mss / was);
     }
     cc->cwnd = at_least(cc->cwnd, mss);

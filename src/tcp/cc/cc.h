@@ -126,7 +126,8 @@ uint32_t cc_initial_window(uint16_t mss, unsigned segments);
 void cc_change(struct cc *cc, enum cc_kind to, oriel_time now);
 
 /* The size of a full segment changed (path MTU). A smaller one: the windows in segments stay
- * (RFC 5681, 3.1); a larger one: the windows in bytes stay (RFC 8899, 3). */
+ * (RFC 5681, 3.1); a larger one: the windows in bytes stay (RFC 8899, 3),
+ * except that cwnd is a segment at least. */
 void cc_set_mss(struct cc *cc, uint16_t mss);
 
 /* Slow start by appropriate byte counting (RFC 3465, L = 2 segments an ACK, 1 after a timeout);

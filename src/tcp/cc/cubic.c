@@ -13,8 +13,8 @@
  * An epoch is a stretch of congestion avoidance. W_max lives in cc->memo and outlasts the epoch,
  * which ends with the busy period: the next one starts where this one was on the curve, because K
  * follows from W_max and cwnd alone; only beyond W_max does it begin with a new plateau.
- * cwnd_prior is cc->undo_cwnd. Time during which the window was not full is left out of t (RFC
- * 9438, 4.2).
+ * cwnd_prior is cc->undo_cwnd or, when that was forgotten, W_max. Time during which the window was
+ * not full is left out of t (RFC 9438, 4.2).
  */
 #include "tcp/cc/cc.h"
 
@@ -98,7 +98,7 @@ static void epoch_begin(struct epoch *e, struct cc *cc, oriel_time now)
         .last_ns = now,
         .w_est = (uint64_t)cc->cwnd << PLACES,
         .k_ticks = k_of(cc->memo - cc->cwnd, cc->mss),
-        .cwnd_prior = cc->undo_cwnd,
+        .cwnd_prior = cc->undo_cwnd ? cc->undo_cwnd : cc->memo,
         .mss = cc->mss,
     };
 }

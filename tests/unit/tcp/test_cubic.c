@@ -322,6 +322,12 @@ TEST("the window does not more than grow by half in a round trip, however late t
     fx_cc_ack(&f, MSS);
     f.now += 100 * NS_PER_S;                    /* far above W_max */
     uint32_t before = f.cc.cwnd;
+    struct fx_cc late = f;
+    fx_cc_ack(&f, before);
+    EXPECT(f.cc.cwnd > before + before / 2 - MSS);
+    EXPECT(f.cc.cwnd <= before + before / 2);
+    f = late;
+    f.now -= 91 * NS_PER_S + 900 * NS_PER_MS;   /* where the target is 1.8 times the window */
     fx_cc_ack(&f, before);
     EXPECT(f.cc.cwnd > before + before / 2 - MSS);
     EXPECT(f.cc.cwnd <= before + before / 2);
@@ -439,6 +445,9 @@ TEST("a busy period that ends on the way to W_max is gone on with by the next")
 TEST("after idleness the curve starts anew towards the W_max of before")
 {
     after_loss(1000);
+    fx_cc_round(&f);
+    f.cc.cwnd = 700 * MSS;
+    f.now += 10 * NS_PER_S;
     f.ops->on_idle(&f.cc, 10 * NS_PER_S, 10 * MSS, f.now);
     EXPECT_EQ(f.cc.cwnd, 10 * MSS);
     EXPECT_EQ(f.cc.memo, 1000 * MSS);
@@ -449,6 +458,20 @@ TEST("after idleness the curve starts anew towards the W_max of before")
         fx_cc_round(&f);
     double k = root3(300 / C);
     EXPECT(distance(seconds(f.now - start), k) < k / 4);
+}
+
+TEST("a busy period that has forgotten the window before the loss is no bolder for it")
+{
+    COVERS("9438-3");
+    after_loss(20);
+    f.s.srtt_ns = NS_PER_MS;
+    f.cc.undo_cwnd = f.cc.undo_ssthresh = 0;
+    unsigned rounds = 0;
+    while (f.cc.cwnd < 20 * MSS) {
+        fx_cc_round(&f);
+        rounds++;
+    }
+    EXPECT(rounds >= 10 && rounds <= 13);
 }
 
 TEST("a segment size that changes begins another epoch")
