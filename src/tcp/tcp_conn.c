@@ -43,6 +43,7 @@ bool tcp_init(struct tcp *t, struct env *env, struct ip *ip, struct arena *a,
     wheel_init(&t->departures, env->now);
     t->dirty_max = l->conns;
     t->dirty = arena_take(a, (size_t)l->conns * sizeof(t->dirty[0]));
+    tcp_port_init(t);
     tcp_listen_init(t);
     tcp_tfo_init(t, cfg->fastopen_key);
     return t->dirty && init_pools(t, a, l) && init_ready(t, a) &&
@@ -57,7 +58,7 @@ void tcp_fini(struct tcp *t)
             continue;
         struct tcp_conn *c = pool_at(&t->conns, i);
         c->sock = 0;
-        c->listener = TCP_NONE;
+        c->is &= ~(uint32_t)TCP_IS_ACCEPTQ;
         tcp_end(t, c, 0);
     }
     tcp_halfopen_fini(t);
@@ -220,6 +221,7 @@ struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c)
     memset(&f->mtu, 0, sizeof(f->mtu));
     memset(&f->ecn, 0, sizeof(f->ecn));
     cc_wake(t, c, &f->cc);
+    tcp_mtu_on_open(t, c);
     if (!timer_armed(&c->timer.wake))           /* it is looked at again, and given back */
         env_arm_in(t->env, &c->timer.wake, NS_PER_S);
     return f;
@@ -276,11 +278,9 @@ static void retire(struct tcp *t, struct tcp_conn *c)
 }
 
 /* Does a socket hold it, or the listener that it waits at? */
-static bool is_held(struct tcp *t, struct tcp_conn *c)
+static bool is_held(const struct tcp_conn *c)
 {
-    if (c->sock != 0)
-        return true;
-    return c->listener != TCP_NONE && tcp_listen_on_end(t, c, (c->is & TCP_IS_RESET) != 0);
+    return c->sock != 0 || (c->is & TCP_IS_ACCEPTQ);
 }
 
 void tcp_end(struct tcp *t, struct tcp_conn *c, int err)
@@ -288,9 +288,11 @@ void tcp_end(struct tcp *t, struct tcp_conn *c, int err)
     retire(t, c);
     if (err && c->error == 0)
         c->error = (int16_t)err;
+    if (c->state == TCP_SYN_RCVD && c->listener != TCP_NONE)
+        tcp_listen_on_end(t, c, (c->is & TCP_IS_RESET) != 0);
     if (c->state != TCP_CLOSED)
         tcp_set_state(t, c, TCP_CLOSED);
-    if (!is_held(t, c))
+    if (!is_held(c))
         release(t, c);
 }
 
@@ -300,7 +302,7 @@ void tcp_end_time_wait(struct tcp *t, struct tcp_conn *c)
     tcp_set_state(t, c, TCP_TIME_WAIT);
     tcp_timewait_enter(t, c);
     retire(t, c);
-    if (!is_held(t, c))
+    if (!is_held(c))
         release(t, c);
 }
 

@@ -54,6 +54,5 @@ uint32_t tcp_accecn_ce_bytes(struct tcp_conn *c, const struct tcp_seg *g)
     if (delta > most)
         return 0;               /* from before the one that was heard last, or nonsense */
     c->flight->ecn.peer_ce_pkts += delta;
-    c->stat.delivered_ce += delta;
     return delta * c->snd.mss;
 }

@@ -275,8 +275,9 @@ bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     tcp_timer_on_all_acked(t, c);
     if ((c->is & TCP_IS_ACCECN) && !tcp_flight_of(t, c))
         c->is &= ~(uint32_t)TCP_IS_ACCECN;
+    if (c->listener != TCP_NONE)
+        tcp_listen_on_established(t, c);
     tcp_set_state(t, c, TCP_ESTABLISHED);
-    tcp_listen_on_established(t, c);
     return true;
 }
 

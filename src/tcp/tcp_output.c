@@ -179,7 +179,10 @@ static struct tcp_action new_data(const struct tcp *t, const struct tcp_conn *c)
         return nothing(ORIEL_LIMIT_CWND);
     if (limited && quota < mss)
         quota = mss;
-    uint32_t len = min3(unsent, usable, quota);
+    uint32_t len = tcp_mtu_probe_len(t, c);
+    if (oriel_unlikely(len > 0))
+        return send_new(c, len, WHY_PROBE_MTU);
+    len = min3(unsent, usable, quota);
     if (len > burst(c, mss))
         len = burst(c, mss);
     if (len < mss)
@@ -327,8 +330,9 @@ static int do_new(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
     uint32_t units = a->len + (a->fin ? 1 : 0);
     if (is_idle_restart(t, c))
         tcp_recovery_on_idle(t, c);
-    struct tcp_sent *r = tcp_sent_add(t, c, units, c->snd.mss, flags);
-    if (!r)
+    bool probe = a->why == WHY_PROBE_MTU;
+    uint16_t seg = probe ? (uint16_t)a->len : c->snd.mss;
+    if (!tcp_sent_add(t, c, units, seg, probe ? flags | SENT_PROBE : flags))
         return ORIEL_ENOBUFS;
     uint16_t out = (uint16_t)(TCP_ACK | push(c, a->seq, a->len) | (a->fin ? TCP_FIN : 0));
     int err = tcp_emit_segment(t, c, a->seq, a->len, out, a->why);
@@ -344,6 +348,8 @@ static int do_new(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
         c->out.want &= (uint8_t)~TCP_WANT_TAIL;
         tcp_tlp_on_sent(t, c, false);
     }
+    if (probe)
+        tcp_mtu_on_probe_sent(c, c->snd.nxt, a->len);
     c->timer.tx_ms = (uint32_t)(t->env->now / NS_PER_MS);
     tcp_recovery_on_sent(t, c, units);
     pace(t, c, a->len);
@@ -430,6 +436,8 @@ unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
         if (limit == ORIEL_LIMIT_APPLICATION && (c->is & TCP_IS_SNDBUF_FULL))
             limit = ORIEL_LIMIT_SEND_BUFFER;
         tcp_limit_note(t, c, limit);
+        if (c->flight && tcp_unsent(c) == 0 && limit == ORIEL_LIMIT_APPLICATION)
+            tcp_sent_on_dry(c);
         if (limit == ORIEL_LIMIT_PACING)
             departs_later(t, c);
         else if (!tcp_outstanding(c) && limit != ORIEL_LIMIT_APPLICATION)

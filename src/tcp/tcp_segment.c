@@ -234,7 +234,8 @@ static void acked(struct tcp *t, struct tcp_conn *c)
 }
 
 /* len bytes from seq on, of the stream, as the payload of a packet without a header yet. */
-static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len)
+static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
+                                bool whole)
 {
     struct pkt *p = pkt_new(t->env, PKT_HEADROOM, 0);
     uint32_t mss = tcp_mss_now(c);
@@ -244,7 +245,7 @@ static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, ui
         pkt_free(p);
         return NULL;
     }
-    if (len > mss) {
+    if (len > mss && !whole) {
         p->gso = tuple_is_v4(&c->tuple) ? GSO_TCP4 : GSO_TCP6;
         p->gso_size = (uint16_t)mss;
     }
@@ -259,10 +260,16 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
     struct tcp_path *path = tcp_path_of(t, &c->tuple, c->prof->ttl, tos, c->prof->bind_nif);
     if (oriel_unlikely(!path))
         return ORIEL_ENETUNREACH;
-    struct pkt *p = with_payload(t, c, seq_add(seq, (flags & TCP_SYN) != 0), len);
+    bool syn = (flags & TCP_SYN) != 0, probe = why == WHY_PROBE_MTU;
+    struct pkt *p = with_payload(t, c, seq_add(seq, syn), len, probe);
     if (oriel_unlikely(!p))
         return ORIEL_ENOBUFS;
-    bool syn = (flags & TCP_SYN) != 0;
+    struct tcp_path large;
+    if (oriel_unlikely(probe)) {                /* as if the path took all that its first link does */
+        large = *path;
+        large.path.mtu = path->path.nif->mtu;
+        path = &large;
+    }
     struct tcp_hdr h = {
         .src_port = c->tuple.local_port,
         .dst_port = c->tuple.remote_port,
@@ -351,7 +358,7 @@ void tcp_mss_update(struct tcp *t, struct tcp_conn *c)
                                            c->prof->bind_nif);
     uint32_t mss = c->snd.peer_mss;
     uint32_t mtu = p ? p->path.mtu : headers + mss;
-    if (c->flight && c->flight->mtu.low && c->flight->mtu.low < mtu)
+    if (c->flight && c->flight->mtu.suspect && c->flight->mtu.low < mtu)
         mtu = c->flight->mtu.low;
     if (mtu < headers + TCP_MSS_FLOOR)
         mtu = headers + TCP_MSS_FLOOR;

@@ -269,8 +269,10 @@ static bool on_rto(struct tcp *t, struct tcp_conn *c)
         c->stat.rtos++;
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
         tcp_open_on_timeout(t, c);
-    if (c->flight && tcp_sent_first(c))
+    if (c->flight && tcp_sent_first(c)) {
+        tcp_mtu_on_timeout(t, c);
         tcp_recovery_on_rto(t, c);
+    }
     tcp_rtt_on_timeout(t, c);
     uint64_t rto = tcp_rto(t, c), left = r2(t, c);
     uint64_t gone = since(t, from);
