@@ -135,15 +135,21 @@ bool bbr_is_inflight_too_high(const struct bbr *b, const struct cc_sample *s)
     return harmed * 100 > (uint64_t)s->tx_flight * LOSS_THRESH;
 }
 
-void bbr_take_losses(struct cc *cc, struct bbr *b, const struct bbr_ack *a)
+static void count_losses(const struct cc *cc, struct bbr *b, const struct cc_sample *s)
 {
-    const struct cc_sample *s = a->s;
     if (s->lost_bytes == 0 && s->ce_bytes == 0)
         return;
     bbr_note_loss(cc, b);
     if (b->losses_in_round < UINT8_MAX)
         b->losses_in_round++;
     b->ce_round_bytes = to_window((uint64_t)b->ce_round_bytes + s->ce_bytes);
+}
+
+/* A timer may have found the losses (RFC 8985, 6.2): the ACK after it need not tell of new ones. */
+void bbr_take_losses(struct cc *cc, struct bbr *b, const struct bbr_ack *a)
+{
+    const struct cc_sample *s = a->s;
+    count_losses(cc, b, s);
     if (!b->is_probe_sample || !bbr_is_inflight_too_high(b, s))
         return;
     b->probe_too_high = true;

@@ -263,6 +263,17 @@ TEST("a probe with too many losses ends, and what was under way is the limit fro
     EXPECT_EQ(b.inflight_hi, 1);
 }
 
+TEST("losses that a timer found end a probe with the next ACK")
+{
+    probing();
+    s.lost_bytes = 0;
+    struct bbr_ack a = {.s = &s};
+    bbr_take_losses(&cc, &b, &a);
+    EXPECT_EQ(b.state, BBR_DOWN);
+    EXPECT_EQ(b.inflight_hi, 100 * MSS);
+    EXPECT(!b.loss_in_round);
+}
+
 TEST("the limit never falls by more than 30 % below the BDP, and not at all for a limited sample")
 {
     probing();
