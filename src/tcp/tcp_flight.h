@@ -6,7 +6,9 @@
  *
  *   tcp_sent.c      one record a transmission: the scoreboard (RFC 6675, 4), delivery rate
  *   tcp_rack.c      what is lost by time (RFC 8985), tail loss probes
- *   tcp_recovery.c  recovery, PRR (9937), RTO, F-RTO (5682), undo (3522, 4015, 2883)
+ *   tcp_recovery.c  recovery, RTO, marks
+ *   tcp_prr.c       how much may leave (9937)
+ *   tcp_undo.c      was it for nothing: F-RTO (5682), Eifel (3522, 4015), D-SACK (2883)
  *   tcp_reasm.c     what lies out of order
  *   tcp_plpmtud.c   the search for the path's MTU (4821)
  *
@@ -23,6 +25,7 @@
 
 struct tcp;
 struct tcp_conn;
+struct tcp_flight;
 struct tcp_seg;
 
 /* ---- the scoreboard: tcp_sent.c ---- */
@@ -83,7 +86,7 @@ struct tcp_scoreboard {
     uint64_t delivered;         /* bytes, in all */
     oriel_time delivered_at;
     oriel_time first_sent_at;   /* of the newest delivered: start of a send interval */
-    oriel_time relost_at;       /* when the newest of the lost retransmissions had left; 0: none */
+    oriel_time lost_sent_at;    /* when the newest of what was lost by congestion had left; 0: none */
     uint64_t app_limited;       /* delivered + pipe when the application ran dry; 0: not */
     uint64_t lost_total;
 };
@@ -194,7 +197,7 @@ bool tcp_rack_in_use(const struct tcp *t, const struct tcp_conn *c);
 bool tcp_rack_is_recent(const struct tcp *t, const struct tcp_conn *c, const struct tcp_sent *r);
 void tcp_rack_on_recovered(struct tcp_conn *c);         /* fast or RTO recovery ended */
 void tcp_rack_on_spurious(struct tcp_conn *c);          /* what was thought lost was late */
-void tcp_rack_on_congestion(struct tcp_conn *c);        /* recovery begins: no probes, no waiting */
+void tcp_rack_on_congestion(struct tcp_conn *c);        /* recovery begins: no probes in it */
 enum tcp_tlp_verdict {
     TLP_NOTHING,
     TLP_REPAIRED,               /* the probe repaired a loss: congestion (8985, 7.4.2) */
@@ -240,7 +243,7 @@ struct tcp_recov {
     seq_t undo_end;             /* recovery over: what is D-SACKed later does not count */
     uint32_t undo_resent;       /* segments sent again since then and not D-SACKed */
     uint32_t rtx_ts;            /* timestamp of the first of them (Eifel) */
-    oriel_time reduced_at;      /* retransmissions that left after it and were lost: congestion again */
+    oriel_time reduced_at;      /* what left after it and was lost: congestion again */
     seq_t rto_una;              /* in LOSS: snd.una at the last timeout */
     seq_t frto_mark;            /* snd.nxt at the timeout */
     seq_t cwr_end;              /* one reaction to marks a round trip */
@@ -272,7 +275,6 @@ void tcp_recovery_on_mtu(struct tcp *t, struct tcp_conn *c, uint16_t mss);
 /* Bytes that may leave now by congestion control and recovery; new: of new data. */
 uint32_t tcp_quota(const struct tcp_conn *c);
 void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len);     /* PRR: prr_out */
-void tcp_recovery_on_resent(struct tcp_conn *c, const struct tcp_sent *r);      /* tcp_sent.c tells */
 /* RACK's timer marked something; lost: bytes of it that mean congestion. */
 void tcp_recovery_on_late(struct tcp *t, struct tcp_conn *c, uint32_t lost);
 /* RFC 6675: of what is below it, IsLost was asked. */
@@ -281,6 +283,26 @@ void tcp_recovery_on_judged(struct tcp_conn *c, seq_t to);
 /* Nothing left for longer than an RTO, and something is about to (RFC 5681, 4.1). */
 void tcp_recovery_on_idle(struct tcp *t, struct tcp_conn *c);
 unsigned tcp_recovery_state(const struct tcp_conn *c);          /* enum oriel_tcp_ca */
+
+/* tcp_prr.c (and tcp_quota, tcp_recovery_on_sent): an episode begins; an ACK of it, safe if it moved
+ * snd.una and told of no loss. It sets recov.quota and cc.cwnd. */
+bool tcp_prr_rules(const struct tcp_flight *f);         /* in recovery, and cwnd is not the algorithm's */
+void tcp_prr_start(struct tcp_conn *c, uint32_t delivered);
+void tcp_prr_on_ack(struct tcp_conn *c, uint32_t delivered, bool safe);
+
+/* tcp_undo.c: was it for nothing? */
+enum tcp_undo {                 /* as EV_TCP_UNDO calls them */
+    UNDO_NOTHING,
+    UNDO_EIFEL,
+    UNDO_DSACK,
+    UNDO_FRTO,
+};
+void tcp_undo_allow(struct tcp_conn *c, seq_t una);     /* a reduction is made that may be wrong */
+void tcp_undo_on_resent(struct tcp_conn *c, const struct tcp_sent *s);
+void tcp_undo_on_dsack(struct tcp_conn *c, const struct tcp_acked *a);
+/* Moves F-RTO on. */
+enum tcp_undo tcp_undo_judge(struct tcp_conn *c, const struct tcp_acked *a,
+                             const struct tcp_delivered *d);
 
 /* ---- out of order: tcp_reasm.c ---- */
 
@@ -304,6 +326,15 @@ struct tcp_ooo {
     seq_t fin;                  /* where the peer's FIN stands */
 };
 
+/* ---- the search for the path's MTU (RFC 4821): tcp_plpmtud.c ---- */
+
+void tcp_mtu_on_open(struct tcp *t, struct tcp_conn *c);        /* a flight block is new */
+void tcp_mtu_on_timeout(struct tcp *t, struct tcp_conn *c);     /* before the RTO's consequences */
+void tcp_mtu_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_delivered *d);
+/* Payload bytes of a probe that may leave now, one segment; 0: none is due. */
+uint32_t tcp_mtu_probe_len(const struct tcp *t, const struct tcp_conn *c);
+void tcp_mtu_on_probe_sent(struct tcp_conn *c, seq_t end, uint32_t len);
+
 /* ---- all of it ---- */
 
 struct tcp_flight {
@@ -318,10 +349,13 @@ struct tcp_flight {
     struct timer pace;          /* in t->departures */
     oriel_time depart_at;       /* pacing: the next segment leaves then */
     struct {
-        uint16_t low, high, probe;      /* MTU search; 0: none */
-        uint8_t tries;
+        uint16_t low, high;     /* works; does not, or is not known to. 0: no search */
+        uint16_t probe;         /* under way: its size; 0: none */
+        uint8_t tries;          /* probes of that size that were lost */
+        bool suspect;           /* `low` is tried, and not confirmed yet */
+        seq_t end;              /* of the probe */
         oriel_time again_at;
-    } mtu;
+    } mtu;                      /* tcp_plpmtud.c */
     struct {
         uint32_t ce_pkts, ce_bytes, e0_bytes, e1_bytes;  /* AccECN: received, sent, seen */
         uint32_t peer_ce_pkts;

@@ -169,7 +169,7 @@ bool tcp_rack_is_recent(const struct tcp *t, const struct tcp_conn *c, const str
 void tcp_rack_on_congestion(struct tcp_conn *c)
 {
     struct tcp_rack *k = &c->flight->rack;
-    k->reo_at = k->tlp_at = ORIEL_NEVER;
+    k->tlp_at = ORIEL_NEVER;
     k->tlp_out = false;
 }
 

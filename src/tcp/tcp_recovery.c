@@ -12,25 +12,9 @@
  * (undo, end of recovery); then what is newly lost (beginning of recovery, reduction); then Proportional
  * Rate Reduction (RFC 9937), congestion control, and what is wanted and when.
  *
- * A reduction is taken back when it turns out that nothing was lost: the acknowledgement carries a
- * timestamp from before the first retransmission (Eifel, RFC 3522), or everything that was sent again
- * arrived twice (D-SACK, RFC 3708), or after a timeout what was not sent again arrives (F-RTO, RFC
- * 5682). In F-RTO's basic form that takes two acknowledgements; with SACK, data that was not SACKed
- * before the timeout and is delivered without having been sent again suffices, unless the first
- * acknowledgement covers all, which it would as well if SACKs had been lost.
- *
- * DEVIATION(5681-10): Proportional Rate Reduction counts what duplicates say has left, with and without
- * SACK; cwnd is not inflated by three segments and by one for each further duplicate.
- *
  * After a timeout RACK leaves alone what left less than a round trip ago (RFC 8985, 6.3).
  */
 #include "tcp/tcp.h"
-
-enum undo_how {                 /* what EV_TCP_UNDO calls them */
-    UNDO_EIFEL = 1,
-    UNDO_DSACK,
-    UNDO_FRTO,
-};
 
 /* One acknowledgement on its way through. */
 struct ack_way {
@@ -52,11 +36,6 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-static uint32_t larger(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Whole segments of n units, the last one begun. */
 static uint32_t segs_in(const struct tcp_conn *c, uint32_t n)
 {
@@ -66,11 +45,6 @@ static uint32_t segs_in(const struct tcp_conn *c, uint32_t n)
 static const struct cc_ops *ops_of(const struct tcp_flight *f)
 {
     return cc_ops_of((enum cc_kind)f->cc.kind);
-}
-
-static bool prr_rules(const struct tcp_flight *f)
-{
-    return f->recov.ca == ORIEL_CA_RECOVERY && !ops_of(f)->own_recovery;
 }
 
 static void set_ca(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_ca to)
@@ -102,61 +76,6 @@ void tcp_recovery_on_judged(struct tcp_conn *c, seq_t to)
     c->flight->recov.judged = to;
 }
 
-/* ---- what may leave ---- */
-
-uint32_t tcp_quota(const struct tcp_conn *c)
-{
-    const struct tcp_flight *f = c->flight;
-    const struct tcp_recov *r = &f->recov;
-    uint32_t pipe = scoreboard_pipe(&f->sent);
-    uint32_t quota = f->cc.cwnd > pipe ? f->cc.cwnd - pipe : 0;
-    if (oriel_unlikely(prr_rules(f)))
-        quota = r->quota;
-    return quota > r->forced ? quota : r->forced;
-}
-
-/*
- * RFC 9937, 6.2. Bytes serve as segments do in its examples: the proportional part is rounded up to
- * whole segments, so that the first acknowledgement sends one. Where nothing is under way and nothing
- * would be, a segment leaves all the same; nobody else would wake us but the timeout.
- */
-static void prr(struct tcp_conn *c, uint32_t delivered, bool safe)
-{
-    struct tcp_flight *f = c->flight;
-    struct tcp_recov *r = &f->recov;
-    uint32_t mss = c->snd.mss;
-    uint32_t pipe = scoreboard_pipe(&f->sent), ssthresh = f->cc.ssthresh;
-    uint64_t snd;
-    if (!(c->is & TCP_IS_SACK))         /* duplicates prove little */
-        delivered = smaller(delivered, r->recover_fs - smaller(r->recover_fs, r->prr_delivered));
-    r->prr_delivered += delivered;
-    uint32_t behind = r->prr_delivered > r->prr_out ? r->prr_delivered - r->prr_out : 0;
-    if (pipe > ssthresh) {
-        uint64_t out = ((uint64_t)r->prr_delivered * ssthresh + r->recover_fs - 1) / r->recover_fs;
-        out = (out + mss - 1) / mss * mss;
-        snd = out > r->prr_out ? out - r->prr_out : 0;
-    } else {
-        snd = (uint64_t)larger(behind, delivered) + (safe ? mss : 0);
-        if (snd > ssthresh - pipe)
-            snd = ssthresh - pipe;
-    }
-    if (snd < mss && (r->prr_out == 0 || pipe == 0))
-        snd = mss;
-    r->quota = smaller((uint32_t)(snd < CC_CWND_MAX ? snd : CC_CWND_MAX), CC_CWND_MAX);
-    f->cc.cwnd = pipe + r->quota;
-}
-
-/* 6.1: all that may be delivered in this episode, with what this ACK told. */
-static void prr_start(struct tcp_conn *c, uint32_t delivered)
-{
-    struct tcp_flight *f = c->flight;
-    struct tcp_recov *r = &f->recov;
-    uint32_t known = f->sent.sacked_bytes + f->sent.emulated;
-    uint32_t open = f->sent.out_bytes > known ? f->sent.out_bytes - known : 0;
-    r->recover_fs = larger(open + delivered, 1);
-    r->prr_delivered = r->prr_out = r->quota = 0;
-}
-
 /* ---- reductions ---- */
 
 /* RFC 5681, 3.1: FlightSize is what is outstanding, without what limited transmit added. */
@@ -172,34 +91,8 @@ static void note_reduction(struct tcp *t, struct tcp_conn *c)
     r->reduced_at = t->env->now;
     r->has_cwr_end = true;
     r->cwr_end = c->snd.nxt;
-    r->undo = false;
     if (c->is & TCP_IS_ECN)
         c->is |= TCP_IS_CWR;
-}
-
-/* A retransmission under way already may be D-SACKed too, and no timestamp tells them apart. */
-static void may_undo(struct tcp_conn *c, seq_t una)
-{
-    struct tcp_flight *f = c->flight;
-    struct tcp_recov *r = &f->recov;
-    r->undo = true;
-    r->undo_mark = una;
-    r->undo_resent = segs_in(c, f->sent.resent_bytes);
-    r->undo_any = r->undo_resent > 0;
-    r->undo_by_ts = false;
-}
-
-void tcp_recovery_on_resent(struct tcp_conn *c, const struct tcp_sent *s)
-{
-    struct tcp_recov *r = &c->flight->recov;
-    if (!r->undo)
-        return;
-    if (!r->undo_any && (c->is & TCP_IS_TS)) {
-        r->undo_by_ts = true;
-        r->rtx_ts = s->ts_val;
-    }
-    r->undo_any = true;
-    r->undo_resent += segs_in(c, s->len);
 }
 
 /* Something is lost: RFC 6675, 5 (4). Marks of this round have brought the window down already. */
@@ -210,24 +103,29 @@ static void enter_recovery(struct tcp *t, struct tcp_conn *c, const struct ack_w
     if (r->ca != ORIEL_CA_CWR) {
         ops_of(f)->on_loss(&f->cc, CC_LOSS_FAST, flight_size(f, w->out_bytes), t->env->now);
         note_reduction(t, c);
-        may_undo(c, w->a ? w->a->ack : c->snd.una);
+        tcp_undo_allow(c, w->a ? w->a->ack : c->snd.una);
     }
     r->point = c->snd.nxt;
     r->has_point = true;
     r->has_partial = r->has_rescued = false;
     tcp_rack_on_congestion(c);
-    prr_start(c, w->d.bytes);
+    tcp_prr_start(c, w->d.bytes);
     set_ca(t, c, ORIEL_CA_RECOVERY);
 }
 
-/* RFC 5681, 4.3: the loss of a retransmission is another one; it also shows that there was one. */
+/*
+ * RFC 5681, 4.3: a retransmission was lost, or what was sent since the reduction: another loss, in
+ * another window, that recovery is now about. It also shows that there was one before.
+ */
 static void reduce_again(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
 {
     struct tcp_flight *f = c->flight;
     ops_of(f)->on_loss(&f->cc, CC_LOSS_FAST, smaller(w->pipe, f->cc.cwnd), t->env->now);
     note_reduction(t, c);
+    f->recov.undo = false;
+    f->recov.point = c->snd.nxt;
     if (f->recov.ca == ORIEL_CA_RECOVERY)
-        prr_start(c, w->d.bytes);
+        tcp_prr_start(c, w->d.bytes);
     else if (!ops_of(f)->own_recovery)
         f->cc.cwnd = smaller(f->cc.cwnd, f->cc.ssthresh);
 }
@@ -237,7 +135,7 @@ static void on_lost(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
     const struct tcp_flight *f = c->flight;
     if (f->recov.ca < ORIEL_CA_RECOVERY)
         enter_recovery(t, c, w);
-    else if (f->sent.relost_at >= f->recov.reduced_at)
+    else if (f->sent.lost_sent_at >= f->recov.reduced_at)
         reduce_again(t, c, w);
 }
 
@@ -249,6 +147,7 @@ static void on_repaired(struct tcp *t, struct tcp_conn *c, const struct ack_way 
         return;
     ops_of(f)->on_loss(&f->cc, CC_LOSS_FAST, flight_size(f, w->out_bytes), t->env->now);
     note_reduction(t, c);
+    f->recov.undo = false;
     if (!ops_of(f)->own_recovery)
         f->cc.cwnd = smaller(f->cc.cwnd, f->cc.ssthresh);
 }
@@ -257,12 +156,13 @@ static void on_repaired(struct tcp *t, struct tcp_conn *c, const struct ack_way 
 static void on_marks(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
 {
     struct tcp_flight *f = c->flight;
-    const struct tcp_recov *r = &f->recov;
+    struct tcp_recov *r = &f->recov;
     if (r->ca >= ORIEL_CA_RECOVERY || r->has_cwr_end)
         return;
     w->restart_rto = f->cc.cwnd <= f->cc.mss;   /* no smaller window is there: slower then */
     ops_of(f)->on_loss(&f->cc, CC_LOSS_ECN, flight_size(f, w->out_bytes), t->env->now);
     note_reduction(t, c);
+    r->undo = false;
     set_ca(t, c, ORIEL_CA_CWR);
 }
 
@@ -272,8 +172,8 @@ static void end_recovery(struct tcp *t, struct tcp_conn *c)
 {
     struct tcp_flight *f = c->flight;
     struct tcp_recov *r = &f->recov;
-    if (prr_rules(f))
-        f->cc.cwnd = larger(f->cc.ssthresh, f->cc.mss);         /* RFC 9937, 6.4 */
+    if (tcp_prr_rules(f))
+        f->cc.cwnd = f->cc.ssthresh;          /* RFC 9937, 6.4 */
     r->quota = r->forced = 0;
     r->frto = FRTO_OFF;
     r->undo_end = c->snd.nxt;
@@ -283,7 +183,7 @@ static void end_recovery(struct tcp *t, struct tcp_conn *c)
 }
 
 /* Nothing was lost. What is still to be sent again is under way. */
-static void undo(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum undo_how how)
+static void undo(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum tcp_undo how)
 {
     struct tcp_flight *f = c->flight;
     struct tcp_recov *r = &f->recov;
@@ -298,96 +198,13 @@ static void undo(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum undo
         r->quota = r->forced = 0;
         r->frto = FRTO_OFF;
         r->has_point = false;
+        w->restart_rto = true;          /* RFC 4015, 3.3: what is under way gets its time */
         set_ca(t, c, ORIEL_CA_OPEN);
     }
     TRACE(t->env, EV_TCP_UNDO, tcp_conn_id(t, c), how, f->cc.cwnd);
 }
 
-/* RFC 3522, 3.2: what the hole was filled with had left before the retransmission did. */
-static bool eifel_says(const struct tcp_conn *c, const struct ack_way *w)
-{
-    const struct tcp_recov *r = &c->flight->recov;
-    return r->undo && r->undo_by_ts && w->advanced && w->a->has_ts &&
-           (int32_t)(w->a->ts_ecr - r->rtx_ts) < 0;
-}
-
-static bool dsacks_say(const struct tcp_conn *c)
-{
-    const struct tcp_flight *f = c->flight;
-    return f->recov.undo && f->recov.undo_any && f->recov.undo_resent == 0 &&
-           f->sent.lost_bytes == 0;
-}
-
-/* RFC 2883, 5 and RFC 3708: segments that arrived twice were sent again for nothing. */
-static void note_dsack(struct tcp_conn *c, const struct tcp_acked *a)
-{
-    struct tcp_recov *r = &c->flight->recov;
-    if (c->stat.dsacks < UINT16_MAX)
-        c->stat.dsacks++;
-    if (!r->undo || !r->undo_any || !seq_lt(r->undo_mark, a->dsack.right))
-        return;
-    uint32_t n = segs_in(c, (uint32_t)seq_diff(a->dsack.left, a->dsack.right));
-    r->undo_resent -= smaller(n, r->undo_resent);
-}
-
-/* ---- F-RTO ---- */
-
-static bool may_send_new(const struct tcp_conn *c)
-{
-    return tcp_unsent(c) >= c->snd.mss && tcp_usable(c) >= c->snd.mss;
-}
-
-/* RFC 5682, 2.1 and 3.1; true: the timeout was spurious. */
-static bool frto_says(struct tcp_conn *c, const struct ack_way *w)
-{
-    struct tcp_flight *f = c->flight;
-    struct tcp_recov *r = &f->recov;
-    bool sack = (c->is & TCP_IS_SACK) != 0;
-    bool original = w->d.has_lowest && seq_lt(w->d.lowest_never_resent, r->frto_mark);
-    if (r->frto == FRTO_SENT) {
-        if (seq_leq(r->frto_mark, w->a->ack) || (!w->advanced && !sack)) {
-            r->frto = FRTO_OFF;                 /* step 2 a */
-            return false;
-        }
-        if (sack && original)
-            return true;
-        if (w->advanced)                        /* step 2 b */
-            r->frto = may_send_new(c) ? FRTO_NEW_DATA : FRTO_OFF;
-        return false;
-    }
-    if (sack ? original : w->advanced)          /* step 3 b */
-        return true;
-    if (w->a->dup || w->d.sacked_bytes > 0) {   /* step 3 a */
-        r->frto = FRTO_OFF;
-        f->cc.cwnd = smaller(f->cc.cwnd, 3 * (uint32_t)c->snd.mss);
-    }
-    return false;
-}
-
 /* ---- what each state makes of an acknowledgement ---- */
-
-static void in_loss(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
-{
-    struct tcp_recov *r = &c->flight->recov;
-    if (eifel_says(c, w))
-        undo(t, c, w, UNDO_EIFEL);
-    else if (r->frto != FRTO_OFF && frto_says(c, w))
-        undo(t, c, w, UNDO_FRTO);
-    else if (dsacks_say(c))
-        undo(t, c, w, UNDO_DSACK);
-    else if (seq_leq(r->point, w->a->ack))
-        end_recovery(t, c);
-}
-
-static void in_recovery(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
-{
-    if (eifel_says(c, w))
-        undo(t, c, w, UNDO_EIFEL);
-    else if (dsacks_say(c))
-        undo(t, c, w, UNDO_DSACK);
-    else if (seq_leq(c->flight->recov.point, w->a->ack))
-        end_recovery(t, c);
-}
 
 /* What was done in a round that is over is forgotten; D-SACKs of its retransmissions may still come. */
 static void forget_rounds(struct tcp_conn *c, seq_t ack)
@@ -403,14 +220,18 @@ static void forget_rounds(struct tcp_conn *c, seq_t ack)
 
 static void by_state(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
 {
-    struct tcp_flight *f = c->flight;
-    struct tcp_recov *r = &f->recov;
+    const struct tcp_flight *f = c->flight;
+    const struct tcp_recov *r = &f->recov;
+    enum tcp_undo how = tcp_undo_judge(c, w->a, &w->d);
+    if (oriel_unlikely(how != UNDO_NOTHING)) {
+        undo(t, c, w, how);
+        return;
+    }
     switch ((enum oriel_tcp_ca)r->ca) {
     case ORIEL_CA_LOSS:
-        in_loss(t, c, w);
-        break;
     case ORIEL_CA_RECOVERY:
-        in_recovery(t, c, w);
+        if (seq_leq(r->point, w->a->ack))
+            end_recovery(t, c);
         break;
     case ORIEL_CA_CWR:                  /* until the CWR flag was acknowledged */
         if (!r->has_cwr_end || f->sent.out_bytes == 0)
@@ -418,8 +239,6 @@ static void by_state(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
         break;
     case ORIEL_CA_OPEN:
     case ORIEL_CA_DISORDER:
-        if (r->undo && dsacks_say(c))
-            undo(t, c, w, UNDO_DSACK);
         break;
     }
 }
@@ -595,8 +414,8 @@ static void note_counts(struct tcp_conn *c, const struct ack_way *w)
 {
     uint32_t segs = segs_in(c, w->d.bytes);
     c->stat.delivered += segs;
-    if (w->a->ece || w->a->ce_bytes > 0)
-        c->stat.delivered_ce += w->a->ce_bytes > 0 ? segs_in(c, w->a->ce_bytes) : segs;
+    if (w->a->ece)
+        c->stat.delivered_ce += segs;   /* AccECN's are counted in tcp_ecn.c */
 }
 
 /* Loss, marks, and the pace of recovery. */
@@ -613,8 +432,8 @@ static void react(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum tcp
     open_or_disorder(t, c);
     if (f->recov.ca != ORIEL_CA_RECOVERY)
         return;
-    if (w->d.bytes > 0 && prr_rules(f))
-        prr(c, w->d.bytes, w->advanced && w->lost == 0);
+    if (w->d.bytes > 0 && tcp_prr_rules(f))
+        tcp_prr_on_ack(c, w->d.bytes, w->advanced && w->lost == 0);
     rescue(t, c);
 }
 
@@ -639,7 +458,7 @@ void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_ack
     round_trip(t, c, &w);
     tcp_rack_on_ack(t, c, a, &w.d);
     if (oriel_unlikely(a->has_dsack))
-        note_dsack(c, a);
+        tcp_undo_on_dsack(c, a);
     enum tcp_tlp_verdict tlp = tcp_tlp_on_ack(c, a, &w.d);
     forget_rounds(c, a->ack);
     by_state(t, c, &w);
@@ -649,6 +468,8 @@ void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_ack
         note_counts(c, &w);
         tell_cc(t, c, &w);
     }
+    if (oriel_unlikely(f->mtu.high != 0))
+        tcp_mtu_on_ack(t, c, &w.d);
     wants(t, c, &w);
     timers(t, c, &w);
     note_window(t, c, &w);
@@ -666,8 +487,8 @@ void tcp_recovery_on_late(struct tcp *t, struct tcp_conn *c, uint32_t lost)
     };
     if (lost > 0)
         on_lost(t, c, &w);
-    if (prr_rules(f))
-        prr(c, 0, false);
+    if (tcp_prr_rules(f))
+        tcp_prr_on_ack(c, 0, false);
     if (f->sent.lost.n > 0)
         tcp_want(t, c, TCP_WANT_RTX);
     note_window(t, c, &w);
@@ -710,15 +531,15 @@ void tcp_recovery_on_rto(struct tcp *t, struct tcp_conn *c)
     bool first = r->ca != ORIEL_CA_LOSS || !seq_eq(r->rto_una, una);
     bool fresh = r->ca < ORIEL_CA_RECOVERY;     /* RFC 5682: not within another recovery */
     uint32_t flight = flight_size(f, f->sent.out_bytes);
-    if (prr_rules(f))
+    if (tcp_prr_rules(f))
         flight = smaller(f->sent.out_bytes, f->cc.ssthresh);
     bool reneged = has_reneged(c);
+    if (first)
+        tcp_undo_allow(c, una);
     tcp_sent_no_emulation(c);
     mark_all_lost(t, c, reneged);
     ops_of(f)->on_rto(&f->cc, flight, first, t->env->now);
     note_reduction(t, c);
-    if (first)
-        may_undo(c, una);
     r->rto_una = una;
     r->point = c->snd.nxt;
     r->has_point = true;
@@ -727,6 +548,7 @@ void tcp_recovery_on_rto(struct tcp *t, struct tcp_conn *c)
     r->quota = 0;
     r->forced = c->snd.mss;
     r->frto = fresh && !reneged ? FRTO_SENT : FRTO_OFF;
+    r->undo = r->undo && !reneged;
     r->frto_mark = c->snd.nxt;
     tcp_rack_on_congestion(c);
     set_ca(t, c, ORIEL_CA_LOSS);
@@ -747,27 +569,6 @@ void tcp_recovery_on_mtu(struct tcp *t, struct tcp_conn *c, uint16_t mss)
     }
     if (f->sent.lost.n > 0)
         tcp_want(t, c, TCP_WANT_RTX);
-}
-
-void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len)
-{
-    struct tcp_flight *f = c->flight;
-    struct tcp_recov *r = &f->recov;
-    uint32_t pipe = scoreboard_pipe(&f->sent);
-    r->forced = 0;
-    if (oriel_unlikely(r->ca == ORIEL_CA_RECOVERY)) {
-        r->prr_out += len;
-        r->quota -= smaller(len, r->quota);
-    }
-    ops_of(f)->on_sent(&f->cc, t->env->now, len, pipe);
-    /* RFC 7661, 4.3: in slow start half of the window is enough for it to have been tested. */
-    uint32_t need = cc_in_slow_start(&f->cc) ? f->cc.cwnd / 2 : f->cc.cwnd;
-    if (pipe + c->snd.mss > f->cc.cwnd || pipe >= need) {
-        r->has_full = true;
-        r->full_end = c->snd.nxt;
-    } else if (tcp_unsent(c) == 0 && f->sent.lost_bytes == 0) {
-        tcp_sent_on_dry(c);
-    }
 }
 
 void tcp_recovery_on_idle(struct tcp *t, struct tcp_conn *c)

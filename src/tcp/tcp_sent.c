@@ -165,7 +165,7 @@ void tcp_sent_again(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r)
     if (c->is & TCP_IS_TS)
         r->ts_val = tcp_ts_now(t, c);
     stamp(t, s, r);
-    tcp_recovery_on_resent(c, r);
+    tcp_undo_on_resent(c, r);
 }
 
 void tcp_sent_on_dry(struct tcp_conn *c)
@@ -523,8 +523,9 @@ void tcp_sent_mark_lost(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, e
 {
     struct tcp_scoreboard *s = &c->flight->sent;
     ORIEL_ASSERT(!(r->flags & (SENT_SACKED | SENT_LOST)));
-    if ((r->flags & SENT_RESENT) && r->sent_at > s->relost_at)
-        s->relost_at = r->sent_at;
+    bool by_size = why == WHY_RTX_MTU || (r->flags & SENT_PROBE);       /* nobody's congestion */
+    if (!by_size && r->sent_at > s->lost_sent_at)
+        s->lost_sent_at = r->sent_at;
     uncount(s, r->flags, r->len);
     list_remove(&r->by_time);
     r->flags &= (uint16_t)~(SENT_RESENT | SENT_TWICE);
@@ -532,7 +533,7 @@ void tcp_sent_mark_lost(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, e
     r->why = (uint8_t)why;
     seqtree_insert(&s->lost, &r->alt, r->node.key);
     s->lost_bytes += r->len;
-    if (why != WHY_RTX_MTU)
+    if (!by_size)
         s->lost_total += r->len;
     TRACE(t->env, EV_TCP_LOST, tcp_conn_id(t, c), r->node.key.v, r->len, why);
 }
