@@ -230,6 +230,7 @@ struct oriel_netif_config {
     uint32_t tx_queue;          /* frames; 0: 512 */
     bool fcs;                   /* frames carry their check sequence */
     bool vouches;               /* the link fills in and vouches for transport checksums */
+    bool gso;                   /* with vouches: it also takes TCP segments larger than its frames */
     int vlan_parent;            /* VLAN: the interface below */
     uint16_t vlan_id;           /* 1..4094 */
     bool vlan_qinq;             /* tag 0x88a8 instead of 0x8100 */

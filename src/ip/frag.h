@@ -99,7 +99,8 @@ uint32_t frag_id(struct frag_table *t, const struct oriel_addr *src, const struc
 
 /*
  * Cut a whole datagram into fragments of at most mtu bytes, appended to `out`, all with
- * WHY_FRAGMENT; p starts at the network header and is consumed; its transport checksum is finished.
+ * WHY_FRAGMENT; p starts at the network header and is consumed; its transport checksum is finished
+ * where it is not (pkt/seal.h), and it is no super-segment.
  * One that fits goes to `out` as it is. IPv4: options with the copied bit go into every fragment,
  * others only into the first; a datagram that is a fragment itself keeps its offset; DF is not
  * looked at. IPv6: a fragment header with that id goes in after `unfrag_len` bytes that cannot be

@@ -18,6 +18,8 @@
  */
 #include "ip/frag.h"
 
+#include "pkt/seal.h"
+
 #define ID_ROUNDS 4u
 
 /* A permutation of the numbers of 2 * half bits. */
@@ -87,9 +89,14 @@ static int settle(struct env *env, struct pkt *p, bool made, struct pkt_queue *p
     return 0;
 }
 
-static bool is_finished(const struct pkt *p)
+/* A checksum over the whole cannot be finished in pieces. False: p is gone. */
+static bool seal(struct env *env, struct pkt *p)
 {
-    return p->csum != CSUM_PARTIAL && p->gso == GSO_NONE;
+    ORIEL_ASSERT(p->gso == GSO_NONE);
+    if (p->csum != CSUM_PARTIAL || pkt_seal(env, p))
+        return true;
+    pkt_drop(env, p, DROP_NO_MEMORY);
+    return false;
 }
 
 /* ---- IPv4 ---- */
@@ -139,11 +146,12 @@ static bool cut4(struct env *env, const struct pkt *p, const struct ip4_hdr *h, 
 
 int frag_cut4(struct env *env, struct pkt *p, uint32_t mtu, struct pkt_queue *out)
 {
-    ORIEL_ASSERT(is_finished(p));
     if (pkt_len(p) <= mtu) {
         pkt_enqueue(out, p);
         return 0;
     }
+    if (!seal(env, p))
+        return ORIEL_ENOBUFS;
     struct ip4_hdr h;
     struct rd r = pkt_rd(p, 0);
     bool ok = ip4_parse_quoted(&r, &h);
@@ -196,7 +204,6 @@ static bool cut6(struct env *env, const struct pkt *p, struct cut6 *c, uint32_t 
 int frag_cut6(struct env *env, struct pkt *p, uint32_t mtu, uint32_t id, uint16_t unfrag_len,
               uint16_t next_at, struct pkt_queue *out)
 {
-    ORIEL_ASSERT(is_finished(p));
     ORIEL_ASSERT(unfrag_len >= IP6_HDR_LEN);
     ORIEL_ASSERT(next_at < unfrag_len);
     if (pkt_len(p) <= mtu) {

@@ -306,6 +306,8 @@ bool ip_source_for(const struct ip *ip, const struct oriel_addr *dst, uint16_t n
  * Put the IP header in front of p (which starts at the transport header) and send it along the
  * path, in fragments where it must be. Consumes p. 0, ORIEL_EMSGSIZE (df and too large: the packet
  * is dropped and path->mtu is current), ORIEL_ENOBUFS, ORIEL_EHOSTUNREACH, ORIEL_ENETDOWN.
+ *
+ * Of a super-segment (its payload in slices) the pieces must fit: it is never fragmented.
  */
 int ip_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const struct ip_tx *tx,
               enum why why);
@@ -328,6 +330,15 @@ static inline int ip_send_one(struct ip *ip, struct pkt *p, const struct ip_path
         return ip_send_any(ip, p, path, why);
     n->used = true;
     return link_output(ip->link, path->nif, p, &n->mac, eth_type, why);
+}
+
+/* The largest packet that p becomes behind so many bytes in front of its head. */
+static inline size_t ip_largest(const struct pkt *p, size_t hdr_len)
+{
+    if (oriel_likely(p->gso == GSO_NONE))
+        return hdr_len + pkt_len(p);
+    ORIEL_ASSERT(p->more_n > 0);                /* the head has headers alone */
+    return hdr_len + p->head.len + p->gso_size;
 }
 
 /*
@@ -365,6 +376,12 @@ int ip4_transmit(struct ip *ip, struct pkt *p, const struct ip_path *path, enum 
 
 /* Upper layers saw the peer answer: the neighbour is reachable (RFC 4861, 7.3.1). */
 void ip_path_confirm(struct ip *ip, const struct ip_path *path);
+
+/* A transport found out what packets to that host may be at most (RFC 4821). */
+void ip_path_set_mtu(struct ip *ip, const struct oriel_addr *dst, uint32_t mtu);
+
+/* Upper layers hear nothing for long: is the way still good (RFC 9293, 3.8.3)? */
+void ip_path_doubt(struct ip *ip, const struct ip_path *path);
 
 /* ---- errors we send ---- */
 

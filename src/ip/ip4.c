@@ -7,6 +7,7 @@
  */
 #include "ip/ip.h"
 
+#include "pkt/seal.h"
 #include "wire/fault.h"
 #include "wire/igmp.h"
 
@@ -14,7 +15,7 @@
 
 int ip4_transmit(struct ip *ip, struct pkt *p, const struct ip_path *path, enum why why)
 {
-    if (oriel_likely(pkt_len(p) <= path->mtu))
+    if (oriel_likely(pkt_len(p) <= path->mtu || p->gso != GSO_NONE))
         return ip_send_one(ip, p, path, ETH_IP4, why);
     struct pkt_queue pieces = {0};
     int err = frag_cut4(ip->env, p, path->mtu, &pieces);
@@ -28,8 +29,9 @@ int ip4_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const s
 {
     size_t hdr_len = IP4_HDR_LEN + (tx->router_alert ? sizeof(router_alert) : 0);
     size_t total = hdr_len + pkt_len(p);
-    bool fits = total <= path->mtu;
-    if (oriel_unlikely(total > IP4_LEN_MAX || (tx->df && !fits))) {
+    bool fits = ip_largest(p, hdr_len) <= path->mtu;
+    bool whole = tx->df || p->gso != GSO_NONE;
+    if (oriel_unlikely(total > IP4_LEN_MAX || (whole && !fits))) {
         pkt_drop(ip->env, p, DROP_IP_TOO_BIG);
         return ORIEL_EMSGSIZE;
     }
@@ -277,7 +279,8 @@ static enum ip_verdict forward(struct ip *ip, struct pkt **pp, struct ip4_hdr *h
     if (nat && (h->mf || h->frag_off != 0) && !reassemble(ip, pp, h))
         return IP_CONSUMED;
     p = *pp;
-    if (h->df && pkt_len(p) > path.nif->mtu) {
+    if (oriel_unlikely(p->gso != GSO_NONE) ? !pkt_gso_fits(p, path.nif->mtu)
+                                           : h->df && pkt_len(p) > path.nif->mtu) {
         icmp_error(ip, p, ICMP_TOO_BIG, path.nif->mtu);
         return refuse(ip, pp, DROP_IP_TOO_BIG);
     }
@@ -343,13 +346,25 @@ static void remember(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h
                                             .gen = ip->gen, .nif = p->nif};
 }
 
+/* The header is contiguous afterwards, as far as the packet has it. */
+static void need_header(struct ip *ip, struct pkt *p)
+{
+    if (oriel_likely(p->more_n == 0))
+        return;
+    size_t len = pkt_len(p);
+    (void)pkt_need(ip->env, p, len < IP4_HDR_LEN ? len : IP4_HDR_LEN);
+    struct rd r = pkt_rd(p, 0);
+    size_t n = (rd_u8(&r) & 15u) * 4;
+    (void)pkt_need(ip->env, p, len < n ? len : n);
+}
+
 static ORIEL_NEVER_INLINE enum ip_verdict input_any(struct ip *ip, struct pkt **pp,
                                                     struct ip_rx *rx)
 {
     struct pkt *p = *pp;
     struct ip4_hdr h;
     enum drop why;
-    (void)pkt_need(ip->env, p, pkt_len(p) < IP4_HDR_MAX ? pkt_len(p) : IP4_HDR_MAX);
+    need_header(ip, p);
     struct rd r = pkt_rd(p, 0);
     if (oriel_unlikely(!ip4_parse(&r, &h) && !(p->more_n && r.bad == FAULT_TOTAL_LEN)))
         return refuse(ip, pp, fault_reason(r.bad));

@@ -6,11 +6,9 @@
  */
 #include "ip/ip.h"
 
+#include "pkt/seal.h"
 #include "wire/fault.h"
 #include "wire/icmp6.h"
-
-#define IP6_PAYLOAD_LEN_AT 4    /* offset of the field in the header */
-#define IP6_NEXT_AT        6
 
 /* ---- out ---- */
 
@@ -32,7 +30,7 @@ static int send_cut(struct ip *ip, struct pkt *p, const struct ip_path *path, ui
 {
     struct pkt_queue pieces = {0};
     uint32_t id = frag_id(&ip->frag, &path->src, &path->dst, 0);
-    uint16_t next_at = unfrag_len > IP6_HDR_LEN ? IP6_HDR_LEN : IP6_NEXT_AT;
+    uint16_t next_at = unfrag_len > IP6_HDR_LEN ? IP6_HDR_LEN : IP6_AT_NEXT;
     int err = frag_cut6(ip->env, p, path->mtu, id, unfrag_len, next_at, &pieces);
     return err ? err : ip_send_pieces(ip, &pieces, path);
 }
@@ -43,8 +41,10 @@ int ip6_output(struct ip *ip, struct pkt *p, const struct ip_path *path, const s
     size_t ext = tx->router_alert ? ROUTER_ALERT_LEN : 0;
     size_t payload = ext + pkt_len(p);
     uint8_t learned = ip_if_of(ip, path->nif->index)->hop_limit;
-    bool fits = payload + IP6_HDR_LEN <= path->mtu;
-    if (oriel_unlikely(payload > IP4_LEN_MAX || (tx->df && !fits))) {
+    bool fits = ip_largest(p, ext + IP6_HDR_LEN) <= path->mtu;
+    bool whole = tx->df || p->gso != GSO_NONE;
+    bool too_long = payload > IP4_LEN_MAX - (p->gso != GSO_NONE ? IP6_HDR_LEN : 0u);
+    if (oriel_unlikely(too_long || (whole && !fits))) {
         pkt_drop(ip->env, p, DROP_IP_TOO_BIG);
         return ORIEL_EMSGSIZE;
     }
@@ -184,7 +184,7 @@ static enum drop check_fragment(struct ip *ip, const struct pkt *p, const struct
 {
     enum drop why = frag_check(in);
     if (why == DROP_FRAG_LEN && in->len % 8 != 0) {
-        icmp_error(ip, p, ICMP_BAD_FIELD, IP6_PAYLOAD_LEN_AT);
+        icmp_error(ip, p, ICMP_BAD_FIELD, IP6_AT_PAYLOAD_LEN);
     } else if (why == DROP_FRAG_BEYOND) {
         icmp_error(ip, p, ICMP_BAD_FIELD, (uint32_t)in->hdr_len + 2);
     } else if (why == DROP_NONE && in->off == 0 && !chain_complete(r, in->next)) {
@@ -229,7 +229,7 @@ static bool fragment(struct ip *ip, struct pkt **pp, struct ip6_hdr *h, struct c
     bool good = ip6_parse(&r, h);
     ORIEL_ASSERT(good);
     /* The unfragmentable part is the first fragment's; its length is where the data begins. */
-    *c = (struct chain){.next = h->next, .next_at = IP6_NEXT_AT, .off = IP6_HDR_LEN,
+    *c = (struct chain){.next = h->next, .next_at = IP6_AT_NEXT, .off = IP6_HDR_LEN,
                         .count = c->count};
     return true;
 }
@@ -328,7 +328,8 @@ static enum ip_verdict forward(struct ip *ip, struct pkt **pp, const struct ip6_
         icmp_error(ip, p, ICMP_NET_UNREACHABLE, 0);
         return refuse(ip, pp, err == ORIEL_ENOBUFS ? DROP_NEIGH_TABLE_FULL : DROP_IP_NO_ROUTE);
     }
-    if (pkt_len(p) > path.nif->mtu) {
+    if (oriel_unlikely(p->gso != GSO_NONE) ? !pkt_gso_fits(p, path.nif->mtu)
+                                           : pkt_len(p) > path.nif->mtu) {
         icmp_error(ip, p, ICMP_TOO_BIG, path.nif->mtu);
         return refuse(ip, pp, DROP_IP_TOO_BIG);
     }
@@ -372,7 +373,7 @@ enum ip_verdict ip6_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
         rx->src.zone = p->nif;
     if (addr_scope(&h.dst) <= SCOPE_LINK)
         rx->dst.zone = p->nif;
-    struct chain c = {.next = h.next, .next_at = IP6_NEXT_AT, .off = IP6_HDR_LEN};
+    struct chain c = {.next = h.next, .next_at = IP6_AT_NEXT, .off = IP6_HDR_LEN};
     bool ours = is_ours(ip, p, &rx->dst);
     if (rx->to_group && !mcast_wants(ip, p->nif, &rx->dst, &rx->src))
         return refuse(ip, pp, DROP_IP_GROUP);

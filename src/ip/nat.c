@@ -26,6 +26,7 @@
  */
 #include "ip/ip.h"
 
+#include "pkt/seal.h"
 #include "wire/icmp4.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
@@ -143,6 +144,12 @@ static bool read_flow(const struct pkt *p, size_t at, bool quoted, struct flow *
     f->src.addr = addr_to_v4(&h.src);
     f->dst.addr = addr_to_v4(&h.dst);
     return f->l4_held >= QUOTED_MIN && read_ports(&r, quoted, f);
+}
+
+/* What is changed here is in the checksum. A super-segment's means nothing yet. */
+static bool finished(struct env *env, struct pkt *p)
+{
+    return p->csum != CSUM_PARTIAL || p->gso != GSO_NONE || pkt_seal(env, p);
 }
 
 /* Headers are contiguous afterwards; of ICMP everything is, for its checksum. */
@@ -496,8 +503,7 @@ enum nat_verdict nat_out(struct ip *ip, struct pkt *p, uint16_t nif)
 {
     struct flow f;
     enum drop why = DROP_NONE;
-    ORIEL_ASSERT(p->csum != CSUM_PARTIAL);
-    if (!make_contiguous(ip->env, p) || !pkt_own_head(ip->env, p))
+    if (!finished(ip->env, p) || !make_contiguous(ip->env, p) || !pkt_own_head(ip->env, p))
         return refuse(ip, p, DROP_NO_MEMORY);
     if (!read_packet(p, &f))
         return refuse(ip, p, DROP_NAT_PROTOCOL);
@@ -545,8 +551,7 @@ static enum nat_verdict in_error(struct ip *ip, struct pkt *p, uint16_t nif, con
 enum nat_verdict nat_in(struct ip *ip, struct pkt *p, uint16_t nif)
 {
     struct flow f;
-    ORIEL_ASSERT(p->csum != CSUM_PARTIAL);
-    if (!make_contiguous(ip->env, p))
+    if (!finished(ip->env, p) || !make_contiguous(ip->env, p))
         return refuse(ip, p, DROP_NO_MEMORY);
     if (!read_packet(p, &f))
         return NAT_PASS;

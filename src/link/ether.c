@@ -41,7 +41,8 @@ static enum drop fault_reason(uint8_t fault)
 
 static enum drop check_frame(const struct netif *nif, const struct pkt *p, const struct eth_hdr *h)
 {
-    if (pkt_len(p) > ether_frame_max(nif, h->tags_n) + (h->snap ? 8 : 0))
+    bool fits = pkt_len(p) <= ether_frame_max(nif, h->tags_n) + (h->snap ? 8 : 0);
+    if (!fits && p->gso == GSO_NONE)
         return DROP_ETH_LONG;
     if (oriel_unlikely(mac_is_group(&h->src)))
         return DROP_ETH_SOURCE;
@@ -137,12 +138,12 @@ bool ether_output(struct link *l, struct netif *nif, struct pkt *p, const struct
 bool ether_finish(struct link *l, const struct netif *nif, struct pkt *p)
 {
     size_t n = pkt_len(p);
-    if (!pkt_linearize(l->env, p))
-        return false;
     if (n < ETH_MIN && !pkt_extend(l->env, p, ETH_MIN - n))
         return false;
     if (!nif->fcs)
         return true;
+    if (!pkt_linearize(l->env, p))
+        return false;
     uint32_t fcs = eth_fcs(pkt_span(p));
     if (!pkt_extend(l->env, p, ETH_FCS_LEN))
         return false;

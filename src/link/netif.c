@@ -1,6 +1,8 @@
 /* The table of interfaces, their queues, and the door between frames and packets. */
 #include "link/netif.h"
 
+#include "pkt/seal.h"
+
 bool link_init(struct link *l, struct env *env, struct arena *a, uint16_t netifs_max)
 {
     *l = (struct link){.env = env, .max = netifs_max};
@@ -77,6 +79,7 @@ int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif
         .kind = (uint8_t)cfg->kind,
         .fcs = cfg->fcs,
         .vouches = cfg->vouches,
+        .gso = cfg->vouches && cfg->gso,
         .vid = cfg->vlan_id,
         .tpid = cfg->vlan_qinq ? ETH_QINQ : ETH_VLAN,
         .parent = parent,
@@ -93,12 +96,18 @@ int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif
     return 0;
 }
 
+static void drop_queue(struct link *l, struct netif *nif)
+{
+    pkt_queue_drop(l->env, &nif->tx, DROP_LINK_DOWN);
+    nif->tx_more = 0;
+}
+
 int netif_remove(struct link *l, struct netif *nif)
 {
     for (uint16_t i = 0; i < l->max; i++)
         if (l->netifs[i].index && l->netifs[i].parent == nif)
             return ORIEL_EEXIST;
-    pkt_queue_drop(l->env, &nif->tx, DROP_LINK_DOWN);
+    drop_queue(l, nif);
     TRACE(l->env, EV_NETIF_DOWN, nif->index);
     if (l->loopback == nif->index)
         l->loopback = 0;
@@ -113,7 +122,7 @@ bool netif_set_up(struct link *l, struct netif *nif, bool up, bool carrier)
     if (was == (up && carrier))
         return false;
     if (was) {
-        pkt_queue_drop(l->env, &nif->tx, DROP_LINK_DOWN);
+        drop_queue(l, nif);
         TRACE(l->env, EV_NETIF_DOWN, nif->index);
     } else {
         TRACE(l->env, EV_NETIF_UP, nif->index);
@@ -135,6 +144,17 @@ static enum link_verdict raw_input(struct link *l, struct pkt *p)
     return LINK_CONSUMED;
 }
 
+/* What was said of a packet's checksum and size holds as far as its link is believed. */
+static void doubt(const struct netif *nif, struct pkt *p)
+{
+    if (!nif->vouches)
+        p->csum = CSUM_NONE;
+    else if (p->csum != CSUM_PARTIAL)           /* to be finished if it is to go on */
+        p->csum = CSUM_VERIFIED;
+    if (!nif->gso)
+        p->gso = GSO_NONE;
+}
+
 static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct netif *nif,
                                                       struct pkt *p)
 {
@@ -144,8 +164,8 @@ static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct net
     }
     nif->stats.rx_pkts++;
     nif->stats.rx_bytes += pkt_len(p);
-    if (nif->vouches)
-        p->csum = CSUM_VERIFIED;
+    if (!(p->flags & PKT_LOOPED))
+        doubt(nif, p);
     if (nif->kind == NETIF_ETHER && !(p->flags & PKT_LOOPED))
         return ether_input(l, nif, p);
     return raw_input(l, p);
@@ -163,6 +183,8 @@ enum link_verdict link_input(struct link *l, struct pkt *p)
         return input_any(l, nif, p);
     nif->stats.rx_pkts++;
     nif->stats.rx_bytes += n;
+    p->csum = CSUM_NONE;                        /* as `doubt` has it */
+    p->gso = GSO_NONE;
     pkt_unwrap(p, ETH_HDR_LEN);
     return LINK_TO_IP4;
 }
@@ -184,7 +206,7 @@ int link_output_any(struct link *l, struct netif *nif, struct pkt *p, const stru
     while (nif->parent)
         nif = nif->parent;
     p->nif = nif->index;                /* as it is told where it is dropped */
-    if (oriel_unlikely(nif->tx.n >= nif->tx_max)) {
+    if (oriel_unlikely(netif_waiting(nif) >= nif->tx_max)) {
         nif->stats.tx_full++;
         pkt_drop(env, p, DROP_TX_QUEUE_FULL);
         return ORIEL_ENOBUFS;
@@ -193,17 +215,32 @@ int link_output_any(struct link *l, struct netif *nif, struct pkt *p, const stru
     return 0;
 }
 
+/*
+ * A packet is to be as it would arrive: a super-segment is one large datagram, and its checksum good
+ * or vouched for. False: no memory.
+ */
+static bool make_arrive(struct env *env, const struct netif *nif, struct pkt *p)
+{
+    p->l3 = 0;
+    if (p->gso != GSO_NONE && !pkt_gso_whole(env, p))
+        return false;
+    p->gso = GSO_NONE;
+    if (nif->vouches)
+        p->csum = CSUM_VERIFIED;                /* it was not filled in, nor could it break */
+    return (p->csum != CSUM_PARTIAL || pkt_seal(env, p)) &&
+           (p->more_n == 0 || pkt_charge_payload(p));
+}
+
 int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why)
 {
-    if (l->loop.n >= NETIF_TX_MAX) {
-        pkt_drop(l->env, p, DROP_TX_QUEUE_FULL);
+    p->flags = PKT_LOOPED;
+    bool full = l->loop.n >= NETIF_TX_MAX;
+    if (full || !make_arrive(l->env, nif, p)) {
+        pkt_drop(l->env, p, full ? DROP_TX_QUEUE_FULL : DROP_NO_MEMORY);
         return ORIEL_ENOBUFS;
     }
     p->why = (uint8_t)why;
     p->nif = nif->index;
-    p->flags = PKT_LOOPED;
-    if (nif->vouches)
-        p->csum = CSUM_VERIFIED;                /* it was not filled in, nor could it break */
     p->ev = l->env->cause;
     l->env->why_count[why]++;
     pkt_enqueue(&l->loop, p);
@@ -218,27 +255,61 @@ static ORIEL_NEVER_INLINE void trace_tx(struct env *env, const struct netif *nif
     env->cause = was;
 }
 
-/* Padding and check sequence, where the frame wants them. Consumes what there is no memory for. */
-static bool finish(struct link *l, const struct netif *nif, struct pkt *p)
+/* What an interface that takes them is given; they are not looked at again. */
+static bool finish_whole(struct link *l, const struct netif *nif, struct pkt *p)
 {
-    bool finished = nif->plain && p->more_n == 0 && p->head.len >= ETH_MIN;
-    if (oriel_likely(finished) || nif->kind != NETIF_ETHER || ether_finish(l, nif, p))
+    if (p->gso != GSO_NONE && !pkt_gso_whole(l->env, p))
+        return false;
+    return p->csum != CSUM_PARTIAL || nif->vouches || pkt_seal(l->env, p);
+}
+
+static ORIEL_NEVER_INLINE bool finish_any(struct link *l, const struct netif *nif, struct pkt *p)
+{
+    if (finish_whole(l, nif, p) && (nif->kind != NETIF_ETHER || ether_finish(l, nif, p)))
         return true;
     pkt_drop(l->env, p, DROP_NO_MEMORY);
     return false;
 }
 
+/*
+ * Checksum, padding and check sequence, where the frame wants them. Consumes what there is no memory
+ * for.
+ */
+static inline bool finish(struct link *l, const struct netif *nif, struct pkt *p)
+{
+    bool finished = nif->plain && p->csum != CSUM_PARTIAL && p->gso == GSO_NONE &&
+                    pkt_len(p) >= ETH_MIN;
+    return oriel_likely(finished) || finish_any(l, nif, p);
+}
+
+/* The next frame of a queue; where it is a super-segment that must be cut, several. */
+static inline unsigned take_next(struct link *l, struct netif *nif, struct pkt *out[], unsigned max,
+                                 bool wait)
+{
+    const struct pkt *first = nif->tx.first;
+    if (oriel_unlikely(first->gso != GSO_NONE && !nif->gso))
+        return link_cut(l, nif, out, max, wait);
+    out[0] = pkt_dequeue(&nif->tx);
+    return 1;
+}
+
 unsigned link_take(struct link *l, struct netif *nif, struct pkt *out[], unsigned max)
 {
     unsigned n = 0;
-    for (struct pkt *p; n < max && (p = pkt_dequeue(&nif->tx)) != NULL;) {
-        if (!finish(l, nif, p))
-            continue;
-        nif->stats.tx_pkts++;
-        nif->stats.tx_bytes += pkt_len(p);
-        if (TRACE_ON(l->env, EV_PKT_TX))
-            trace_tx(l->env, nif, p);
-        out[n++] = p;
+    for (const struct pkt *first; n < max && (first = nif->tx.first) != NULL;) {
+        unsigned end = n + take_next(l, nif, out + n, max - n, n > 0);
+        if (oriel_unlikely(end == n && nif->tx.first == first))
+            break;                      /* for want of memory */
+        for (unsigned i = n; i < end; i++) {
+            struct pkt *p = out[i];
+            if (!finish(l, nif, p))
+                continue;
+            nif->stats.tx_pkts++;
+            nif->stats.tx_bytes += pkt_len(p);
+            if (TRACE_ON(l->env, EV_PKT_TX))
+                trace_tx(l->env, nif, p);
+            out[n++] = p;
+        }
     }
     return n;
 }

@@ -7,7 +7,8 @@
  *
  * Reading: link_input tells which protocol a frame carries, or that it was consumed. Writing:
  * link_output puts the frame's header in front and queues it; padding and the frame check sequence
- * are added where it is taken (link_take).
+ * are added where it is taken (link_take), and there checksums are finished and super-segments cut
+ * that the link would not take.
  */
 #ifndef ORIEL_LINK_NETIF_H
 #define ORIEL_LINK_NETIF_H
@@ -41,6 +42,7 @@ struct netif {
     bool plain;                 /* Ethernet that works and has no check sequence: the usual thing */
     bool fcs;                   /* frames carry their check sequence, both ways */
     bool vouches;               /* the link fills in and vouches for transport checksums */
+    bool gso;                   /* and takes super-segments, both ways */
     uint16_t vid;               /* VLAN */
     uint16_t tpid;
     struct netif *parent;       /* VLAN: below it; NULL otherwise */
@@ -48,7 +50,8 @@ struct netif {
     struct mac mac;
     char name[NETIF_NAME_MAX];
     struct pkt_queue tx;
-    uint32_t tx_max;
+    uint32_t tx_more;           /* frames that super-segments on tx will be, beyond one each */
+    uint32_t tx_max;            /* frames; the last super-segment that was let in may exceed it */
     struct netif_stats stats;
 };
 
@@ -115,8 +118,24 @@ enum link_verdict link_input(struct link *l, struct pkt *p);
 int link_output_any(struct link *l, struct netif *nif, struct pkt *p, const struct mac *dst,
                     uint16_t eth_type, enum why why);
 
+/* About how many frames p will be. */
+static inline uint32_t netif_pieces(const struct netif *nif, const struct pkt *p)
+{
+    if (oriel_likely(p->gso == GSO_NONE) || nif->gso || p->gso_size == 0)
+        return 1;
+    uint32_t n = (uint32_t)pkt_len(p) / p->gso_size;
+    return n > 0 ? n : 1;
+}
+
+/* Frames that wait to be taken. */
+static inline uint32_t netif_waiting(const struct netif *nif)
+{
+    return nif->tx.n + nif->tx_more;
+}
+
 static inline void link_queue(struct link *l, struct netif *nif, struct pkt *p, enum why why)
 {
+    nif->tx_more += netif_pieces(nif, p) - 1;
     p->nif = nif->index;
     p->ev = l->env->cause;
     l->env->why_count[why]++;
@@ -128,7 +147,7 @@ static inline int link_output(struct link *l, struct netif *nif, struct pkt *p,
 {
     ORIEL_ASSERT(why != WHY_NONE);
     p->why = (uint8_t)why;
-    bool plain = nif->plain && nif->tx.n < nif->tx_max && pkt_has_headroom(p, ETH_HDR_LEN);
+    bool plain = nif->plain && netif_waiting(nif) < nif->tx_max && pkt_has_headroom(p, ETH_HDR_LEN);
     if (oriel_unlikely(!plain))
         return link_output_any(l, nif, p, dst, eth_type, why);
     struct wr w = wr_of(pkt_push_within(p, ETH_HDR_LEN), ETH_HDR_LEN);
@@ -143,8 +162,16 @@ static inline int link_output(struct link *l, struct netif *nif, struct pkt *p,
  */
 int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why);
 
-/* Up to max frames to leave, finished (padding, FCS). Loopback and VLANs have none. */
+/* Up to max frames to leave, finished (padding, FCS). Loopback and VLANs have none. Payload may lie in
+ * slices; the headers are contiguous. */
 unsigned link_take(struct link *l, struct netif *nif, struct pkt *out[], unsigned max);
+
+/*
+ * cut.c: up to max frames, not yet padded, cut off the super-segment at the head of the queue of an
+ * interface that does not take it whole. 0: there is no memory and it was dropped, or still waits
+ * where `wait` allows that, or it was none that can be cut and is gone.
+ */
+unsigned link_cut(struct link *l, struct netif *nif, struct pkt *out[], unsigned max, bool wait);
 
 /* ether.c */
 enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p);

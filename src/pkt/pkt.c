@@ -172,6 +172,68 @@ static void copy_facts(struct pkt *to, const struct pkt *from)
     to->hash = from->hash;
 }
 
+/* What a packet is told by, without what it holds: from there on in struct pkt. */
+#define FACTS offsetof(struct pkt, arrival)
+
+#define OF_WHOLE (PKT_CUT | PKT_ACE | PKT_PAYS)        /* flags that are about its payload */
+
+#define HEAD_USUAL 64
+#define HEAD_LARGE 96
+
+/*
+ * The last n bytes before `from_end`, copied to before `to_end`. Nearly all heads have one of two
+ * sizes rounded up: more than n bytes are copied then, which lie in headroom.
+ */
+static inline void copy_head(uint8_t *to_end, const uint8_t *from_end, size_t n, size_t room)
+{
+    if (oriel_likely(n <= HEAD_USUAL && room >= HEAD_USUAL))
+        memcpy(to_end - HEAD_USUAL, from_end - HEAD_USUAL, HEAD_USUAL);
+    else if (n <= HEAD_LARGE && room >= HEAD_LARGE)
+        memcpy(to_end - HEAD_LARGE, from_end - HEAD_LARGE, HEAD_LARGE);
+    else
+        memcpy(to_end - n, from_end - n, n);
+}
+
+/* Where nothing freed is at hand, or the head is large. */
+static ORIEL_NEVER_INLINE struct pkt *new_like_any(struct env *env, const struct pkt *p, size_t n)
+{
+    size_t room = n <= BLK_HEAD_BYTES ? BLK_HEAD_BYTES - n : PKT_HEADROOM;
+    struct pkt *q = new_any(env, room, n);
+    if (!q)
+        return NULL;
+    memcpy(pkt_data(q), pkt_data(p), n);
+    copy_facts(q, p);
+    q->flags &= (uint8_t)~OF_WHOLE;
+    q->csum = CSUM_NONE;
+    q->gso = GSO_NONE;
+    return q;
+}
+
+struct pkt *pkt_new_like(struct env *env, const struct pkt *p, size_t n)
+{
+    struct pkt_mem *m = env->mem;
+    ORIEL_ASSERT(n <= p->head.len);
+    if (oriel_unlikely(n > BLK_HEAD_BYTES || !at_hand(env, BLK_HEAD, BLK_HEAD_BYTES)))
+        return new_like_any(env, p, n);
+    budget_spend(env->budget, bytes_of(charge_of(BLK_HEAD_BYTES)));
+    struct blk *b = pool_get_freed(&m->blks[BLK_HEAD]);
+    struct pkt *q = pool_get_freed(&m->pkts);
+    b->mem = m;
+    b->refs = 1;
+    b->class = BLK_HEAD;
+    memcpy((uint8_t *)q + FACTS, (const uint8_t *)p + FACTS, sizeof(*p) - FACTS);
+    q->next = NULL;
+    q->head = (struct slice){b, (uint32_t)(BLK_HEAD_BYTES - n), (uint32_t)n};
+    q->budget = env->budget;
+    q->charge = charge_of(BLK_HEAD_BYTES);
+    q->flags &= (uint8_t)~OF_WHOLE;
+    q->more_n = 0;
+    q->csum = CSUM_NONE;
+    q->gso = GSO_NONE;
+    copy_head(b->bytes + BLK_HEAD_BYTES, pkt_data(p) + n, n, p->head.off + n);
+    return q;
+}
+
 struct pkt *pkt_share(struct env *env, const struct pkt *p)
 {
     /* The whole charge: who shares a block may be the last to hold it. */
@@ -226,14 +288,39 @@ void pkt_drop(struct env *env, struct pkt *p, enum drop why)
     pkt_free(p);
 }
 
+/* What p charges when its payload is charged to it as well. */
+static uint16_t charge_with_payload(const struct pkt *p)
+{
+    uint32_t charge = p->charge;
+    if (p->flags & PKT_PAYS)
+        return p->charge;
+    for (unsigned i = 0; i < p->more_n; i++)
+        if (p->more[i].blk->class >= BLK_STREAM)
+            charge += (p->more[i].len + PKT_CHARGE_UNIT - 1) / PKT_CHARGE_UNIT;
+    return (uint16_t)(charge < UINT16_MAX ? charge : UINT16_MAX);
+}
+
+bool pkt_charge_payload(struct pkt *p)
+{
+    uint16_t charge = charge_with_payload(p);
+    if (!budget_take(p->budget, bytes_of((uint16_t)(charge - p->charge))))
+        return false;
+    p->charge = charge;
+    p->flags |= PKT_PAYS;
+    return true;
+}
+
 bool pkt_recharge(struct pkt *p, struct budget *to)
 {
     if (p->budget == to)
         return true;
-    if (!budget_take(to, bytes_of(p->charge)))
+    uint16_t charge = p->more_n > 0 ? charge_with_payload(p) : p->charge;
+    if (!budget_take(to, bytes_of(charge)))
         return false;
     budget_give(p->budget, bytes_of(p->charge));
     p->budget = to;
+    p->charge = charge;
+    p->flags |= PKT_PAYS;
     return true;
 }
 
@@ -291,9 +378,31 @@ bool pkt_linearize_slow(struct env *env, struct pkt *p)
     return p->more_n == 0 || rebuild(env, p, p->head.off, 0);
 }
 
+/* The payload stays where it is. */
+static bool own_head_alone(struct env *env, struct pkt *p)
+{
+    struct blk *b = blk_new(env->mem, (size_t)p->head.off + p->head.len);
+    if (!b)
+        return false;
+    uint16_t charge = charge_of(blk_class_bytes[b->class]);
+    if (charge > p->charge) {
+        if (!budget_take(p->budget, bytes_of((uint16_t)(charge - p->charge)))) {
+            blk_put(b);
+            return false;
+        }
+        p->charge = charge;
+    }
+    memcpy(b->bytes + p->head.off, pkt_data(p), p->head.len);
+    blk_put(p->head.blk);
+    p->head.blk = b;
+    return true;
+}
+
 bool pkt_own_head(struct env *env, struct pkt *p)
 {
-    return oriel_likely(p->head.blk->refs == 1) || rebuild(env, p, p->head.off, 0);
+    if (oriel_likely(p->head.blk->refs == 1))
+        return true;
+    return p->more_n > 0 ? own_head_alone(env, p) : rebuild(env, p, p->head.off, 0);
 }
 
 uint8_t *pkt_push(struct env *env, struct pkt *p, size_t n)

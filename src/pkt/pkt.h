@@ -56,9 +56,15 @@ struct slice {
 enum pkt_csum {         /* of the transport's checksum */
     CSUM_NONE,          /* as it stands in the bytes; nobody has checked */
     CSUM_VERIFIED,      /* the link vouches for it */
-    CSUM_PARTIAL,       /* the field holds the pseudo-header's sum; to be finished at the bottom */
+    CSUM_PARTIAL,       /* the field holds the pseudo-header's sum; pkt_seal finishes it, at the
+                         * bottom or before somebody changes what it covers */
 };
 
+/*
+ * A super-segment: one header and the payload of several segments, gso_size bytes each but the last;
+ * at most 65,535 bytes from the network header on. The link cuts it, or takes it whole. Until then
+ * its lengths may be wrong and its checksum field means nothing (p->csum is not looked at).
+ */
 enum pkt_gso {
     GSO_NONE,
     GSO_TCP4,
@@ -72,6 +78,9 @@ enum pkt_flag {
     PKT_FORWARDED = 4,
     PKT_LOOPED = 8,     /* it never left this host */
     PKT_NO_NAT = 16,
+    PKT_CUT = 32,       /* a super-segment whose first pieces have left */
+    PKT_ACE = 64,       /* a super-segment whose CWR flag is part of a counter (RFC 9768) */
+    PKT_PAYS = 128,     /* its payload in a stream's blocks is charged to it */
 };
 
 struct budget {
@@ -186,6 +195,12 @@ static inline void budget_give(struct budget *b, uint64_t bytes)
 struct pkt *pkt_new(struct env *env, size_t headroom, size_t len);
 struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data);
 
+/*
+ * A packet whose head is a copy of the first n bytes of p's, with no payload; all that is known of p
+ * is known of it, except that it is whole (GSO_NONE) and its checksum as it stands. NULL as pkt_new.
+ */
+struct pkt *pkt_new_like(struct env *env, const struct pkt *p, size_t n);
+
 /* The same bytes, shared; all that is known about it copied. NULL as pkt_new. */
 struct pkt *pkt_share(struct env *env, const struct pkt *p);
 
@@ -198,7 +213,14 @@ void pkt_drop(struct env *env, struct pkt *p, enum drop why);   /* counted and t
 /* Count and trace a drop of something that was never a packet of ours, or lives on. */
 void pkt_drop_note(struct env *env, const struct pkt *p, enum drop why);
 
-/* Move what p charges to another budget. False, nothing changed, when that one is full. */
+/*
+ * Payload in a stream's blocks is charged to the stream as long as it is not acknowledged. Who takes p
+ * for itself (another stack, the receiver in this one) charges p with it, by its length. False,
+ * nothing changed: the budget is full. Doing so twice makes no difference.
+ */
+bool pkt_charge_payload(struct pkt *p);
+
+/* Move what p charges to another budget, with its payload. False, nothing changed, when that is full. */
 bool pkt_recharge(struct pkt *p, struct budget *to);
 
 /* ---- bytes ---- */
@@ -304,7 +326,7 @@ bool pkt_extend(struct env *env, struct pkt *p, size_t n);
 /* Copy n bytes from `from` on; the packet is at least that long. */
 void pkt_read(const struct pkt *p, size_t from, void *to, size_t n);
 
-/* Internet sum of n bytes from `from` on. */
+/* Internet sum of n bytes from `from` on, all of them read. */
 uint32_t pkt_sum(const struct env *env, const struct pkt *p, size_t from, size_t n);
 
 /* ---- queues ---- */

@@ -13,7 +13,7 @@ bool oriel_netif_each(const struct oriel_stack *s, uint32_t *cursor, struct orie
         .carrier = n->carrier, .mtu = n->mtu, .vlan_id = n->vid,
         .vlan_parent = n->parent ? n->parent->index : 0,
         .rx_pkts = n->stats.rx_pkts, .rx_bytes = n->stats.rx_bytes, .tx_pkts = n->stats.tx_pkts,
-        .tx_bytes = n->stats.tx_bytes, .tx_full = n->stats.tx_full, .tx_waiting = n->tx.n,
+        .tx_bytes = n->stats.tx_bytes, .tx_full = n->stats.tx_full, .tx_waiting = netif_waiting(n),
     };
     memcpy(out->mac, n->mac.b, 6);
     return true;

@@ -10,6 +10,9 @@
 #define IP6_OPTS_MAX 16         /* options in one hop-by-hop or destination header, pads included */
 #define IP6_MTU_MIN  1280
 
+#define IP6_AT_PAYLOAD_LEN 4
+#define IP6_AT_NEXT        6
+
 struct ip6_hdr {
     uint8_t tclass;
     uint32_t flow;              /* 20 bits */
