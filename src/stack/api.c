@@ -132,6 +132,7 @@ int oriel_netif_remove(struct oriel_stack *s, int netif)
             return ORIEL_EEXIST;
     }
     ip_if_detach(&s->ip, nif);
+    tcp_on_netif_gone(&s->tcp, nif->index);
     return netif_remove(&s->link, nif);
 }
 
@@ -324,6 +325,12 @@ int oriel_icmp_open(struct oriel_stack *s, enum oriel_family family, oriel_handl
     return sock_open(&s->socks, SOCK_ICMP, family, out);
 }
 
+int oriel_tcp_open(struct oriel_stack *s, enum oriel_family family, oriel_handle *out)
+{
+    called(s, ORIEL_CALL_OPEN, 0, 0);
+    return sock_open(&s->socks, SOCK_TCP, family, out);
+}
+
 int oriel_close(struct oriel_stack *s, oriel_handle h)
 {
     called(s, ORIEL_CALL_CLOSE, h, 0);
@@ -344,20 +351,12 @@ int oriel_connect(struct oriel_stack *s, oriel_handle h, const struct oriel_endp
 
 int oriel_local(const struct oriel_stack *s, oriel_handle h, struct oriel_endpoint *out)
 {
-    const struct sock *k = sock_of(&s->socks, h);
-    if (!k)
-        return ORIEL_EBADF;
-    *out = k->kind == SOCK_UDP ? k->udp->local : (struct oriel_endpoint){.addr = k->raw->local};
-    return 0;
+    return sock_local(&s->socks, h, out);
 }
 
 int oriel_remote(const struct oriel_stack *s, oriel_handle h, struct oriel_endpoint *out)
 {
-    const struct sock *k = sock_of(&s->socks, h);
-    if (!k)
-        return ORIEL_EBADF;
-    *out = k->kind == SOCK_UDP ? k->udp->remote : (struct oriel_endpoint){.addr = k->raw->remote};
-    return 0;
+    return sock_remote(&s->socks, h, out);
 }
 
 /* Apart, so that who sends without a trace has nothing to keep for it. */
@@ -414,43 +413,110 @@ int oriel_group_join(struct oriel_stack *s, oriel_handle h, int netif,
             f.source[at] = f.source[at - 1];
         f.source[at] = sources[i];
     }
-    return mcast_set(&s->ip, (uint16_t)netif, group, h, &f);
+    return mcast_set(&s->ip, (uint16_t)netif, group, sock_name(&s->socks, k), &f);
 }
 
 int oriel_group_leave(struct oriel_stack *s, oriel_handle h, int netif,
                       const struct oriel_addr *group)
 {
     called(s, ORIEL_CALL_LEAVE, h, 0);
-    if (!sock_of(&s->socks, h))
+    const struct sock *k = sock_of(&s->socks, h);
+    if (!k)
         return ORIEL_EBADF;
     if (!nif_of(s, netif))
         return ORIEL_ENOENT;
-    mcast_leave(&s->ip, (uint16_t)netif, group, h);
+    mcast_leave(&s->ip, (uint16_t)netif, group, sock_name(&s->socks, k));
     return 0;
 }
 
 int oriel_last_error(const struct oriel_stack *s, oriel_handle h, struct oriel_error_info *out)
 {
-    const struct sock *k = sock_of(&s->socks, h);
-    if (!k)
-        return ORIEL_EBADF;
-    const struct udp_error *e = k->kind == SOCK_UDP ? &k->udp->last : &k->raw->last;
-    if (e->count == 0)
-        return ORIEL_ENOENT;
-    *out = (struct oriel_error_info){.err = e->err, .icmp_type = e->icmp_type,
-                                     .icmp_code = e->icmp_code, .from_net = e->from_net,
-                                     .from = e->from, .to = e->to, .mtu = e->mtu,
-                                     .count = e->count};
-    return 0;
+    return sock_last_error(&s->socks, h, out);
 }
 
 uint32_t oriel_ready(const struct oriel_stack *s, oriel_handle h)
 {
     const struct sock *k = sock_of(&s->socks, h);
-    return k ? sock_ready(k) : 0;
+    return k ? sock_ready(&s->socks, k) : 0;
 }
 
 unsigned oriel_ready_take(struct oriel_stack *s, struct oriel_readiness out[], unsigned max)
 {
     return socks_ready_take(&s->socks, out, max);
+}
+
+/* ---- streams ---- */
+
+int oriel_listen(struct oriel_stack *s, oriel_handle h, const struct oriel_listen *l)
+{
+    called(s, ORIEL_CALL_LISTEN, h, l ? l->backlog : 0);
+    return sock_listen(&s->socks, h, l);
+}
+
+int oriel_accept(struct oriel_stack *s, oriel_handle h, oriel_handle *out,
+                 struct oriel_endpoint *peer)
+{
+    called(s, ORIEL_CALL_ACCEPT, h, 0);
+    return sock_accept(&s->socks, h, out, peer);
+}
+
+int oriel_held_next(struct oriel_stack *s, oriel_handle h, struct oriel_held *out)
+{
+    return sock_held_next(&s->socks, h, out);
+}
+
+int oriel_admit(struct oriel_stack *s, oriel_handle h, uint64_t id, enum oriel_admission what)
+{
+    called(s, ORIEL_CALL_ADMIT, h, (size_t)what);
+    return sock_admit(&s->socks, h, id, what);
+}
+
+int oriel_shutdown(struct oriel_stack *s, oriel_handle h, int how)
+{
+    called(s, ORIEL_CALL_SHUTDOWN, h, (size_t)how);
+    return sock_shutdown(&s->socks, h, how);
+}
+
+int oriel_abort(struct oriel_stack *s, oriel_handle h)
+{
+    called(s, ORIEL_CALL_ABORT, h, 0);
+    return sock_abort(&s->socks, h);
+}
+
+struct oriel_room oriel_send_window(struct oriel_stack *s, oriel_handle h)
+{
+    return sock_send_window(&s->socks, h);
+}
+
+int oriel_send_commit(struct oriel_stack *s, oriel_handle h, size_t n)
+{
+    called(s, ORIEL_CALL_SEND, h, n);
+    return sock_send_commit(&s->socks, h, n);
+}
+
+int oriel_recv_view(struct oriel_stack *s, oriel_handle h, struct oriel_bytes out[], unsigned max)
+{
+    return sock_recv_view(&s->socks, h, out, max);
+}
+
+int oriel_recv_release(struct oriel_stack *s, oriel_handle h, size_t n)
+{
+    return sock_recv_release(&s->socks, h, n);
+}
+
+int oriel_tcp_info(const struct oriel_stack *s, oriel_handle h, struct oriel_tcp_info *out)
+{
+    return sock_tcp_info(&s->socks, h, out);
+}
+
+int oriel_congestion_named(const char *name)
+{
+    int kind = cc_kind_named(name, strlen(name));
+    return kind >= 0 ? kind : ORIEL_ENOENT;
+}
+
+const char *oriel_congestion_name(int kind)
+{
+    const struct cc_ops *ops = kind >= 0 && kind < CC_N ? cc_ops_of((enum cc_kind)kind) : NULL;
+    return ops ? ops->name : NULL;
 }

@@ -4,7 +4,7 @@
 /* An ICMP error or a fact of our own about a flow: whose is it? */
 static bool owned(const struct oriel_stack *s, const struct fact *f)
 {
-    return udp_owns(&s->udp, f) || raw_owns(&s->socks, f);
+    return udp_owns(&s->udp, f) || tcp_owns(&s->tcp, f) || raw_owns(&s->socks, f);
 }
 
 static void act_on(struct oriel_stack *s, struct fact *f)
@@ -13,6 +13,8 @@ static void act_on(struct oriel_stack *s, struct fact *f)
         icmp_accept_pmtu(&s->ip, f);
     if (f->proto == IP_UDP)
         udp_on_error(&s->udp, f);
+    else if (f->proto == IP_TCP)
+        tcp_on_error(&s->tcp, f);
     else
         raw_on_error(&s->socks, f);
 }
@@ -45,7 +47,7 @@ static void rx_icmp(struct oriel_stack *s, struct pkt *p, const struct ip_rx *rx
         return;
     }
     act_on(s, &f);
-    if (f.proto == IP_UDP)
+    if (f.proto == IP_UDP || f.proto == IP_TCP)
         pkt_free(p);
     else
         raw_input(&s->socks, p, rx);

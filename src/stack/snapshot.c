@@ -123,6 +123,55 @@ static void raw_row(const struct raw_pcb *c, struct oriel_socket_info *out)
     out->dropped = c->dropped;
 }
 
+static uint32_t chain_n(const struct pkt *p)
+{
+    uint32_t n = 0;
+    for (; p; p = p->next)
+        n++;
+    return n;
+}
+
+static void tcp_row(const struct sock *k, struct oriel_socket_info *out)
+{
+    const struct tcp_conn *c = k->conn;
+    out->kind = "tcp";
+    out->family = (enum oriel_family)k->family;
+    out->state = (enum oriel_tcp_state)c->state;
+    out->local = stream_local(k);
+    out->remote = stream_remote(k);
+    out->rcv_bytes = c->rcv.unread;
+    out->rcv_pkts = chain_n(c->rcvq);
+    out->rcv_max = c->rcv.buf;
+    out->in_pkts = c->stat.segs_in;
+    out->in_bytes = c->stat.bytes_in;
+    out->out_pkts = c->stat.segs_out;
+    out->out_bytes = c->stat.bytes_acked + c->stat.bytes_rtx +
+                     (uint64_t)(uint32_t)seq_diff(c->snd.una, c->snd.nxt);
+}
+
+static void listener_row(const struct sock *k, struct oriel_socket_info *out)
+{
+    out->kind = "tcp";
+    out->family = (enum oriel_family)k->family;
+    out->state = ORIEL_TCP_LISTEN;
+    out->local = stream_local(k);
+    out->rcv_pkts = k->listener->waiting;
+    out->rcv_max = k->listener->backlog;
+    out->in_pkts = k->listener->syns;
+    out->dropped = k->listener->overflows;
+}
+
+static void socket_row(const struct sock *k, struct oriel_socket_info *out)
+{
+    switch ((enum sock_kind)k->kind) {
+    case SOCK_UDP:          udp_row(k->udp, out); return;
+    case SOCK_ICMP:         raw_row(k->raw, out); return;
+    case SOCK_TCP:          tcp_row(k, out); return;
+    case SOCK_TCP_LISTENER: listener_row(k, out); return;
+    case SOCK_FREE:         return;
+    }
+}
+
 bool oriel_socket_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_socket_info *out)
 {
     const struct pool *p = &s->socks.pool;
@@ -132,14 +181,92 @@ bool oriel_socket_each(const struct oriel_stack *s, uint32_t *cursor, struct ori
             continue;
         const struct sock *k = pool_at(p, i);
         *out = (struct oriel_socket_info){.handle = sock_handle(&s->socks, k),
-                                          .ready = sock_ready(k)};
-        if (k->kind == SOCK_UDP)
-            udp_row(k->udp, out);
-        else
-            raw_row(k->raw, out);
+                                          .ready = sock_ready(&s->socks, k)};
+        socket_row(k, out);
         return true;
     }
     return false;
+}
+
+static struct oriel_conn_info conn_row(const struct tcp_tuple *k, enum oriel_tcp_state state)
+{
+    return (struct oriel_conn_info){
+        .local = {.addr = tuple_local(k), .port = k->local_port},
+        .remote = {.addr = tuple_remote(k), .port = k->remote_port},
+        .state = state,
+        .until = ORIEL_NEVER,
+    };
+}
+
+/* The next connection that is, or was until its socket is closed; NULL at the end. */
+static const struct tcp_conn *conn_next(const struct tcp *t, uint32_t *cursor)
+{
+    while (*cursor < t->conns.fresh) {
+        uint32_t i = (*cursor)++;
+        const struct tcp_conn *c = pool_is_live(&t->conns, i) ? tcp_conn_at(t, i) : NULL;
+        if (c && c->tuple.remote_port != 0)
+            return c;
+    }
+    return NULL;
+}
+
+static void full_row(const struct oriel_stack *s, const struct tcp_conn *c,
+                     struct oriel_conn_info *out)
+{
+    *out = conn_row(&c->tuple, (enum oriel_tcp_state)c->state);
+    out->handle = c->sock ? sock_handle(&s->socks, sock_named(&s->socks, c->sock)) : 0;
+    out->send_queue = c->flight ? c->flight->sndq.len : 0;
+    out->recv_queue = c->rcv.unread;
+}
+
+/* When the SYN-ACK leaves again, or the application is waited for no longer. */
+static oriel_time half_due(const struct tcp *t, const struct tcp_half *h)
+{
+    unsigned last = TCP_HALF_AGES - 1, age = h->sent > 0 ? h->sent - 1u : 0;
+    uint64_t us = t->env->now / NS_PER_US;
+    int32_t ago = (int32_t)((uint32_t)us - h->sent_us);
+    unsigned q = (h->flags & HALF_HELD) ? TCP_HALF_HELD : age < last ? age : last;
+    return (us - (uint64_t)(int64_t)ago) * NS_PER_US + t->half.interval[q];
+}
+
+static void time_wait_row(const struct tcp *t, const struct tcp_tw *w, struct oriel_conn_info *out)
+{
+    struct tcp_tuple k = tcp_tw_tuple(w);
+    uint64_t tick = t->env->now >> t->tw.shift;
+    int16_t left = (int16_t)(w->until - (uint16_t)tick);
+    *out = conn_row(&k, ORIEL_TCP_TIME_WAIT);
+    out->until = (left > 0 ? tick + (uint64_t)left : tick) << t->tw.shift;
+}
+
+/* Connections, then half-open ones, then those in TIME-WAIT: each pool's rows follow the last's. */
+bool oriel_conn_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_conn_info *out)
+{
+    const struct tcp *t = &s->tcp;
+    uint32_t half_at = t->conns.cap, tw_at = half_at + t->half.pool.cap;
+    if (*cursor < half_at) {
+        const struct tcp_conn *c = conn_next(t, cursor);
+        if (c) {
+            full_row(s, c, out);
+            return true;
+        }
+        *cursor = half_at;
+    }
+    if (*cursor < tw_at) {
+        uint32_t at = *cursor - half_at;
+        const struct tcp_half *h = tcp_half_each(t, &at);
+        *cursor = h ? half_at + at : tw_at;
+        if (h) {
+            *out = conn_row(&h->tuple, ORIEL_TCP_SYN_RCVD);
+            out->until = half_due(t, h);
+            return true;
+        }
+    }
+    uint32_t at = *cursor - tw_at;
+    const struct tcp_tw *w = tcp_tw_each(t, &at);
+    *cursor = tw_at + at;
+    if (w)
+        time_wait_row(t, w, out);
+    return w != NULL;
 }
 
 bool oriel_group_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_group_info *out)
@@ -219,6 +346,20 @@ bool oriel_limit_each(const struct oriel_stack *s, uint32_t *cursor, struct orie
         {"groups", l->groups, s->ip.mcast.groups.live, "memory / 64 KiB, 24 to 1,024"},
         {"translations", l->nat_sessions, s->ip.nat.sessions.live, "memory / 8 KiB, 32 to 65,536"},
         {"sockets", l->sockets, s->socks.pool.live, "connections, at least 16"},
+        {"datagram sockets", l->udp, s->udp.pcbs.live, "sockets, beyond 65,536 a sixteenth of them"},
+        {"TCP connections", l->tcp.conns, s->tcp.conns.live, "sockets * 9 / 8 + 16"},
+        {"TCP busy connections", l->tcp.flights, s->tcp.flights.live,
+         "memory / 16 KiB, 32 to TCP connections"},
+        {"TCP transmissions under way", l->tcp.records, s->tcp.records.live,
+         "memory / 2 KiB, at least 256"},
+        {"TCP gaps", l->tcp.ranges, s->tcp.ranges.live, "memory / 8 KiB, at least 64"},
+        {"TCP sets of options", l->tcp.profiles, s->tcp.profiles.live,
+         "memory / 32 KiB, 32 to 65,536"},
+        {"TCP listeners", l->tcp.listeners, s->tcp.listeners.live, "sockets / 8, 16 to 65,535"},
+        {"TCP half-open", l->tcp.half_open, s->tcp.half.pool.live,
+         "configured, or memory / 8 KiB, at least 64"},
+        {"TCP TIME-WAIT", l->tcp.time_wait, s->tcp.tw.pool.live,
+         "configured, or memory / 4 KiB, at least 64"},
         {"packet bytes", l->packet_bytes, s->budget.used, "memory / 2 (all of it when shared)"},
     };
     if (*cursor >= ARRAY_LEN(rows))

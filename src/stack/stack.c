@@ -55,8 +55,9 @@ static bool init_layers(struct oriel_stack *s, const struct oriel_config *cfg)
     s->budget = (struct budget){.max = l->packet_bytes};
     if (!link_init(&s->link, &s->env, &s->arena, (uint16_t)l->netifs) ||
         !ip_init(&s->ip, &s->env, &s->link, &s->arena, &ipl) ||
-        !udp_init(&s->udp, &s->env, &s->ip, &s->arena, l->sockets) ||
-        !socks_init(&s->socks, &s->env, &s->ip, &s->udp, &s->arena, l->sockets) ||
+        !udp_init(&s->udp, &s->env, &s->ip, &s->arena, l->udp) ||
+        !tcp_init(&s->tcp, &s->env, &s->ip, &s->arena, &l->tcp, &cfg->tcp) ||
+        !socks_init(&s->socks, &s->env, &s->ip, &s->udp, &s->tcp, &s->arena, l->sockets) ||
         !init_trace(s, cfg))
         return false;
     size_t left = s->arena.size - s->arena.used;
@@ -89,7 +90,7 @@ struct oriel_stack *oriel_create(const struct oriel_config *cfg)
         return NULL;
     s->arena = arena;
     s->limits = limits_from(cfg->memory_bytes, connections_of(cfg->connections),
-                            cfg->shared_packets != NULL);
+                            cfg->shared_packets != NULL, &cfg->tcp);
     init_env(s, cfg);
     if (!init_layers(s, cfg))
         return NULL;
@@ -100,6 +101,7 @@ struct oriel_stack *oriel_create(const struct oriel_config *cfg)
 void oriel_destroy(struct oriel_stack *s)
 {
     socks_fini(&s->socks);
+    tcp_fini(&s->tcp);
     ip_fini(&s->ip);
     pkt_queue_free(&s->link.loop);
     for (uint16_t i = 0; i < s->link.max; i++)

@@ -13,7 +13,8 @@
 #include "tcp/tcp.h"
 
 struct limits {
-    uint32_t netifs, addrs, routes, neighs, frags, pmtus, groups, nat_sessions, sockets;
+    uint32_t netifs, addrs, routes, neighs, frags, pmtus, groups, nat_sessions, sockets, udp;
+    struct tcp_limits tcp;
     uint64_t frag_bytes, packet_bytes;
 };
 
@@ -31,8 +32,9 @@ struct oriel_stack {
     struct socks socks;
 };
 
-/* Every limit from the two numbers. */
-struct limits limits_from(size_t memory_bytes, uint32_t connections, bool shared_packets);
+/* Every limit from the two numbers, and the few that a configuration may set itself. */
+struct limits limits_from(size_t memory_bytes, uint32_t connections, bool shared_packets,
+                          const struct oriel_tcp_config *tcp);
 
 /* rx.c */
 void stack_rx(struct oriel_stack *s, struct pkt_batch *rx);

@@ -33,9 +33,13 @@ static void fire(struct oriel_stack *s, struct timer *t)
     case TIMER_NAT:    nat_on_timer(&s->ip); return;
     case TIMER_MCAST:  fire_mcast(s, t); return;
     case TIMER_RARP:   rarp_on_timer(&s->ip, CONTAINER_OF(t, struct ip_if, rarp_timer)); return;
+    case TIMER_TCP:    tcp_on_timer(&s->tcp, CONTAINER_OF(t, struct tcp_conn, timer.wake)); return;
+    case TIMER_TCP_HALF_OPEN: tcp_halfopen_on_timer(&s->tcp); return;
+    case TIMER_TCP_TIME_WAIT: tcp_timewait_on_timer(&s->tcp); return;
+    case TIMER_TCP_PACE:        /* stands in a wheel of its own */
     case TIMER_NONE:   break;
     }
-    ORIEL_ASSERT(t->kind != TIMER_NONE);
+    ORIEL_ASSERT(t->kind != TIMER_NONE && t->kind != TIMER_TCP_PACE);
 }
 
 void stack_timers(struct oriel_stack *s)
