@@ -158,6 +158,7 @@ static void born_with(const struct tcp *t, struct tcp_conn *c, const struct tcp_
     c->snd.peer_mss = b->peer_mss;
     c->snd_wscale = b->snd_wscale;
     c->rcv.wscale = b->rcv_wscale;
+    c->rcv.nxt = seq_add(b->irs, 1);
     c->rcv.ts_recent = b->ts_recent;
     c->ts_off = b->ts_off;
     c->sock = b->sock;
