@@ -20,15 +20,15 @@ static struct tcp_limits tcp_limits_from(uint64_t m, uint32_t sockets,
     uint32_t conns = clamp((uint64_t)sockets + sockets / 8 + 16, 16, SOCKS_MAX);
     return (struct tcp_limits){
         .conns = conns,
-        .flights = clamp(m >> 14, 32, conns),
-        .records = clamp(m >> 11, 256, 1u << 26),
+        .flights = clamp(m >> 15, 32, conns),
+        .records = clamp(m >> 12, 256, 1u << 26),
         .ranges = clamp(m >> 13, 64, 1u << 24),
         .profiles = clamp(m >> 15, 32, 65536),
         .listeners = clamp(sockets / 8, 16, UINT16_MAX),
         .half_open = cfg->half_open ? clamp(cfg->half_open, 1, 1u << 26)
-                                    : clamp(m >> 13, 64, 1u << 24),
+                                    : clamp(m >> 14, 64, 1u << 24),
         .time_wait = cfg->time_wait ? clamp(cfg->time_wait, 1, 1u << 26)
-                                    : clamp(m >> 12, 64, 1u << 24),
+                                    : clamp(m >> 13, 64, 1u << 24),
     };
 }
 
