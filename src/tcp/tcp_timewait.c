@@ -28,7 +28,7 @@ bool tcp_timewait_init(struct tcp *t, struct arena *a, uint32_t max)
     uint32_t buckets = 2;
     while (buckets < max / 2)
         buckets *= 2;
-    tw->shift = 10;
+    tw->shift = 0;
     while (2 * t->set.msl >> tw->shift >= LIFE_TICKS_MAX)
         tw->shift++;
     tw->life = (uint16_t)((2 * t->set.msl >> tw->shift) + 1);
