@@ -273,7 +273,7 @@ struct tcp_timewait {
     uint32_t mask;
     uint32_t first, last;       /* by age: indices + 1 */
     uint8_t shift;              /* a tick is 2^shift ns */
-    uint16_t life;              /* 2 MSL in ticks, and one */
+    uint16_t life;              /* 2 MSL in ticks, rounded up, and one */
     struct timer timer;
     uint64_t shed;              /* ended early to make room */
 };

@@ -31,7 +31,7 @@ bool tcp_timewait_init(struct tcp *t, struct arena *a, uint32_t max)
     tw->shift = 0;
     while (2 * t->set.msl >> tw->shift >= LIFE_TICKS_MAX)
         tw->shift++;
-    tw->life = (uint16_t)((2 * t->set.msl >> tw->shift) + 1);
+    tw->life = (uint16_t)((2 * t->set.msl >> tw->shift) + 2);
     tw->mask = buckets - 1;
     timer_init(&tw->timer, TIMER_TCP_TIME_WAIT);
     tw->bucket = arena_take_zeroed(a, (size_t)buckets * sizeof(tw->bucket[0]));
@@ -51,7 +51,7 @@ static int16_t ticks_left(const struct tcp *t, const struct tcp_tw *w)
     return (int16_t)(w->until - now_ticks(t));
 }
 
-/* Never early: the tick that has begun does not count. */
+/* Never early: the tick that has begun does not count, nor what is left of 2 MSL. */
 static void live_from_now(const struct tcp *t, struct tcp_tw *w)
 {
     w->until = (uint16_t)(now_ticks(t) + t->tw.life);
