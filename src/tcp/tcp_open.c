@@ -289,12 +289,14 @@ bool tcp_open_on_syn_again(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
     if (!(g->flags & TCP_SYN) || !seq_eq(g->seq, c->irs) || (g->flags & TCP_RST))
         return true;
-    if (!(g->flags & TCP_ACK)) {
+    if (!(g->flags & (TCP_ACK | TCP_FIN))) {
         c->out.rtx_why = WHY_SYN_ACK_AGAIN;
         tcp_want(t, c, TCP_WANT_SYN);
         tcp_seg_drop(t, g, DROP_TCP_SYN_DUP);
         return false;
     }
+    if (!(g->flags & TCP_ACK))
+        return true;            /* SYN and FIN: no sane peer's; a SYN in the window, to be challenged */
     g->seq = seq_add(g->seq, 1);
     g->flags &= (uint16_t)~TCP_SYN;
     return true;

@@ -238,7 +238,9 @@ static bool is_old(const struct tcp_tw *w, const struct tcp_seg *g)
 /* Inside what is left of sequence space: nothing is expected there, and nothing is said to it. */
 static bool is_inside(const struct tcp_tw *w, const struct tcp_seg *g)
 {
-    return seq_leq(w->rcv_nxt, g->seq) && seq_lt(g->seq, seq_add(w->rcv_nxt, ANSWER_WINDOW));
+    seq_t edge = seq_add(w->rcv_nxt, ANSWER_WINDOW);
+    bool begins = seq_leq(w->rcv_nxt, g->seq) && seq_lt(g->seq, edge);
+    return begins || (seq_lt(g->seq, edge) && seq_lt(w->rcv_nxt, seg_end(g)));
 }
 
 /* Our last acknowledgement was lost, and perhaps the answer to this one will be too. */
@@ -255,7 +257,8 @@ static void on_fin_again(struct tcp *t, struct tcp_tw *w, struct tcp_seg *g)
 /* RFC 9293, 3.10.7.4, as far as TIME-WAIT goes. */
 void tcp_timewait_input(struct tcp *t, struct tcp_tw *w, struct tcp_seg *g)
 {
-    bool fin_again = (g->flags & TCP_FIN) && seq_eq(seg_end(g), w->rcv_nxt);
+    bool fin_again = (g->flags & TCP_FIN) && (g->flags & TCP_ACK) &&
+                     seq_eq(seg_end(g), w->rcv_nxt);
     if (g->flags & TCP_RST)
         on_reset(t, w, g);
     else if (g->flags & TCP_SYN)
