@@ -139,7 +139,7 @@ void tcp_sent_unmark_lost(struct tcp_conn *c);
 /* The receiver threw away what it had SACKed (RFC 2018, 8): all of that is under way again, for whoever
  * marks it lost. */
 void tcp_sent_reneged(struct tcp_conn *c);
-/* The application has no more to send, and there is room (rate samples). */
+/* The application has no more to send: if there is room, rate samples are marked. */
 void tcp_sent_on_dry(struct tcp_conn *c);
 
 /* Bytes under way (RFC 6675, 4 SetPipe): neither SACKed, nor lost and not sent again. */

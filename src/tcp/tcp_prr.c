@@ -105,7 +105,5 @@ void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len)
     if (window_is_full(f, pipe, c->snd.mss)) {
         r->has_full = true;
         r->full_end = c->snd.nxt;
-    } else if (tcp_unsent(c) == 0 && f->sent.lost_bytes == 0) {
-        tcp_sent_on_dry(c);
     }
 }

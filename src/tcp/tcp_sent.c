@@ -171,7 +171,10 @@ void tcp_sent_again(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r)
 void tcp_sent_on_dry(struct tcp_conn *c)
 {
     struct tcp_scoreboard *s = &c->flight->sent;
-    s->app_limited = s->delivered + scoreboard_pipe(s);
+    uint32_t pipe = scoreboard_pipe(s);
+    if (s->lost_bytes > 0 || pipe + c->snd.mss > c->flight->cc.cwnd)
+        return;                 /* it is not the application that limits */
+    s->app_limited = s->delivered + pipe;
     if (s->app_limited == 0)
         s->app_limited = 1;
 }
@@ -373,7 +376,7 @@ static void melt(struct tcp *t, struct tcp_scoreboard *s, struct tcp_sent *a, st
 {
     a->len += b->len;
     a->segs += b->segs;
-    a->flags |= b->flags & SENT_FIN;
+    a->flags |= b->flags & (SENT_FIN | SENT_EVER_RESENT);
     seqtree_remove(&s->tree, &b->node);
     pool_put(&t->records, b);
 }
