@@ -432,8 +432,11 @@ static bool answer_with_cookie(struct tcp *t, struct tcp_listener *l, struct tcp
 }
 
 /* Is there a reason not to look at a SYN at all? */
-static enum drop refuse_syn(const struct tcp *t, const struct tcp_listener *l)
+static enum drop refuse_syn(const struct tcp *t, const struct tcp_listener *l,
+                            const struct tcp_seg *g)
 {
+    if (oriel_unlikely((g->tuple.remote_hi | g->tuple.remote_lo) == 0))
+        return DROP_TCP_GROUP;                  /* MUST-63: IPv6 lets :: through, as it may ask */
     if (oriel_unlikely(tcp_listener_full(l)))
         return DROP_TCP_ACCEPT_BACKLOG;
     return oriel_unlikely(t->conns.live >= t->conns.cap) ? DROP_TCP_FULL : DROP_NONE;
@@ -455,7 +458,7 @@ static void syn_done(struct tcp *t, struct tcp_seg *g)
 static void on_syn(struct tcp *t, struct tcp_listener *l, struct tcp_seg *g, uint32_t hash,
                    struct tcp_tw *was, const seq_t *floor)
 {
-    enum drop why = refuse_syn(t, l);
+    enum drop why = refuse_syn(t, l, g);
     l->syns++;
     if (oriel_unlikely(why != DROP_NONE)) {
         l->overflows += why == DROP_TCP_ACCEPT_BACKLOG;

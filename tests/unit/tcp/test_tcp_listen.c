@@ -1,0 +1,354 @@
+#include "fx_tcp.h"
+
+static struct tcp_listener *on(struct fx_tcp *f, const char *addr, uint16_t port, uint16_t nif,
+                               bool reuseport)
+{
+    struct tcp_profile p = tcp_profile_default(&f->tcp);
+    p.bind_nif = nif;
+    p.reuseport = reuseport;
+    return fx_listen_as(f, addr, port, NULL, &p);
+}
+
+static struct tcp_listener *found(struct fx_tcp *f, const char *local, uint16_t port,
+                                  const char *remote, uint16_t nif)
+{
+    struct tcp_tuple k = fx_tuple(local, port, remote, 4000);
+    return tcp_listener_find(&f->tcp, &k, nif);
+}
+
+static int start_as(struct fx_tcp *f, const char *addr, uint16_t port,
+                    const struct oriel_listen *how, uint8_t family)
+{
+    struct oriel_endpoint at = {.addr = addr ? fx_addr(addr) : ADDR_NONE, .port = port};
+    struct tcp_profile p = tcp_profile_default(&f->tcp), *prof = tcp_profile_get(&f->tcp, &p);
+    struct tcp_listener *l;
+    int err = tcp_listen_start(&f->tcp, &at, how, family, 1, prof, &l);
+    tcp_profile_put(&f->tcp, prof);
+    return err;
+}
+
+/* ---- who listens where ---- */
+
+TEST("the most specific listener has it: address before any, interface before none")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct oriel_listen range = {.port_last = 90}, all = {.any_addr = true, .port_last = 65535};
+    struct tcp_profile p = tcp_profile_default(&f->tcp);
+    struct tcp_listener *gate = fx_listen_as(f, NULL, 1, &all, &p);
+    EXPECT(gate != NULL);
+    EXPECT(found(f, "10.0.0.1", 80, "10.0.0.2", 1) == gate);
+    struct tcp_listener *some = fx_listen_as(f, NULL, 79, &range, &p);
+    EXPECT(some != NULL);
+    EXPECT(found(f, "10.0.0.1", 80, "10.0.0.2", 1) == some);
+    EXPECT(found(f, "10.0.0.1", 91, "10.0.0.2", 1) == gate);
+    tcp_listen_stop(&f->tcp, some);
+    struct tcp_listener *nif = on(f, NULL, 80, 1, false);
+    EXPECT(found(f, "10.0.0.1", 80, "10.0.0.2", 1) == nif);
+    EXPECT(found(f, "10.0.0.1", 80, "10.0.0.2", 2) == gate);
+    tcp_listen_stop(&f->tcp, nif);
+    struct tcp_listener *addr = on(f, "10.0.0.1", 80, 0, false);
+    EXPECT(found(f, "10.0.0.1", 80, "10.0.0.2", 1) == addr);
+    EXPECT(found(f, "2001:db8::1", 80, "2001:db8::2", 1) == gate);
+    fx_tcp_free(f);
+}
+
+TEST("a plain listener takes our own addresses only; one for any address takes others too")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct oriel_listen any = {.any_addr = true};
+    struct tcp_profile p = tcp_profile_default(&f->tcp);
+    struct tcp_listener *plain = fx_listener(f, 80);
+    EXPECT(found(f, "10.0.0.1", 80, "10.0.0.2", 1) == plain);
+    EXPECT(found(f, "127.0.0.1", 80, "127.0.0.1", 1) == plain);
+    EXPECT(found(f, "192.0.2.7", 80, "10.0.0.2", 1) == NULL);
+    EXPECT(found(f, "2001:db8::77", 80, "2001:db8::2", 1) == NULL);
+    struct tcp_listener *gate = fx_listen_as(f, NULL, 80, &any, &p);
+    EXPECT(gate != NULL);
+    EXPECT(found(f, "192.0.2.7", 80, "10.0.0.2", 1) == gate);
+    EXPECT(found(f, "10.0.0.1", 80, "10.0.0.2", 1) == plain);
+    fx_tcp_free(f);
+}
+
+TEST("families: one, both, or both but for IPv4")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_profile only6 = tcp_profile_default(&f->tcp);
+    only6.v6only = true;
+    EXPECT_EQ(start_as(f, NULL, 81, NULL, ORIEL_IP4), 0);
+    EXPECT_EQ(start_as(f, NULL, 82, NULL, ORIEL_IP6), 0);
+    EXPECT_EQ(start_as(f, NULL, 83, NULL, ORIEL_DUAL), 0);
+    EXPECT(fx_listen_as(f, NULL, 84, NULL, &only6) != NULL);
+    static const bool v4[] = {true, false, true, false}, v6[] = {false, true, true, true};
+    for (uint16_t i = 0; i < 4; i++) {
+        EXPECT_EQ(found(f, "10.0.0.1", (uint16_t)(81 + i), "10.0.0.2", 1) != NULL, v4[i]);
+        EXPECT_EQ(found(f, "2001:db8::1", (uint16_t)(81 + i), "2001:db8::2", 1) != NULL, v6[i]);
+    }
+    EXPECT_EQ(start_as(f, NULL, 84, NULL, ORIEL_IP4), 0);       /* beside the one for IPv6 */
+    EXPECT_EQ(start_as(f, "10.0.0.1", 85, NULL, ORIEL_IP6), ORIEL_EAFNOSUPPORT);
+    fx_tcp_free(f);
+}
+
+TEST("where somebody listens nobody else does, unless both say REUSEPORT")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_profile p = tcp_profile_default(&f->tcp);
+    struct oriel_endpoint at = {.addr = fx_addr("10.0.0.1"), .port = 80};
+    struct oriel_listen range = {.port_last = 100};
+    EXPECT(on(f, NULL, 80, 0, false) != NULL);
+    EXPECT(on(f, NULL, 80, 0, false) == NULL);
+    EXPECT(on(f, "10.0.0.1", 80, 0, false) == NULL);
+    EXPECT(on(f, NULL, 80, 1, false) == NULL);
+    EXPECT(on(f, NULL, 80, 0, true) == NULL);
+    EXPECT(fx_listen_as(f, NULL, 70, &range, &p) == NULL);
+    EXPECT(tcp_port_taken(&f->tcp, &at, ORIEL_IP4, &p));
+    at.port = 81;
+    EXPECT(!tcp_port_taken(&f->tcp, &at, ORIEL_IP4, &p));
+    EXPECT(on(f, "10.0.0.1", 81, 0, false) != NULL);
+    EXPECT(on(f, "2001:db8::1", 81, 0, false) != NULL);         /* addresses that do not meet */
+    EXPECT(on(f, NULL, 82, 1, false) != NULL);
+    EXPECT(on(f, NULL, 82, 2, false) != NULL);                  /* interfaces neither */
+    EXPECT(on(f, NULL, 83, 0, true) != NULL);
+    EXPECT(on(f, NULL, 83, 0, true) != NULL);
+    EXPECT_EQ(start_as(f, NULL, 80, NULL, ORIEL_IP4), ORIEL_EADDRINUSE);
+    fx_tcp_free(f);
+}
+
+TEST("where to listen is checked: the address is ours, the range runs forwards, port 0 is chosen")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct oriel_listen back = {.port_last = 79}, any = {.any_addr = true};
+    EXPECT_EQ(start_as(f, "192.0.2.1", 80, NULL, ORIEL_IP4), ORIEL_EADDRNOTAVAIL);
+    EXPECT_EQ(start_as(f, "192.0.2.1", 80, &any, ORIEL_IP4), 0);
+    EXPECT_EQ(start_as(f, NULL, 80, &back, ORIEL_IP4), ORIEL_EINVAL);
+    EXPECT_EQ(start_as(f, NULL, 0, &back, ORIEL_IP4), ORIEL_EINVAL);
+    struct tcp_listener *l = fx_listener(f, 0);
+    EXPECT(l->local.port >= TCP_PORT_EPHEMERAL_MIN);
+    EXPECT_EQ(l->port_last, l->local.port);
+    while (f->tcp.listeners.live < f->tcp.listeners.cap)
+        EXPECT(fx_listener(f, 0) != NULL);
+    EXPECT_EQ(start_as(f, NULL, 7, NULL, ORIEL_IP4), ORIEL_ENOBUFS);
+    fx_tcp_free(f);
+}
+
+TEST("listeners that share a port each get their share of tuples, and a tuple always the same one")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_listener *l[4];
+    unsigned n[4] = {0};
+    for (unsigned i = 0; i < 4; i++)
+        l[i] = on(f, NULL, 80, 0, true);
+    for (unsigned i = 0; i < 4096; i++) {
+        struct tcp_tuple k = fx_tuple("10.0.0.1", 80, "10.0.0.2", (uint16_t)(1024 + i));
+        struct tcp_listener *to = tcp_listener_find(&f->tcp, &k, 1);
+        EXPECT(to == tcp_listener_find(&f->tcp, &k, 1));
+        for (unsigned j = 0; j < 4; j++)
+            n[j] += to == l[j];
+    }
+    for (unsigned j = 0; j < 4; j++)
+        EXPECT(n[j] > 900 && n[j] < 1150);
+    fx_tcp_free(f);
+}
+
+/* ---- LISTEN: 3.10.7.2 ---- */
+
+TEST("a LISTEN ignores resets, resets acknowledgements, opens for a SYN and drops the rest: all flags")
+{
+    COVERS("9293-LISTEN");
+    struct fx_tcp *f = fx_tcp();
+    EXPECT(fx_listener(f, 80) != NULL);
+    for (uint16_t flags = 0; flags < 64; flags++) {
+        struct fx_segment s = {.flags = flags, .seq = 500, .ack = 700, .mss = 1460,
+                               .port = (uint16_t)(3000 + flags)};
+        if (flags & TCP_RST)
+            EXPECT_SEG_DROP(f, TCP_LISTEN_RST, fx_segment_in(f, &s));
+        else if (flags & TCP_ACK) {
+            EXPECT_SEG_DROP(f, TCP_NO_CONN, fx_segment_in(f, &s));
+            EXPECT_SEG(f, TCP_RST, WHY_RST_LISTEN);
+            EXPECT_EQ(f->out.h.seq.v, 700);
+        } else if ((flags & (TCP_SYN | TCP_FIN)) == TCP_SYN) {
+            fx_segment_in(f, &s);
+            EXPECT_SEG(f, TCP_SYN | TCP_ACK, WHY_SYN_ACK);
+            EXPECT_EQ(f->out.h.ack.v, 501);
+        } else {
+            EXPECT_SEG_DROP(f, TCP_LISTEN_FLAGS, fx_segment_in(f, &s));
+        }
+        EXPECT_NO_SEG(f);
+    }
+    fx_tcp_free(f);
+}
+
+TEST("nobody there: everything but a reset is reset")
+{
+    struct fx_tcp *f = fx_tcp();
+    EXPECT_SEG_DROP(f, TCP_NO_CONN, fx_seg(f, .flags = TCP_SYN, .seq = 500, .len = 10));
+    EXPECT_SEG(f, TCP_RST | TCP_ACK, WHY_RST_CLOSED);
+    EXPECT_EQ(f->out.h.seq.v, 0);
+    EXPECT_EQ(f->out.h.ack.v, 511);
+    EXPECT_SEG_DROP(f, TCP_NO_CONN, fx_seg(f, .flags = TCP_ACK, .seq = 500, .ack = 600));
+    EXPECT_SEG(f, TCP_RST, WHY_RST_CLOSED);
+    EXPECT_EQ(f->out.h.seq.v, 600);
+    EXPECT_SEG_DROP(f, TCP_NO_CONN, fx_seg(f, .flags = TCP_RST, .seq = 500));
+    EXPECT_NO_SEG(f);
+    fx_tcp_free(f);
+}
+
+TEST("SYNs to groups and broadcast addresses, and from sources that are none, are not heard of")
+{
+    COVERS("MUST-57 MUST-63 S22");
+    struct fx_tcp *f = fx_tcp();
+    EXPECT(fx_listener(f, 80) != NULL);
+    static const char *const to[] = {"10.0.0.255", "255.255.255.255", "224.0.0.1"};
+    for (unsigned i = 0; i < ARRAY_LEN(to); i++)
+        EXPECT_SEG_DROP(f, TCP_GROUP, fx_seg(f, .flags = TCP_SYN, .to = to[i]));
+    static const char *const from[] = {"10.0.0.255", "255.255.255.255", "224.0.0.1", "10.0.0.1",
+                                       "0.0.0.0", "127.0.0.1"};
+    for (unsigned i = 0; i < ARRAY_LEN(from); i++)
+        fx_seg(f, .flags = TCP_SYN, .from = from[i]);
+    static const char *const from6[] = {"ff02::1", "2001:db8::1", "::", "::1"};
+    for (unsigned i = 0; i < ARRAY_LEN(from6); i++)
+        fx_seg(f, .flags = TCP_SYN, .from = from6[i], .to = "2001:db8::1");
+    fx_seg(f, .flags = TCP_SYN, .from = "2001:db8::2", .to = "ff02::1");
+    EXPECT_NO_SEG(f);
+    EXPECT_EQ(f->tcp.half.pool.live, 0);
+    fx_tcp_free(f);
+}
+
+/* ---- the accept queue ---- */
+
+TEST("connections are accepted in the order in which their handshakes ended")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_listener *l = fx_listener(f, 80);
+    uint32_t iss[3];
+    for (uint16_t i = 0; i < 3; i++) {
+        fx_syn(f, (uint16_t)(4000 + i));
+        iss[i] = f->out.h.seq.v;
+        EXPECT_EQ(f->out.h.ack.v, FX_ISS + 1);
+    }
+    EXPECT(!tcp_acceptable(l));
+    static const uint16_t order[] = {1, 2, 0};
+    for (unsigned i = 0; i < 3; i++) {
+        fx_seg(f, .flags = TCP_ACK, .port = (uint16_t)(4000 + order[i]), .seq = FX_ISS + 1,
+               .ack = iss[order[i]] + 1, .ts = true, .ts_val = 5001);
+        EXPECT(tcp_acceptable(l));
+        EXPECT(list_on(&l->dirty));
+    }
+    EXPECT_EQ(l->half_open, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct tcp_conn *c = tcp_accept(&f->tcp, l);
+        EXPECT_EQ(c->tuple.remote_port, 4000 + order[i]);
+        EXPECT_EQ(c->state, TCP_ESTABLISHED);
+        EXPECT_EQ(c->listener, TCP_NONE);
+        tcp_abort(&f->tcp, c);
+    }
+    EXPECT(tcp_accept(&f->tcp, l) == NULL);
+    fx_tcp_free(f);
+}
+
+TEST("a full accept queue drops SYNs and last ACKs; the SYN-ACK is sent again and then it fits")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_listener *l = fx_listener(f, 80);
+    tcp_listen_set_backlog(l, 1);
+    fx_syn(f, 4000);
+    uint32_t first = f->out.h.seq.v;
+    fx_syn(f, 4001);
+    struct fx_sent second = f->out;
+    f->out.h.seq = seq_of(first);
+    fx_ack(f, 4000);
+    EXPECT_EQ(l->waiting, 1);
+    EXPECT_SEG_DROP(f, TCP_ACCEPT_BACKLOG, fx_seg(f, .flags = TCP_SYN, .port = 4002, .seq = 5));
+    f->out = second;
+    EXPECT_SEG_DROP(f, TCP_ACCEPT_BACKLOG, fx_ack(f, 4001));
+    EXPECT_EQ(l->overflows, 2);
+    EXPECT_NO_SEG(f);
+    tcp_abort(&f->tcp, tcp_accept(&f->tcp, l));
+    fx_tcp_drain(f);
+    fx_tcp_pass(f, NS_PER_S);
+    EXPECT_SEG(f, TCP_SYN | TCP_ACK, WHY_RTX_SYN_ACK);
+    fx_ack(f, 4001);
+    EXPECT_EQ(l->waiting, 1);
+    fx_tcp_free(f);
+}
+
+TEST("one that is reset before it is accepted still takes its place, and tells when it is")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_listener *l = fx_listener(f, 80);
+    fx_syn(f, 4000);
+    fx_ack(f, 4000);
+    EXPECT_SEG_DROP(f, TCP_RST_TAKEN, fx_seg(f, .flags = TCP_RST, .seq = FX_ISS + 1));
+    EXPECT_EQ(l->waiting, 1);
+    EXPECT_EQ(f->tcp.table.used, 0);
+    struct tcp_conn *c = tcp_accept(&f->tcp, l);
+    EXPECT_EQ(c->state, TCP_CLOSED);
+    EXPECT_EQ(c->error, ORIEL_ECONNRESET);
+    tcp_close(&f->tcp, c);
+    EXPECT_EQ(f->tcp.conns.live, 0);
+    fx_tcp_free(f);
+}
+
+TEST("when listening stops, what waits is reset and what is half open is forgotten")
+{
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_listener *l = fx_listener(f, 80), *other = fx_listener(f, 81);
+    fx_syn(f, 4000);
+    fx_ack(f, 4000);
+    fx_syn(f, 4001);
+    fx_seg(f, .flags = TCP_SYN, .to_port = 81, .port = 4002, .seq = 7, .mss = 1460);
+    EXPECT_SEG(f, TCP_SYN | TCP_ACK, WHY_SYN_ACK);
+    tcp_listen_stop(&f->tcp, l);
+    EXPECT_SEG(f, TCP_RST | TCP_ACK, WHY_RST_ABORT);
+    EXPECT_EQ(f->tcp.conns.live, 0);
+    EXPECT_EQ(f->tcp.half.pool.live, 1);
+    EXPECT_EQ(other->half_open, 1);
+    EXPECT_SEG_DROP(f, TCP_NO_CONN, fx_seg(f, .flags = TCP_ACK, .port = 4001, .seq = FX_ISS + 1,
+                                           .ack = 9));
+    EXPECT_SEG(f, TCP_RST, WHY_RST_CLOSED);
+    fx_tcp_free(f);
+}
+
+TEST("a listener begins beside connections of its port, half-open ones and those that have ended")
+{
+    COVERS("MUST-41 MUST-42");
+    struct fx_tcp *f = fx_tcp();
+    struct tcp_listener *l = fx_listener(f, 80);
+    fx_syn(f, 4000);
+    fx_ack(f, 4000);
+    struct tcp_conn *c = tcp_accept(&f->tcp, l);
+    tcp_listen_stop(&f->tcp, l);
+    EXPECT_EQ(c->state, TCP_ESTABLISHED);
+    l = fx_listener(f, 80);
+    EXPECT(l != NULL);
+    EXPECT_EQ(c->state, TCP_ESTABLISHED);
+    fx_syn(f, 4001);                            /* half open */
+    tcp_listen_stop(&f->tcp, l);
+    tcp_timewait_enter(&f->tcp, c);
+    EXPECT(fx_listener(f, 80) != NULL);
+    tcp_abort(&f->tcp, c);
+    fx_tcp_drain(f);
+    fx_tcp_free(f);
+}
+
+TEST("when there is no memory for another connection a SYN is not answered, an ACK not heard")
+{
+    struct fx_tcp *f = fx_tcp_make(&(struct oriel_tcp_config){0}, 8, 8, 2);
+    struct tcp_listener *l = fx_listener(f, 80);
+    for (uint16_t i = 0; i < 3; i++)
+        fx_syn(f, (uint16_t)(4000 + i));
+    fx_ack(f, 4002);
+    struct tcp_half *h;
+    for (uint16_t i = 0; i < 2; i++) {
+        struct tcp_tuple k = fx_tuple("10.0.0.1", 80, "10.0.0.2", (uint16_t)(4000 + i));
+        h = tcp_half_find(&f->tcp, &k, tcp_tuple_hash(&f->tcp, &k));
+        f->out.h.seq = h->iss;
+        if (i == 0)
+            fx_ack(f, 4000);
+        else
+            EXPECT_SEG_DROP(f, TCP_FULL, fx_ack(f, 4001));
+    }
+    EXPECT_EQ(l->waiting, 2);
+    EXPECT_EQ(l->half_open, 1);
+    EXPECT_SEG_DROP(f, TCP_FULL, fx_seg(f, .flags = TCP_SYN, .port = 4005, .seq = 1));
+    fx_tcp_free(f);
+}
