@@ -115,8 +115,7 @@ static inline struct fx_tcp *fx_tcp_make(const struct oriel_tcp_config *cfg, uin
     return f;
 }
 
-#define fx_tcp(...)                                                                                \
-    fx_tcp_make(&(struct oriel_tcp_config){.personality = ORIEL_AS_ORIEL, __VA_ARGS__}, 64, 64, 64)
+#define fx_tcp(...) fx_tcp_make(&(struct oriel_tcp_config){__VA_ARGS__}, 64, 64, 64)
 
 static inline void fx_tcp_free(struct fx_tcp *f)
 {
