@@ -151,6 +151,12 @@ static struct tcp_action small(const struct tcp *t, const struct tcp_conn *c, ui
     return send_new(c, len, c->stat.limit == ORIEL_LIMIT_NAGLE ? WHY_DATA_NAGLE_DONE : WHY_DATA_NEW);
 }
 
+/* As many whole segments as max bytes hold, one at least: by loopback one is larger than any burst. */
+static uint32_t whole(uint32_t max, uint32_t mss)
+{
+    return max < mss ? mss : max / mss * mss;
+}
+
 /* Bytes of one burst: a super-segment, or what leaves in a millisecond where it is paced. */
 static uint32_t burst(const struct tcp_conn *c, uint32_t mss)
 {
@@ -158,7 +164,7 @@ static uint32_t burst(const struct tcp_conn *c, uint32_t mss)
     uint64_t bps = c->flight->cc.pacing_bps;
     if (bps != CC_UNPACED && bps / 1024 < max)
         max = bps / 1024 > 2 * (uint64_t)mss ? (uint32_t)(bps / 1024) : 2 * mss;
-    return max / mss * mss;
+    return whole(max, mss);
 }
 
 static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
@@ -200,12 +206,10 @@ static struct tcp_action resend(const struct tcp_conn *c, struct tcp_sent *r, ui
 {
     uint32_t len = r->len;
     uint32_t mss = c->snd.mss;
-    if (max < mss)
-        max = mss;
-    if (len > max)
-        len = max / mss * mss;
-    if (len > TCP_GSO_BYTES_MAX / mss * mss)
-        len = TCP_GSO_BYTES_MAX / mss * mss;
+    if (len > whole(max, mss))
+        len = whole(max, mss);
+    if (len > whole(TCP_GSO_BYTES_MAX, mss))
+        len = whole(TCP_GSO_BYTES_MAX, mss);
     return (struct tcp_action){.act = ACT_RESEND, .why = why, .seq = r->node.key, .len = len,
                                .rec = r};
 }
