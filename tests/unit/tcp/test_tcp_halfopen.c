@@ -243,7 +243,7 @@ TEST("a thousand half-open connections of all ages are answered each at its own 
 
 TEST("the round trip is known from one SYN-ACK, and from one that was sent again it is not")
 {
-    COVERS("6298-3");
+    COVERS("6298-6");
     struct fx_tcp *f = fx_tcp();
     struct tcp_listener *l = fx_listener(f, 80);
     fx_syn(f, 4000);
