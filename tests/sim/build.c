@@ -98,6 +98,8 @@ static struct oriel_config random_config(struct sim *s, bool router)
     c.echo_group = one_in(s, 2);
     c.ttl = one_in(s, 3) ? (uint8_t)between(s, 10, 255) : 0;
     c.icmp_per_s = one_in(s, 3) ? (uint32_t)sim_scale(s, 1000) : 0;
+    c.tcp.no_fast_path = s->second;
+    c.tcp.msl_ms = (uint32_t)sim_scale(s, 30000);
     return c;
 }
 
@@ -442,7 +444,8 @@ static void choose(struct sim *s)
     unsigned families = (unsigned)rng_below(&s->rng, 4);
     s->v4 = families != 1;
     s->v6 = families != 2;
-    s->hostile = one_in(s, 4);
+    s->calm = !one_in(s, 3);
+    s->hostile = !s->calm && one_in(s, 4);
     s->bare = one_in(s, 12);
     s->has_nat = s->v4 && one_in(s, 6);
 }

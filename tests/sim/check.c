@@ -100,6 +100,27 @@ void check_frame(struct sim *s, const struct world_frame *f)
 
 /* ---- after an event ---- */
 
+static uint32_t chain(const struct pkt *p)
+{
+    uint32_t n = 0;
+    for (; p; p = p->next)
+        n++;
+    return n;
+}
+
+static uint32_t held_by_streams(const struct tcp *t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->conns.fresh; i++) {
+        const struct tcp_conn *c = pool_is_live(&t->conns, i) ? tcp_conn_at(t, i) : NULL;
+        n += c ? chain(c->rcvq) : 0;
+        for (const struct seqnode *r = c && c->flight ? c->flight->ooo.tree.first : NULL; r;
+             r = seqtree_next(r))
+            n += chain(CONTAINER_OF(r, struct tcp_range, node)->first);
+    }
+    return n;
+}
+
 /* Packets that a stack holds somewhere; reassembly holds at most one for each of its records. */
 static uint32_t held(const struct oriel_stack *k, uint32_t *frags)
 {
@@ -116,7 +137,7 @@ static uint32_t held(const struct oriel_stack *k, uint32_t *frags)
         if (pool_is_live(&k->socks.raw_pool, i))
             n += ((const struct raw_pcb *)pool_at(&k->socks.raw_pool, i))->rcv.n;
     *frags += k->ip.frag.recs.live;
-    return n;
+    return n + held_by_streams(&k->tcp);
 }
 
 /* Every packet that is alive is somewhere: none has been lost, none is in two places. */

@@ -18,6 +18,7 @@
 #define MEMORY        ((size_t)56 << 20)
 #define QUIET_AFTER   (125 * NS_PER_S)      /* reassembly takes 60 s, reports of groups a while */
 #define STILL_AFTER   (20 * NS_PER_S)       /* of waiting for a moment when nothing is under way */
+#define STREAMS_END   (1800 * NS_PER_S)     /* longer than any retransmission timeout, twice */
 #define SWEEPS_AT_MOST 20
 #define TRIES         14
 #define TRY_TAKES     (3 * NS_PER_S)
@@ -150,6 +151,22 @@ static void quiet_down(struct sim *s, oriel_time after)
         check_quiet(s);
 }
 
+/* Streams that are open come to their end, whatever they went through. */
+static void finish_streams(struct sim *s)
+{
+    sim_say(s, "---- streams end");
+    stream_hurry(s);
+    for (oriel_time end = s->w.env.now + STREAMS_END; s->w.env.now < end && !s->wrong[0];) {
+        if (stream_all_done(s))
+            break;
+        run_until(s, s->w.env.now + 50 * NS_PER_MS);
+    }
+    if (!s->hostile && !s->bare)
+        stream_stuck(s);
+    if (!s->wrong[0])
+        stream_close_all(s);
+}
+
 static void heal(struct sim *s)
 {
     sim_say(s, "---- healing");
@@ -162,6 +179,8 @@ static void heal(struct sim *s)
         sim_heal(s);
     if (!s->wrong[0])
         sim_open_all(s);
+    if (!s->wrong[0])
+        finish_streams(s);
     quiet_down(s, QUIET_AFTER);
 }
 
@@ -289,7 +308,7 @@ static bool make(struct sim *s, uint64_t seed, bool strange)
 {
     memset(s, 0, sizeof(*s));
     s->seed = seed;
-    s->strange_memory = strange;
+    s->second = strange;
     s->memory = malloc(MEMORY + 64);
     s->buffer = malloc(2 * (DATA_AT_MOST + 64));
     s->sent = calloc(SENT_AT_MOST, sizeof(s->sent[0]));
@@ -313,13 +332,15 @@ static void unmake(struct sim *s)
 static void run(struct sim *s)
 {
     running = s;
-    s->memory += s->strange_memory ? 64 : 0;
+    s->memory += s->second ? 64 : 0;
     sim_build(s, MEMORY);
     s->w.on_frame = on_frame;
     s->w.on_step = on_step;
     s->w.on_frame_ctx = s->w.on_step_ctx = s;
     if (!s->wrong[0])
         sim_open_all(s);
+    if (!s->wrong[0])
+        stream_open_all(s);
     say_world(s);
     if (!s->wrong[0])
         traffic(s);
@@ -331,7 +352,7 @@ static void run(struct sim *s)
         say_state(s, &s->who[i]);
     if (!s->wrong[0])
         end(s);
-    s->memory -= s->strange_memory ? 64 : 0;
+    s->memory -= s->second ? 64 : 0;
     running = NULL;
 }
 

@@ -3,6 +3,7 @@
  *
  *   build.c    the world: routers in a chain or ring, hosts, a switch, a peer that sends garbage
  *   traffic.c  what applications do: datagrams, pings, groups, sockets
+ *   stream.c   what applications do with streams; every byte is looked at
  *   meddle.c   what is done to it: links, addresses, routes, neighbours, garbage; and undone
  *   payload.c  datagrams that can be recognised when they arrive, and judged
  *   check.c    what must hold after each event, and when everything has become quiet
@@ -30,6 +31,12 @@
 #define PORT_SINK   5000        /* and the ones after it, one a socket */
 #define PORT_CLOSED 9
 #define PORT_GROUP  6000
+#define PORT_STREAM 7000        /* and the ones after it: listeners */
+#define PORT_CROSS  8000        /* and the ones after it: both ends connect */
+
+#define ENDS_AT_MOST    96      /* of streams, in one run */
+#define LISTENS_AT_MOST 3       /* a node */
+#define STREAM_AT_MOST  (1u << 20)      /* bytes that one end writes */
 
 /* Second bytes of IPv4 addresses that come and go: 10.100.who.n, 10.101.who.1. */
 #define MEDDLE_ADDR 0x640000u
@@ -63,11 +70,39 @@ struct sim_sock {
     uint16_t cap;               /* of the buffer that it reads into; 0: large enough */
 };
 
+struct sim_listen {
+    oriel_handle h;             /* 0: none */
+    bool lazy;                  /* looked at now and then only */
+};
+
 struct actor {                  /* a host or router */
     struct node *node;
     bool router;
     bool v4, v6;
     struct sim_sock sock[SOCKS_AT_MOST];
+    struct sim_listen listen[LISTENS_AT_MOST];
+};
+
+/*
+ * One end of a stream, as its application sees it. The first eight bytes that it writes say which end
+ * it is; all others follow from that and their place, so that whoever reads them can judge them.
+ */
+struct end {
+    oriel_handle h;             /* 0: closed */
+    uint8_t who;
+    bool used;
+    bool lazy;                  /* reads and writes now and then only; others when told that they can */
+    bool connecting;
+    bool shut;                  /* what was written is all: a FIN follows it */
+    bool stopped;               /* it was aborted, or closed before it had read all */
+    bool deaf;                  /* it has shut down reading */
+    bool got_eof;
+    bool got_error;
+    int16_t error;
+    int16_t peer;               /* index of the other end; -1: not known (yet) */
+    uint32_t total;             /* it wants to write so much */
+    uint32_t written, read;
+    uint8_t tag[8];             /* the first bytes read */
 };
 
 /* A datagram or ping whose payload can be recognised. */
@@ -88,12 +123,13 @@ struct sim {
     struct rng rng;
     uint64_t seed;
     bool verbose;
-    bool strange_memory;        /* the second run's memory is not zero before it is used */
+    bool second;                /* run: the memory is not zero before it is used, and no fast path */
     uint8_t *memory;
     uint8_t *buffer;            /* of one datagram */
 
     /* the world */
     bool v4, v6;
+    bool calm;                  /* only streams, and nobody meddles with addresses and routes */
     bool hostile;               /* a peer sends garbage */
     bool bare;                  /* without check sequences: damage reaches the stacks */
     bool has_nat;
@@ -104,6 +140,8 @@ struct sim {
     struct leg leg[LEGS_AT_MOST];
     unsigned legs;
     struct actor who[NODES_AT_MOST];
+    struct end end[ENDS_AT_MOST];
+    unsigned ends;
     unsigned routers, all;      /* who[0..routers) are the routers, then hosts up to all */
     struct node *sw;
     struct port *peer;          /* NULL: none */
@@ -112,6 +150,7 @@ struct sim {
     struct sent *sent;
     uint32_t sent_n;
     uint32_t delivered, answered;
+    uint64_t stream_bytes;      /* read and found right */
     bool healing;               /* no new traffic */
     uint64_t events, frames, doubles;
     uint64_t hash;              /* of everything that was seen */
@@ -167,6 +206,15 @@ void sim_read_all(struct sim *s);
 void sim_close_all(struct sim *s);
 int sim_ping(struct sim *s, unsigned who, const struct oriel_addr *to, size_t len);
 int sim_slot_of(enum oriel_family family, bool icmp);
+
+/* stream.c */
+void stream_open_all(struct sim *s);
+void stream_act(struct sim *s, unsigned who);
+void stream_on_ready(struct sim *s, unsigned who, oriel_handle h, uint32_t events);
+void stream_hurry(struct sim *s);               /* everybody comes to an end */
+bool stream_all_done(struct sim *s);            /* and has; those that are lazy do something */
+void stream_stuck(struct sim *s);               /* says who has not */
+void stream_close_all(struct sim *s);
 
 /* meddle.c */
 void sim_meddle(struct sim *s, unsigned who);

@@ -10,6 +10,7 @@
 #define ICMP_HEAD    8
 #define PING_ID      0x4f52
 #define READ_AT_MOST 100000
+#define READY_AT_MOST 10000     /* rounds of asking what is ready, in one step */
 
 enum slot {                     /* the sockets that everybody has; dynamic ones come after */
     SLOT_ECHO,
@@ -221,9 +222,17 @@ void sim_read_eager(struct sim *s, struct node *n)
     for (unsigned i = 0; i < s->all; i++) {
         if (s->who[i].node != n)
             continue;
-        unsigned got = oriel_ready_take(n->stack, ready, 8);
-        for (unsigned k = 0; k < got; k++)
-            sim_see(s, (uint64_t)ready[k].handle << 32 | ready[k].events);
+        unsigned got;
+        for (unsigned round = 0; (got = oriel_ready_take(n->stack, ready, 8)) > 0; round++) {
+            if (round == READY_AT_MOST) {
+                sim_wrong(s, "something is ready at %s for ever", n->name);
+                return;
+            }
+            for (unsigned k = 0; k < got; k++) {
+                sim_see(s, (uint64_t)ready[k].handle << 32 | ready[k].events);
+                stream_on_ready(s, i, ready[k].handle, ready[k].events);
+            }
+        }
         for (unsigned k = 0; k < SOCKS_AT_MOST; k++)
             if (s->who[i].sock[k].h && !s->who[i].sock[k].lazy)
                 sim_read(s, i, k);
@@ -437,6 +446,10 @@ void sim_act(struct sim *s)
     unsigned who = (unsigned)rng_below(&s->rng, s->all);
     if (!sim_first_leg(s, who))
         return;
+    if (one_in(s, s->calm ? 1 : 3) || one_in(s, 2)) {
+        stream_act(s, who);
+        return;
+    }
     switch (rng_below(&s->rng, 32)) {
     case 0: case 1: case 2:          ping_somebody(s, who); return;
     case 3: case 4:                  read_lazy(s, who); return;
