@@ -234,7 +234,7 @@ struct tcp_recov {
     /* PRR */
     uint32_t prr_delivered, prr_out, recover_fs;
     uint32_t quota;             /* SndCnt: bytes that may leave now */
-    uint32_t forced;            /* after a timeout: bytes that leave whatever the window says */
+    uint32_t forced;            /* bytes that leave whatever the window says: timeout, partial ACK */
     /* undo */
     bool undo;
     bool undo_any;              /* something was sent again since */

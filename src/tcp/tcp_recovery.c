@@ -434,6 +434,8 @@ static void react(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum tcp
         return;
     if (w->d.bytes > 0 && tcp_prr_rules(f))
         tcp_prr_on_ack(c, w->d.bytes, w->advanced && w->lost == 0);
+    if (w->advanced && w->lost > 0 && !(c->is & TCP_IS_SACK))
+        c->flight->recov.forced = c->snd.mss;   /* RFC 6582, 3.2 step 3: the next hole, now */
     rescue(t, c);
 }
 

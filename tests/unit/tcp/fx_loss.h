@@ -54,7 +54,7 @@ static inline void fx_loss_settings(struct fx_loss *f, const struct fx_loss_opts
         .rto_max = 120 * NS_PER_S,
         .rto_init = NS_PER_S,
         .delack = 40 * NS_PER_MS,
-        .user_timeout = 100 * NS_PER_S,
+        .user_timeout = 1000000 * NS_PER_S,
     };
 }
 
@@ -133,6 +133,14 @@ static inline void fx_at_ms(struct fx_loss *f, uint64_t ms)
     f->fx.env.now = at;
 }
 
+/* The connection's entry in the wheel has come. */
+static inline void fx_wake(struct fx_loss *f)
+{
+    f->c->is |= TCP_IS_R1;              /* there is no network layer to be asked */
+    if (wheel_pop(&f->fx.env.wheel, f->fx.env.now))
+        tcp_on_timer(&f->t, f->c);
+}
+
 /* Deadlines of the connection that have come, at their own nanosecond, until then. */
 static inline void fx_timers_until_ms(struct fx_loss *f, uint64_t ms)
 {
@@ -141,8 +149,7 @@ static inline void fx_timers_until_ms(struct fx_loss *f, uint64_t ms)
     while (wheel_next(w) <= until) {
         oriel_time at = wheel_next(w);
         f->fx.env.now = at > f->fx.env.now ? at : f->fx.env.now;
-        if (wheel_pop(w, f->fx.env.now))
-            tcp_on_timer(&f->t, f->c);
+        fx_wake(f);
     }
     f->fx.env.now = until;
 }
