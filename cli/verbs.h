@@ -59,6 +59,7 @@ extern const struct verb verb_lab_run;
 extern const struct verb verb_ladder;
 extern const struct verb verb_ping;
 extern const struct verb verb_route;
+extern const struct verb verb_script_run;
 extern const struct verb verb_traceroute;
 
 /* All verbs in the order of help; NULL beyond the last. */

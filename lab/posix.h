@@ -6,15 +6,15 @@
  * operating system is read. A result is what the call returns, or a negative error number.
  *
  * Nothing here waits. A call that has to wait says PX_AGAIN and is made again with the same struct
- * px_call, until it has an answer: after every step of the stack (px_on_step) and, at the latest, at
- * call->deadline. One call that waits counts once, however often it is made.
+ * px_call, until it has an answer: after every step of the stack (px_on_step) and, at the latest,
+ * at call->deadline. One call that waits counts once, however often it is made.
  *
  *     struct px_call c = px_call_new(now);
  *     while ((got = px_recv(&px, &c, &io)) == PX_AGAIN)
  *         ... let time pass, at most up to c.deadline ...
  *
- * A file is named by the descriptor that its maker chose. What Oriel has no notion of (pipes, epoll,
- * modes of a descriptor) is kept here.
+ * A file is named by the descriptor that its maker chose. What Oriel has no notion of (pipes,
+ * epoll, modes of a descriptor) is kept here.
  */
 #ifndef ORIEL_LAB_POSIX_H
 #define ORIEL_LAB_POSIX_H
@@ -101,7 +101,9 @@ int64_t px_tcp_member(const uint8_t info[PX_TCP_INFO_BYTES], int member);   /* I
 /* struct sockaddr_in or sockaddr_in6: 0, or a negative error number. */
 int px_sockaddr_parse(struct span bytes, struct oriel_endpoint *out);
 
-/* The bytes written. v6: as struct sockaddr_in6 whatever the address, as an AF_INET6 socket has it. */
+/*
+ * The bytes written. v6: as struct sockaddr_in6 whatever the address, as an AF_INET6 socket has it.
+ */
 size_t px_sockaddr_emit(const struct oriel_endpoint *e, bool v6, uint8_t out[PX_SOCKADDR_MAX]);
 
 /* ---- files ---- */
@@ -135,6 +137,12 @@ struct px_epoll {
     uint16_t next;              /* turn: nobody is passed over */
 };
 
+enum px_kept {
+    PX_KEPT_PRIORITY, PX_KEPT_MARK, PX_KEPT_TIMESTAMPING, PX_KEPT_ZEROCOPY, PX_KEPT_LINGER2,
+    PX_KEPT_PKTINFO, PX_KEPT_BUSY_POLL, PX_KEPT_OTHER,
+    PX_KEPT_N
+};
+
 struct px_file {
     uint8_t kind;               /* enum px_kind */
     bool v6;                    /* an AF_INET6 socket */
@@ -142,6 +150,7 @@ struct px_file {
     bool listening;
     bool connecting;            /* connect was called and its end has not been told */
     bool connected;
+    bool shut_write;
     bool fastopen_connect;
     bool recverr;               /* MSG_ERRQUEUE has something to tell */
     int fd;
@@ -150,8 +159,9 @@ struct px_file {
     oriel_time rcvtimeo, sndtimeo;      /* 0: none */
     uint64_t errors_seen;       /* oriel_last_error, told through MSG_ERRQUEUE */
     uint32_t cmsg;              /* enum px_cmsg: asked for with setsockopt */
-    int32_t kept[8];            /* values of options that only the application reads back */
-    struct px_pipe *pipe;
+    int32_t kept[PX_KEPT_N];    /* values of options that only the application reads back */
+    struct px_pipe *pipe;       /* of a datagram socket: one that was looked at, and stays */
+    struct oriel_msg peeked;    /* what is said of that one */
     struct px_epoll *epoll;
 };
 
@@ -163,7 +173,7 @@ enum px_cmsg {                  /* control messages that a socket wants */
 
 /* What sysctls say that Oriel has no configuration for. */
 struct px_settings {
-    uint32_t tcp_fastopen;      /* as net.ipv4.tcp_fastopen: 1 client, 2 server, 0x400 all listeners */
+    uint32_t tcp_fastopen;      /* net.ipv4.tcp_fastopen: 1 client, 2 server, 0x400 all listeners */
     const char *congestion;     /* TCP_CONGESTION of sockets until it is set; NULL: the stack's */
 };
 
@@ -187,6 +197,14 @@ struct px_file *px_of(struct px *px, int fd);           /* NULL */
 /* After every step of the stack: who became ready since. */
 void px_on_step(struct px *px);
 
+/* A place for that descriptor: NULL with *err (negative) when it is taken or there are too many. */
+struct px_file *px_file_new(struct px *px, int fd, enum px_kind kind, int64_t *err);
+
+static inline bool px_is_socket(const struct px_file *f)
+{
+    return f->kind == PX_TCP || f->kind == PX_UDP || f->kind == PX_ICMP;
+}
+
 /* ---- calls: posix.c ---- */
 
 struct px_call {
@@ -209,7 +227,7 @@ int64_t px_accept(struct px *px, struct px_call *c, int fd, int new_fd, int flag
                   struct oriel_endpoint *peer);
 int64_t px_connect(struct px *px, struct px_call *c, int fd, const struct oriel_endpoint *to);
 int64_t px_shutdown(struct px *px, int fd, int how);
-int64_t px_close(struct px *px, struct px_call *c, int fd);
+int64_t px_close(struct px *px, int fd);
 int64_t px_fcntl(struct px *px, int fd, int cmd, int64_t arg);
 int64_t px_ioctl(struct px *px, int fd, uint64_t request, int32_t *value);
 
@@ -230,6 +248,9 @@ struct px_io {
 
 int64_t px_send(struct px *px, struct px_call *c, struct px_io *io);
 int64_t px_recv(struct px *px, struct px_call *c, struct px_io *io);
+
+/* Length of the next datagram; 0: none. It stays: datagrams of Oriel cannot be looked at. */
+size_t px_peek(struct px *px, struct px_file *f);
 
 /* ---- calls: posix_opt.c ---- */
 

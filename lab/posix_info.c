@@ -1,9 +1,10 @@
 /*
  * struct tcp_info: written in Linux's layout, and read back by the names of its members.
  *
- * One table (posix_info.def) says for each member where it stands and what of Oriel's knowledge goes
- * there. Three bit-fields share bytes with others (tcpi_snd_wscale and its like); they are read as
- * members of their own. Words are in the machine's byte order, as a program on it reads them.
+ * One table (posix_info.def) says for each member where it stands and what of Oriel's knowledge
+ * goes there. Three bit-fields share bytes with others (tcpi_snd_wscale and its like); they are
+ * read as members of their own. Words are in the machine's byte order, as a program on it reads
+ * them.
  */
 #include "lab/posix.h"
 
@@ -38,8 +39,18 @@ static uint64_t state_of(enum oriel_tcp_state st)
 
 static uint64_t options_of(const struct oriel_tcp_info *i)
 {
-    return (i->timestamps ? 1u : 0) | (i->sack ? 2u : 0) | (i->wscale ? 4u : 0) | (i->ecn ? 8u : 0) |
-           (i->ecn_seen ? 16u : 0) | (i->syn_data ? 32u : 0);
+    return (i->timestamps ? 1u : 0) | (i->sack ? 2u : 0) | (i->wscale ? 4u : 0) |
+           (i->ecn ? 8u : 0) | (i->ecn_seen ? 16u : 0) | (i->syn_data ? 32u : 0);
+}
+
+static uint64_t shifts_of(const struct oriel_tcp_info *i)
+{
+    return (i->snd_wscale & 15u) | (i->rcv_wscale & 15u) << 4;
+}
+
+static uint64_t flags_of(const struct oriel_tcp_info *i)
+{
+    return (i->delivery_app_limited ? 1u : 0) | (i->fastopen_client_fail & 3u) << 1;
 }
 
 static void put(uint8_t *out, size_t cap, const struct place *at, uint64_t value)

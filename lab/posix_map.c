@@ -1,7 +1,7 @@
 /*
  * Names and numbers of Linux (x86-64, arm64 and all that share the generic ones): constants that
- * scripts write, errors and their texts. Two tables in the order in which people look for them; what
- * is asked for is asked for once a line of a script, so they are searched from the front.
+ * scripts write, errors and their texts. Two tables in the order in which people look for them;
+ * what is asked for is asked for once a line of a script, so they are searched from the front.
  */
 #include "lab/posix.h"
 

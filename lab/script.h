@@ -9,9 +9,9 @@
  *     +.1 < . 1:1(0) ack 1 win 257
  *     +0  accept(3, ..., ...) = 4
  *
- * A script plays the network: it makes the packets that arrive, says which ones must leave and when,
- * and makes the socket calls of an application. The stack has one interface for bare IP packets.
- * docs/script-format.md is the whole language. Three steps:
+ * A script plays the network: it makes the packets that arrive, says which ones must leave and
+ * when, and makes the socket calls of an application. The stack has one interface for bare IP
+ * packets. docs/script-format.md is the whole language. Three steps:
  *
  *     struct script *s = script_parse(&arena, name, text, &err);      every mistake in the text
  *     struct script_run *r = script_open(&arena, s, &options, &err);  a stack, at time 0
@@ -19,9 +19,9 @@
  *     ... script_print_failure(&t, r), script_ladder(r, ...), script_each_packet ...
  *     script_close(r);
  *
- * A script gives exactly one verdict: it passed, or its first failure. A script may be run again and
- * again; the arena is the caller's to wind back. Nothing is allocated, printed or read elsewhere. The
- * text must outlive the script.
+ * A script gives exactly one verdict: it passed, or its first failure. A script may be run again
+ * and again; the arena is the caller's to wind back. Nothing is allocated, printed or read
+ * elsewhere. The text must outlive the script.
  */
 #ifndef ORIEL_LAB_SCRIPT_H
 #define ORIEL_LAB_SCRIPT_H
@@ -70,7 +70,7 @@ struct script_setup {
     enum script_ip ip;
     uint32_t mtu;               /* 0: 1500 over IPv4, 1520 over IPv6: an MSS of 1460 in both */
     oriel_time tolerance;       /* how far a time may be off */
-    uint32_t ts_tick_us;        /* of the timestamps that the stack sends; 0: they are not compared */
+    uint32_t ts_tick_us;        /* of the stack's timestamps; 0: they are not compared */
     struct oriel_addr local, remote;
     uint16_t bind_port, connect_port;
     bool leftovers;             /* packets that no line expects are no failure */
@@ -90,7 +90,9 @@ void script_setup_init(struct script_setup *c);
 bool script_setting(struct script_setup *c, struct span key, struct span value,
                     struct syntax_error *err);
 
-/* "personality=linux,cc=cubic": several, separated by commas or blanks; columns count in all of it. */
+/*
+ * "personality=linux,cc=cubic": several, separated by commas or blanks; columns count in all of it.
+ */
 bool script_settings(struct script_setup *c, struct span text, struct syntax_error *err);
 
 /* A command in backticks. False: it is none that means something here. */
@@ -281,7 +283,8 @@ struct script_assert *script_assert_parse(struct arena *arena, struct span file,
                                           struct span text, struct script_error *err);
 
 /* True when all hold; otherwise *bad is the first that does not. info: of px_tcp_info. */
-bool script_assert_holds(const struct script_assert *a, const uint8_t *info, struct script_line *bad);
+bool script_assert_holds(const struct script_assert *a, const uint8_t *info,
+                         struct script_line *bad);
 
 /* ---- playing ---- */
 
@@ -301,8 +304,8 @@ struct script_run *script_open(struct arena *arena, const struct script *s,
 bool script_play(struct script_run *r);
 
 /*
- * The failure in lines of text: the script's line, what was expected, what came and why it was sent.
- * Nothing when it passed.
+ * The failure in lines of text: the script's line, what was expected, what came and why it was
+ * sent. Nothing when it passed.
  */
 void script_print_failure(struct txt *t, const struct script_run *r);
 

@@ -5,8 +5,8 @@
  *     assert 10 <= tcpi_unacked < 20 and not tcpi_options & TCPI_OPT_SACK; assert tcpi_lost in (0, 1)
  *
  * Whole numbers of 64 bits; what is larger counts as the largest. `/` is `//`. A message behind a
- * comma is passed over, and so is a line that prints. Everything is parsed when the script is, into a
- * tree; a comparison of three is the two of them joined by `and`.
+ * comma is passed over, and so is a line that prints. Everything is parsed when the script is, into
+ * a tree; a comparison of three is the two of them joined by `and`.
  */
 #include "lab/script_text.h"
 
@@ -219,7 +219,8 @@ static bool relation(struct reader *r, enum op *op)
     static const struct {
         const char *text;
         enum op op;
-    } all[] = {{"==", OP_EQ}, {"!=", OP_NE}, {"<=", OP_LE}, {">=", OP_GE}, {"<", OP_LT}, {">", OP_GT}};
+    } all[] = {{"==", OP_EQ}, {"!=", OP_NE}, {"<=", OP_LE},
+               {">=", OP_GE}, {"<", OP_LT},  {">", OP_GT}};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         if (sp_take(&r->p, all[i].text)) {
             *op = all[i].op;
@@ -430,7 +431,8 @@ static void tell(struct txt *t, const struct node *n, const uint8_t *info, uint6
     txt_i(t, px_tcp_member(info, (int)n->value));
 }
 
-bool script_assert_holds(const struct script_assert *a, const uint8_t *info, struct script_line *bad)
+bool script_assert_holds(const struct script_assert *a, const uint8_t *info,
+                         struct script_line *bad)
 {
     for (; a; a = a->next) {
         if (!a->tree || value_of(a->tree, info) != 0)

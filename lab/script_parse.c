@@ -1,9 +1,9 @@
 /*
  * A script from the top: options, commands, then events, each a time and what happens then.
  *
- * Times may be absolute, relative to the event before, a range, or `*`. Options and commands say how
- * the stack is made, so they stand before the first packet or call; what they say is applied here,
- * while the mistake can still be shown in the text.
+ * Times may be absolute, relative to the event before, a range, or `*`. Options and commands say
+ * how the stack is made, so they stand before the first packet or call; what they say is applied
+ * here, while the mistake can still be shown in the text.
  */
 #include "lab/script_text.h"
 

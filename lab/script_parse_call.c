@@ -6,16 +6,16 @@
  *     +0 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 0) = 1
  *     +0 read(4, ..., 1000) = -1 EAGAIN (Resource temporarily unavailable)
  *
- * Constants are looked up here, with Linux's values. A signature says for each function which kind of
- * value each argument takes, so that a mistake is shown where it stands.
+ * Constants are looked up here, with Linux's values. A signature says for each function which kind
+ * of value each argument takes, so that a mistake is shown where it stands.
  */
 #include "lab/script_text.h"
 
 /*
  * i a number; d a number or ...; a an address: ..., NULL or a structure; l a length: ..., NULL, a
  * number or [N]; b bytes: ... or a text; v vectors: a list of structures; m a message: a structure;
- * n a list of numbers; e events: a structure, a list or ...; x anything. A | begins what may be left
- * out.
+ * n a list of numbers; e events: a structure, a list or ...; x anything. A | begins what may be
+ * left out.
  */
 static const struct {
     const char *name;

@@ -1,7 +1,7 @@
 /*
- * ICMP messages of a script: `icmp unreachable frag_needed mtu 1200`. A type and, where it has some, a
- * code. Most mean something in both families (frag_needed is what IPv6 calls packet_too_big), so that
- * one script runs over both; numbers mean the same number in either.
+ * ICMP messages of a script: `icmp unreachable frag_needed mtu 1200`. A type and, where it has
+ * some, a code. Most mean something in both families (frag_needed is what IPv6 calls
+ * packet_too_big), so that one script runs over both; numbers mean the same number in either.
  */
 #include "lab/script_text.h"
 
@@ -123,7 +123,8 @@ static bool words(struct sp *p, struct script_icmp *m)
     if (!r && m->code_text.n == 0)
         return sp_fail(p, "a code, such as port_unreachable");
     if (!r)
-        return sp_fail_word(p, m->code_text, "a code of that type, such as port_unreachable", codes);
+        return sp_fail_word(p, m->code_text, "a code of that type, such as port_unreachable",
+                            codes);
     m->ok4 = r->type4 != NONE;
     m->ok6 = r->type6 != NONE;
     m->type4 = r->type4;

@@ -100,8 +100,8 @@ static bool option(struct sp *p, struct script_opt *o)
     } else if (sp_take(p, "option")) {
         return raw(p, o);
     } else {
-        return sp_fail_word(p, word, "a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO, FOEXP, "
-                                     "md5 or option", known);
+        return sp_fail_word(p, word, "a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO, "
+                                     "FOEXP, md5 or option", known);
     }
     return true;
 }

@@ -5,9 +5,9 @@
  *     > udp (1000)            < 5000 > 8080 . 1:1(0) ack 1 win 257
  *     < [1:1461(1460)] icmp unreachable frag_needed mtu 1200
  *
- * What is about IP stands in brackets before the rest, then which ends the packet has where there is
- * more than one connection, then the transport. What a line does not say of a packet that leaves is
- * not compared, but for TCP options: without <...> there must be none.
+ * What is about IP stands in brackets before the rest, then which ends the packet has where there
+ * is more than one connection, then the transport. What a line does not say of a packet that leaves
+ * is not compared, but for TCP options: without <...> there must be none.
  */
 #include "lab/script_text.h"
 

@@ -129,8 +129,8 @@ static unsigned highest(uint64_t v)
 }
 
 /*
- * A kernel's buffers count overhead, ours the bytes of the stream: half of it is window. The shift is
- * the kernel's: the least that lets the largest buffer be advertised.
+ * A kernel's buffers count overhead, ours the bytes of the stream: half of it is window. The shift
+ * is the kernel's: the least that lets the largest buffer be advertised.
  */
 static bool receive_memory(struct script_setup *c, struct span value)
 {
@@ -224,7 +224,8 @@ static bool assignment(struct script_setup *c, const struct words *w, struct syn
                     (knobs[i].knob == KNOB_SETTING
                          ? script_setting(c, span_str(knobs[i].setting), value, &inner)
                          : turn(c, knobs[i].knob, value));
-        return good || syntax_fail(err, column + is + 1, value, "a value that this sysctl can have");
+        return good ||
+               syntax_fail(err, column + is + 1, value, "a value that this sysctl can have");
     }
     return syntax_fail(err, column, span_of(w->word.p, is), "a sysctl that means something here; "
                        "docs/script-format.md lists them");

@@ -1,13 +1,13 @@
 /*
  * Inside of the script parser: a cursor over the text that takes what a caller expects next.
  *
- *   script_lex.c       blanks, comments, words, numbers, times     script_parse.c    lines, events
- *   script_parse_packet.c  packets                                 script_parse_opt.c  TCP options
- *   script_parse_icmp.c    ICMP's types and codes                  script_parse_call.c calls, values
+ *   script_lex.c           blanks, words, times      script_parse.c       options, events
+ *   script_parse_packet.c  packets                   script_parse_opt.c   TCP options
+ *   script_parse_icmp.c    types and codes of ICMP   script_parse_call.c  calls, values
  *
- * The language has no tokens that mean the same everywhere (`.` is a flag, a fraction, dots), so each
- * place asks for what can stand there. A line break is a blank: an event goes on until it is whole.
- * Every helper returns false after it has recorded what is wrong; the first error stays.
+ * The language has no tokens that mean the same everywhere (`.` is a flag, a fraction, dots), so
+ * each place asks for what can stand there. A line break is a blank: an event goes on until it is
+ * whole. Every helper returns false after it has recorded what is wrong; the first error stays.
  */
 #ifndef ORIEL_LAB_SCRIPT_TEXT_H
 #define ORIEL_LAB_SCRIPT_TEXT_H

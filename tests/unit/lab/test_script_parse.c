@@ -101,7 +101,8 @@ TEST("sysctl commands set what Oriel has, several in one command")
         " sysctl -q -w net.ipv4.tcp_ecn=1; sysctl net.ipv4.tcp_syncookies=2 &&\n"
         " /sbin/sysctl -q net.ipv4.tcp_rmem=\"4096 131072 6291456\"\n"
         " sysctl -q net.ipv4.tcp_wmem='4096 65536 4194304' net.ipv4.tcp_congestion_control=bbr`\n"
-        "`sysctl -q net.ipv4.tcp_window_scaling=1 net.ipv4.tcp_recovery=0 net.ipv4.tcp_mtu_probing=2`\n"
+        "`sysctl -q net.ipv4.tcp_window_scaling=1 net.ipv4.tcp_recovery=0 "
+        "net.ipv4.tcp_mtu_probing=2`\n"
         "`sysctl -q net.ipv4.tcp_fastopen=0x602 net.ipv4.tcp_rto_min_us=100500`\n"
         "0 `sysctl -q net.ipv4.tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4`\n"
         "0 close(3) = 0\n");
@@ -131,7 +132,8 @@ TEST("commands that change nothing here are passed over")
         " ip tcp_metrics flush all > /dev/null 2>&1\n true`\n"
         "0 close(3) = 0\n");
     EXPECT(s->setup.tcp.no_sack);
-    script_of("`sysctl -q net.ipv4.tcp_no_metrics_save=1 net.core.default_qdisc=fq`\n0 close(3) = 0\n");
+    script_of("`sysctl -q net.ipv4.tcp_no_metrics_save=1 net.core.default_qdisc=fq`\n"
+              "0 close(3) = 0\n");
 }
 
 TEST("all other commands are mistakes, at their word")
@@ -139,7 +141,8 @@ TEST("all other commands are mistakes, at their word")
     const char *other = "sysctl: no other command means anything here";
     const char *knob = "a sysctl that means something here; docs/script-format.md lists them";
     EXPECT_WRONG("`rm -rf x`\n0 close(3) = 0", 1, 2, "`rm`", other);
-    EXPECT_WRONG("`sysctl -q net.ipv4.tcp_sack=0\n  tc qdisc`\n0 close(3) = 0", 2, 3, "`tc`", other);
+    EXPECT_WRONG("`sysctl -q net.ipv4.tcp_sack=0\n  tc qdisc`\n0 close(3) = 0", 2, 3, "`tc`",
+                 other);
     EXPECT_WRONG("`ip link`\n0 close(3) = 0", 1, 2, "`ip`", other);
     EXPECT_WRONG("`sysctl -q net.ipv4.tcp_whatever=0`\n0 close(3) = 0", 1, 12,
                  "`net.ipv4.tcp_whatever`", knob);
@@ -150,7 +153,8 @@ TEST("all other commands are mistakes, at their word")
                  "a value that this sysctl can have");
     EXPECT_WRONG("`sysctl net.ipv4.tcp_rmem=\"1 2\"`\n0 close(3) = 0", 1, 27, "`1 2`",
                  "a value that this sysctl can have");
-    EXPECT_WRONG("`sysctl\n0 close(3) = 0", 1, 2, "`sysctl`", "a command that ends with a backtick");
+    EXPECT_WRONG("`sysctl\n0 close(3) = 0", 1, 2, "`sysctl`",
+                 "a command that ends with a backtick");
     EXPECT_WRONG("0 close(3) = 0\n+0 `sysctl net.ipv4.tcp_sack=0`", 2, 4, "```",
                  "no command here: what it sets, the stack is made with");
 }
@@ -199,7 +203,8 @@ TEST("constants have Linux's values and are joined by |")
     EXPECT_EQ(c->args[1].i, 0x801);
     EXPECT_EQ(call_of("0 epoll_ctl(5, EPOLL_CTL_ADD, 4, {events=EPOLLIN|EPOLLET, fd=4}) = 0")
                   ->args[3].items[0].i, 0x80000001);
-    EXPECT_EQ(call_of("0 setsockopt(3, SOL_SOCKET, SO_MARK, [-5], 4) = 0\n")->args[3].items[0].i, -5);
+    c = call_of("0 setsockopt(3, SOL_SOCKET, SO_MARK, [-5], 4) = 0\n");
+    EXPECT_EQ(c->args[3].items[0].i, -5);
     EXPECT_EQ(call_of("0 ioctl(3, SIOCINQ, [0x10]) = 0\n")->args[2].items[0].i, 16);
 }
 
@@ -238,7 +243,8 @@ TEST("every call is known")
         "recv(3, ..., 1, MSG_PEEK) = 1", "recvfrom(3, ..., 1, 0, ..., ...) = 1",
         "recvmsg(3, {msg_iov(1)=[{..., 1}]}, 0) = 1", "write(3, ..., 1) = 1",
         "writev(3, [{..., 1}], 1) = 1", "send(3, ..., 1, MSG_OOB) = 1",
-        "sendto(3, ..., 1, MSG_FASTOPEN, ..., ...) = 1", "sendmsg(3, {msg_iov(1)=[{..., 1}]}, 0) = 1",
+        "sendto(3, ..., 1, MSG_FASTOPEN, ..., ...) = 1",
+        "sendmsg(3, {msg_iov(1)=[{..., 1}]}, 0) = 1",
         "fcntl(3, F_GETFL) = 2", "ioctl(3, SIOCATMARK, [0]) = 0", "close(3) = 0",
         "shutdown(3, SHUT_WR) = 0", "getsockopt(3, SOL_SOCKET, SO_ERROR, [0], [4]) = 0",
         "setsockopt(3, SOL_SOCKET, SO_LINGER, {onoff=1, linger=0}, 8) = 0",

@@ -202,7 +202,8 @@ TEST("mistakes in segments are shown where they are")
     const char *seq = "sequence numbers, such as 1:1001(1000)";
     EXPECT_WRONG("0 <", 1, 4, "the end", "a packet");
     EXPECT_WRONG("0 < X 0:0(0)", 1, 5, "`X`",
-                 "flags of TCP (S F R P . U E W A, 0 to 7 for ACE, - for none), udp, udplite or icmp");
+                 "flags of TCP (S F R P . U E W A, 0 to 7 for ACE, - for none), udp, udplite or "
+                 "icmp");
     EXPECT_WRONG("0 < S x:0(0)", 1, 7, "`x`", seq);
     EXPECT_WRONG("0 < S 0(0)", 1, 8, "`(`", "`:`");
     EXPECT_WRONG("0 < S 0:x(0)", 1, 9, "`x`", "the sequence number behind the last byte");
@@ -246,18 +247,21 @@ TEST("mistakes in options are shown where they are")
 TEST("mistakes in brackets and ends are shown where they are")
 {
     EXPECT_WRONG("0 < [etc0] . 1:1(0)", 1, 6, "`etc0`",
-                 "ect0, ect1, ce, noecn, tos N, ttl N, flowlabel N, badcsum or a quoted packet, 1:2(1)");
+                 "ect0, ect1, ce, noecn, tos N, ttl N, flowlabel N, badcsum or a quoted packet, "
+                 "1:2(1)");
     EXPECT_WRONG("0 < [tos 256] . 1:1(0)", 1, 10, "`256`", "a traffic class, 0 to 255");
     EXPECT_WRONG("0 < [ttl x] . 1:1(0)", 1, 10, "`x`", "a hop limit, 0 to 255");
     EXPECT_WRONG("0 < (flowlabel 0x100000) . 1:1(0)", 1, 16, "`0x100000`",
                  "a flow label, 0 to 0xfffff");
     EXPECT_WRONG("0 < [ect0 . 1:1(0)", 1, 11, "`.`", "`]`");
     EXPECT_WRONG("0 > [badcsum] . 1:1(0)", 1, 6, "`badcsum`",
-                 "ect0, ect1, ce, noecn, tos N, ttl N, flowlabel N, badcsum or a quoted packet, 1:2(1)");
+                 "ect0, ect1, ce, noecn, tos N, ttl N, flowlabel N, badcsum or a quoted packet, "
+                 "1:2(1)");
     EXPECT_WRONG("0 < 5000 8080 S 0:0(0)", 1, 10, "`8080`", "`>`");
     EXPECT_WRONG("0 < 5000 > x S 0:0(0)", 1, 12, "`x`", "a port, or an address and a port");
     EXPECT_WRONG("0 < 300.0.2.1:1 > 2 S 0:0(0)", 1, 5, "`300.0.2.1`", "an IPv4 or IPv6 address");
-    EXPECT_WRONG("0 < [2001::x::1]:1 > 2 S 0:0(0)", 1, 6, "`2001::x::1`", "an IPv4 or IPv6 address");
+    EXPECT_WRONG("0 < [2001::x::1]:1 > 2 S 0:0(0)", 1, 6, "`2001::x::1`",
+                 "an IPv4 or IPv6 address");
 }
 
 TEST("mistakes in datagrams and ICMP messages are shown where they are")

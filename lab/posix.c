@@ -1,0 +1,347 @@
+/*
+ * Files and the calls about their life: socket to close. What Linux does where POSIX is silent is
+ * kept: a second connect tells how the first went, a fresh stream has hung up, a listener's backlog
+ * of 0 is 1.
+ */
+#include "lab/posix.h"
+
+bool px_init(struct px *px, struct oriel_stack *stack, struct arena *arena)
+{
+    *px = (struct px){.stack = stack, .set = {.tcp_fastopen = 3}};
+    bool pipes = pool_init(&px->pipes, "pipes", arena, sizeof(struct px_pipe), PX_PIPES_MAX);
+    return pool_init(&px->epolls, "epolls", arena, sizeof(struct px_epoll), PX_PIPES_MAX) && pipes;
+}
+
+void px_fini(struct px *px)
+{
+    for (size_t i = 0; i < PX_FILES_MAX; i++)
+        if (px->file[i].kind != PX_FREE)
+            (void)px_close(px, px->file[i].fd);
+}
+
+struct px_file *px_of(struct px *px, int fd)
+{
+    for (size_t i = 0; i < PX_FILES_MAX; i++)
+        if (px->file[i].kind != PX_FREE && px->file[i].fd == fd)
+            return &px->file[i];
+    return NULL;
+}
+
+struct px_file *px_file_new(struct px *px, int fd, enum px_kind kind, int64_t *err)
+{
+    *err = px_of(px, fd) ? -PX_EEXIST : -PX_EMFILE;
+    for (size_t i = 0; i < PX_FILES_MAX && *err == -PX_EMFILE; i++)
+        if (px->file[i].kind == PX_FREE) {
+            px->file[i] = (struct px_file){.kind = (uint8_t)kind, .fd = fd};
+            return &px->file[i];
+        }
+    return NULL;
+}
+
+static int64_t answer(int oriel_err)
+{
+    return oriel_err < 0 ? -px_errno_of(oriel_err) : oriel_err;
+}
+
+/* The socket of a descriptor; NULL with *err. */
+static struct px_file *socket_of(struct px *px, int fd, int64_t *err)
+{
+    struct px_file *f = px_of(px, fd);
+    *err = !f ? -PX_EBADF : -PX_ENOTSOCK;
+    return f && px_is_socket(f) ? f : NULL;
+}
+
+int64_t px_wait(struct px *px, const struct px_file *f, struct px_call *c, bool now,
+                oriel_time timeout)
+{
+    if (now || f->nonblock)
+        return -PX_EAGAIN;
+    if (timeout > 0)
+        c->deadline = time_after(c->since, timeout);
+    return px->now >= c->deadline ? -PX_EAGAIN : PX_AGAIN;
+}
+
+/* ---- socket, bind, listen, accept ---- */
+
+static int kind_of(int type, int protocol, enum px_kind *kind)
+{
+    bool icmp = protocol == PX_IPPROTO_ICMP || protocol == PX_IPPROTO_ICMPV6;
+    if (type == PX_SOCK_STREAM)
+        *kind = PX_TCP;
+    else if (icmp && (type == PX_SOCK_DGRAM || type == PX_SOCK_RAW))
+        *kind = PX_ICMP;
+    else if (type == PX_SOCK_DGRAM)
+        *kind = PX_UDP;
+    else
+        return -PX_ESOCKTNOSUPPORT;
+    bool usual = protocol == 0 || *kind == PX_ICMP ||
+                 protocol == (*kind == PX_TCP ? PX_IPPROTO_TCP : PX_IPPROTO_UDP);
+    return usual ? 0 : -PX_EPROTONOSUPPORT;
+}
+
+static int open_socket(struct px *px, struct px_file *f)
+{
+    enum oriel_family family = f->v6 ? ORIEL_DUAL : ORIEL_IP4;
+    if (f->kind == PX_TCP)
+        return oriel_tcp_open(px->stack, family, &f->h);
+    if (f->kind == PX_UDP)
+        return oriel_udp_open(px->stack, family, &f->h);
+    return oriel_icmp_open(px->stack, f->v6 ? ORIEL_IP6 : ORIEL_IP4, &f->h);
+}
+
+int64_t px_socket(struct px *px, int fd, int domain, int type, int protocol)
+{
+    enum px_kind kind = PX_FREE;
+    int64_t err;
+    if (domain != PX_AF_INET && domain != PX_AF_INET6)
+        return -PX_EAFNOSUPPORT;
+    int wrong = kind_of(type & 0xf, protocol, &kind);
+    if (wrong)
+        return wrong;
+    struct px_file *f = px_file_new(px, fd, kind, &err);
+    if (!f)
+        return err;
+    f->v6 = domain == PX_AF_INET6;
+    f->nonblock = (type & PX_SOCK_NONBLOCK) != 0;
+    int failed = open_socket(px, f);
+    if (failed) {
+        f->kind = PX_FREE;
+        return answer(failed);
+    }
+    return fd;
+}
+
+int64_t px_bind(struct px *px, int fd, const struct oriel_endpoint *local)
+{
+    int64_t err;
+    struct px_file *f = socket_of(px, fd, &err);
+    return f ? answer(oriel_bind(px->stack, f->h, local)) : err;
+}
+
+int64_t px_listen(struct px *px, int fd, int backlog)
+{
+    int64_t err;
+    struct px_file *f = socket_of(px, fd, &err);
+    if (!f)
+        return err;
+    if (f->kind != PX_TCP)
+        return -PX_EOPNOTSUPP;
+    struct oriel_listen l = {.backlog = backlog > 0 ? (uint32_t)backlog : 1};
+    err = answer(oriel_listen(px->stack, f->h, &l));
+    f->listening = f->listening || err == 0;
+    if (err == 0 && (px->set.tcp_fastopen & 0x400))
+        best_effort(oriel_setopt(px->stack, f->h, ORIEL_OPT_FASTOPEN, l.backlog));
+    return err;
+}
+
+int64_t px_accept(struct px *px, struct px_call *c, int fd, int new_fd, int flags,
+                  struct oriel_endpoint *peer)
+{
+    int64_t err;
+    oriel_handle h;
+    struct px_file *f = socket_of(px, fd, &err);
+    if (!f)
+        return err;
+    if (f->kind != PX_TCP)
+        return -PX_EOPNOTSUPP;
+    if (!f->listening)
+        return -PX_EINVAL;
+    struct px_file *n = px_file_new(px, new_fd, PX_TCP, &err);
+    if (!n)
+        return err;
+    int failed = oriel_accept(px->stack, f->h, &h, peer);
+    if (failed) {
+        n->kind = PX_FREE;
+        return failed == ORIEL_EAGAIN ? px_wait(px, f, c, false, f->rcvtimeo) : answer(failed);
+    }
+    n->h = h;
+    n->v6 = f->v6;
+    n->connected = true;
+    n->nonblock = (flags & PX_SOCK_NONBLOCK) != 0;
+    n->cmsg = f->cmsg;
+    return new_fd;
+}
+
+/* ---- connect ---- */
+
+static int64_t waiting_error(struct px *px, struct px_file *f)
+{
+    int64_t v = 0;
+    best_effort(oriel_getopt(px->stack, f->h, ORIEL_OPT_ERROR, &v));
+    return answer((int)v);
+}
+
+/* How a connect that was begun is going: 0, an error, PX_AGAIN. */
+static int64_t connect_state(struct px *px, struct px_file *f)
+{
+    struct oriel_tcp_info info;
+    if (oriel_ready(px->stack, f->h) & ORIEL_FAILED) {
+        f->connecting = false;
+        int64_t err = waiting_error(px, f);
+        return err < 0 ? err : -PX_ECONNABORTED;
+    }
+    int gone = oriel_tcp_info(px->stack, f->h, &info);
+    if (!gone && (info.state == ORIEL_TCP_SYN_SENT || info.state == ORIEL_TCP_SYN_RCVD))
+        return PX_AGAIN;
+    f->connecting = false;
+    if (gone || info.state == ORIEL_TCP_CLOSED)
+        return -PX_ECONNABORTED;        /* its error was told by SO_ERROR */
+    f->connected = true;
+    return 0;
+}
+
+static int64_t connect_stream(struct px *px, struct px_call *c, struct px_file *f,
+                              const struct oriel_endpoint *to)
+{
+    if (!c->begun && !f->connecting) {
+        if (f->listening || f->connected)
+            return -PX_EISCONN;
+        int64_t err = answer(oriel_connect(px->stack, f->h, to));
+        if (err < 0)
+            return err;
+        c->begun = f->connecting = true;
+        struct oriel_tcp_info info;
+        bool waits = f->fastopen_connect && oriel_tcp_info(px->stack, f->h, &info) == 0 &&
+                     info.state == ORIEL_TCP_CLOSED;    /* for the first data */
+        if (waits)
+            return 0;
+    }
+    int64_t state = connect_state(px, f);
+    if (state != PX_AGAIN)
+        return state;
+    state = px_wait(px, f, c, false, f->sndtimeo);
+    return state == PX_AGAIN ? state : c->begun ? -PX_EINPROGRESS : -PX_EALREADY;
+}
+
+int64_t px_connect(struct px *px, struct px_call *c, int fd, const struct oriel_endpoint *to)
+{
+    int64_t err;
+    struct px_file *f = socket_of(px, fd, &err);
+    if (!f)
+        return err;
+    return f->kind == PX_TCP ? connect_stream(px, c, f, to)
+                             : answer(oriel_connect(px->stack, f->h, to));
+}
+
+/* ---- shutdown, close ---- */
+
+int64_t px_shutdown(struct px *px, int fd, int how)
+{
+    int64_t err;
+    struct px_file *f = socket_of(px, fd, &err);
+    if (!f)
+        return err;
+    if (how < PX_SHUT_RD || how > PX_SHUT_RDWR)
+        return -PX_EINVAL;
+    if (f->kind != PX_TCP)
+        return -PX_ENOTCONN;
+    int what = how == PX_SHUT_RD ? ORIEL_SHUT_READ : how == PX_SHUT_WR ? ORIEL_SHUT_WRITE
+                                                     : ORIEL_SHUT_READ | ORIEL_SHUT_WRITE;
+    err = answer(oriel_shutdown(px->stack, f->h, what));
+    f->shut_write = f->shut_write || (err == 0 && how != PX_SHUT_RD);
+    return err;
+}
+
+static void close_pipe(struct px *px, struct px_file *f)
+{
+    f->pipe->ends &= (uint8_t)~(f->kind == PX_PIPE_READ ? 1u : 2u);
+    if (f->pipe->ends == 0)
+        pool_put(&px->pipes, f->pipe);
+}
+
+int64_t px_close(struct px *px, int fd)
+{
+    struct px_file *f = px_of(px, fd);
+    int64_t err = 0;
+    if (!f)
+        return -PX_EBADF;
+    if (px_is_socket(f) && f->pipe)
+        pool_put(&px->pipes, f->pipe);
+    if (px_is_socket(f))
+        err = answer(oriel_close(px->stack, f->h));
+    else if (f->kind == PX_EPOLL)
+        pool_put(&px->epolls, f->epoll);
+    else
+        close_pipe(px, f);
+    px_poll_close(px, f);
+    f->kind = PX_FREE;
+    return err;
+}
+
+/* ---- fcntl, ioctl ---- */
+
+int64_t px_fcntl(struct px *px, int fd, int cmd, int64_t arg)
+{
+    struct px_file *f = px_of(px, fd);
+    if (!f)
+        return -PX_EBADF;
+    switch (cmd) {
+    case PX_F_GETFD:
+    case PX_F_SETFD:
+        return 0;
+    case PX_F_GETFL:
+        return (f->kind == PX_PIPE_READ ? 0 : f->kind == PX_PIPE_WRITE ? 1 : PX_O_RDWR) |
+               (f->nonblock ? PX_O_NONBLOCK : 0);
+    case PX_F_SETFL:
+        f->nonblock = (arg & PX_O_NONBLOCK) != 0;
+        return 0;
+    }
+    return -PX_EINVAL;
+}
+
+static int64_t ask(struct px *px, const struct px_file *f, enum oriel_opt opt, int32_t *value)
+{
+    int64_t v = 0;
+    int err = oriel_getopt(px->stack, f->h, opt, &v);
+    *value = (int32_t)v;
+    return answer(err);
+}
+
+static int64_t bytes_to_read(struct px *px, struct px_file *f, int32_t *value)
+{
+    if (f->listening)
+        return -PX_EINVAL;
+    if (f->kind == PX_TCP)
+        return ask(px, f, ORIEL_OPT_UNREAD, value);
+    *value = (int32_t)px_peek(px, f);
+    return 0;
+}
+
+static int64_t not_sent(struct px *px, const struct px_file *f, int32_t *value)
+{
+    struct oriel_tcp_info info;
+    int err = oriel_tcp_info(px->stack, f->h, &info);
+    *value = err ? 0 : (int32_t)info.notsent_bytes;
+    return answer(err);
+}
+
+int64_t px_ioctl(struct px *px, int fd, uint64_t request, int32_t *value)
+{
+    struct px_file *f = px_of(px, fd);
+    if (!f)
+        return -PX_EBADF;
+    if (request == PX_FIONBIO) {
+        f->nonblock = *value != 0;
+        return 0;
+    }
+    if (request == PX_FIONREAD && f->kind == PX_PIPE_READ) {
+        *value = (int32_t)f->pipe->n;
+        return 0;
+    }
+    if (!px_is_socket(f))
+        return -PX_ENOTTY;
+    if (request == PX_FIONREAD)
+        return bytes_to_read(px, f, value);
+    bool stream = f->kind == PX_TCP;
+    if (request == PX_SIOCOUTQ && (!stream || f->listening)) {
+        *value = 0;
+        return f->listening ? -PX_EINVAL : 0;
+    }
+    if (!stream)
+        return -PX_ENOTTY;
+    if (request == PX_SIOCOUTQ)
+        return ask(px, f, ORIEL_OPT_UNSENT, value);
+    if (request == PX_SIOCATMARK)
+        return ask(px, f, ORIEL_OPT_AT_MARK, value);
+    return request == PX_SIOCOUTQNSD ? not_sent(px, f, value) : -PX_ENOTTY;
+}
