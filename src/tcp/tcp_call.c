@@ -102,16 +102,33 @@ static uint32_t send_buffer(const struct tcp *t, const struct tcp_conn *c)
     return want > t->set.sndbuf_max ? t->set.sndbuf_max : (uint32_t)want;
 }
 
-/* Bytes that may be written now. */
-static uint32_t send_room(const struct tcp *t, const struct tcp_conn *c)
+#define WRITE_BUDGET_SHARE 4    /* what is written leaves this part of the stack's budget alone: */
+                                /* the acknowledgements that let go of it must find room to arrive */
+
+static uint64_t memory_to_write(const struct tcp *t)
+{
+    const struct budget *b = t->env->budget;
+    uint64_t most = b->max - b->max / WRITE_BUDGET_SHARE;
+    return b->used < most ? most - b->used : 0;
+}
+
+/* Bytes that the send buffer takes. */
+static uint32_t buffer_room(const struct tcp *t, const struct tcp_conn *c)
 {
     uint32_t held = c->flight ? c->flight->sndq.len : 0;
     uint32_t max = send_buffer(t, c);
-    uint32_t room = held < max ? max - held : 0;
     uint32_t lowat = c->prof->notsent_lowat;
     if (lowat != 0 && tcp_unsent(c) >= lowat)
         return 0;
-    return room;
+    return held < max ? max - held : 0;
+}
+
+/* Bytes that may be written now. */
+static uint32_t send_room(const struct tcp *t, const struct tcp_conn *c)
+{
+    uint32_t room = buffer_room(t, c);
+    uint64_t memory = memory_to_write(t);
+    return room < memory ? room : (uint32_t)memory;
 }
 
 static int take_error(struct tcp_conn *c)
@@ -121,11 +138,9 @@ static int take_error(struct tcp_conn *c)
     return err;
 }
 
-/* 0: data may be written. */
-static int check_send(struct tcp_conn *c)
+/* 0: data may be written, unless an error waits. */
+static int may_write(const struct tcp_conn *c)
 {
-    if (c->error)
-        return take_error(c);
     switch ((enum oriel_tcp_state)c->state) {
     case ORIEL_TCP_ESTABLISHED:
     case ORIEL_TCP_CLOSE_WAIT:
@@ -147,6 +162,11 @@ static int check_send(struct tcp_conn *c)
         break;
     }
     return ORIEL_EPIPE;
+}
+
+static int check_send(struct tcp_conn *c)
+{
+    return c->error ? take_error(c) : may_write(c);
 }
 
 static void wrote(struct tcp *t, struct tcp_conn *c, uint32_t n, uint32_t flags)
@@ -173,7 +193,7 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
     uint32_t room = send_room(t, c);
     if (room == 0) {
         c->is |= TCP_IS_SNDBUF_FULL;
-        return ORIEL_EAGAIN;
+        return c->flight && c->flight->sndq.len > 0 ? ORIEL_EAGAIN : ORIEL_ENOBUFS;
     }
     if (!tcp_flight_of(t, c))
         return ORIEL_ENOBUFS;
@@ -192,14 +212,16 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
 struct oriel_room tcp_send_window(struct tcp *t, struct tcp_conn *c)
 {
     struct oriel_room out = {0};
-    uint32_t room = check_send(c) == 0 ? send_room(t, c) : 0;
+    uint32_t room = c->error == 0 && may_write(c) == 0 ? send_room(t, c) : 0;
     if (room == 0 || !tcp_flight_of(t, c)) {
         c->is |= TCP_IS_SNDBUF_FULL;
         return out;
     }
     out.p = stream_room(t->env, &c->flight->sndq, room, tcp_mss_now(c), &out.n);
-    if (!out.p)
+    if (!out.p) {
         out.n = 0;
+        c->is |= TCP_IS_SNDBUF_FULL;
+    }
     if (out.n > room)
         out.n = room;
     return out;
@@ -210,7 +232,7 @@ int tcp_send_commit(struct tcp *t, struct tcp_conn *c, size_t n)
     int err = check_send(c);
     if (err)
         return err;
-    if (n > send_room(t, c) || !c->flight)
+    if (n > buffer_room(t, c) || !c->flight)
         return ORIEL_EINVAL;
     if (n == 0)
         return 0;
@@ -377,7 +399,7 @@ static bool can_write(const struct tcp *t, const struct tcp_conn *c)
     if (!tcp_may_send(c) && !(c->state == TCP_SYN_RCVD && (c->is & TCP_IS_TFO)))
         return c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD;
     uint32_t max = send_buffer(t, c);
-    return send_room(t, c) >= max / 3;
+    return buffer_room(t, c) >= max / 3;
 }
 
 bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c)
