@@ -93,6 +93,7 @@ struct end {
     bool used;
     bool lazy;                  /* reads and writes now and then only; others when told that they can */
     bool connecting;
+    bool later;                 /* there was no memory to write: to be tried again */
     bool shut;                  /* what was written is all: a FIN follows it */
     bool stopped;               /* it was aborted, or closed before it had read all */
     bool deaf;                  /* it has shut down reading */

@@ -189,11 +189,11 @@ static int send_some(struct sim *s, struct end *e, size_t n)
 {
     struct oriel_stack *k = stack_of(s, e->who);
     unsigned id = number(s, e);
-    if (one_in(s, 4)) {
-        struct oriel_room room = oriel_send_window(k, e->h);
+    struct oriel_room room = {0};
+    if (one_in(s, 4))
+        room = oriel_send_window(k, e->h);
+    if (room.n > 0) {           /* 0: sending says why */
         n = n < room.n ? n : room.n;
-        if (n == 0)
-            return ORIEL_EAGAIN;
         fill(s, id, e->written, room.p, n);
         int err = oriel_send_commit(k, e->h, n);
         return err ? err : (int)n;
@@ -213,6 +213,7 @@ static void write_end(struct sim *s, struct end *e, unsigned rounds, size_t most
         sim_see(s, (uint64_t)got);
         if (got > (int)n)
             sim_wrong(s, "end %u wrote %d bytes of %zu", number(s, e), got, n);
+        e->later = got == ORIEL_ENOBUFS;
         if (got == ORIEL_EAGAIN || got == ORIEL_ENOBUFS)
             return;
         if (got < 0)
@@ -399,7 +400,7 @@ static void drive_lazy(struct sim *s, bool all)
 {
     for (unsigned i = 0; i < s->ends; i++) {
         struct end *e = &s->end[i];
-        if (!e->h || !e->lazy || (!all && !one_in(s, 4)))
+        if (!e->h || !(e->lazy || e->later) || (!all && !one_in(s, 4)))
             continue;
         drive(s, e, oriel_ready(stack_of(s, e->who), e->h), all);
         poke(s, e->who);
@@ -472,18 +473,34 @@ bool stream_all_done(struct sim *s)
     return true;
 }
 
+static void say_end(const struct sim *s, const struct end *e)
+{
+    const struct oriel_stack *k = stack_of(s, e->who);
+    struct oriel_tcp_info o;
+    if (!e->h || oriel_tcp_info(k, e->h, &o) != 0)
+        return;
+    sim_say(s, "end %u of %s is %s%s, the other is %d: wrote %u of %u, read %u, %u queued, %u unread, "
+            "limited by %s; una %u nxt %u wnd %u cwnd %u mss %u; rcv %u wnd %u; ready %x, rto at %"
+            PRIu64 " ms; budget %" PRIu64 " of %" PRIu64, number(s, e), s->who[e->who].node->name,
+            oriel_tcp_state_name(o.state), e->lazy ? ", lazy" : "", e->peer, e->written, e->total,
+            e->read, o.send_queue, o.recv_queue, oriel_tcp_limit_name(o.limit), o.snd_una, o.snd_nxt,
+            o.snd_wnd, o.cwnd_bytes, o.snd_mss, o.rcv_nxt, o.rcv_wnd, oriel_ready(k, e->h),
+            o.rto_at / NS_PER_MS, k->budget.used, k->budget.max);
+}
+
 void stream_stuck(struct sim *s)
 {
+    for (unsigned i = 0; i < s->ends; i++)
+        say_end(s, &s->end[i]);
     for (unsigned i = 0; i < s->ends; i++) {
         const struct end *e = &s->end[i];
         struct oriel_tcp_info o;
         if (!e->h || oriel_tcp_info(stack_of(s, e->who), e->h, &o) != 0)
             continue;
         sim_wrong(s, "all is well again, but end %u (%s, end %d is the other) is %s for ever: wrote %u "
-                  "of %u, read %u, %u queued, limited by %s, una %u nxt %u wnd %u cwnd %u",
+                  "of %u, read %u, limited by %s",
                   i, s->who[e->who].node->name, e->peer, oriel_tcp_state_name(o.state), e->written,
-                  e->total, e->read, o.send_queue, oriel_tcp_limit_name(o.limit), o.snd_una,
-                  o.snd_nxt, o.snd_wnd, o.cwnd_bytes);
+                  e->total, e->read, oriel_tcp_limit_name(o.limit));
     }
 }
 
