@@ -41,6 +41,8 @@ static const struct opt opts[] = {
     {.name = "write", .letter = 'w', .type = OPT_FILE, .arg = "FILE",
      .help = "Write a pcapng capture to FILE; - is standard output. For one play only."},
     {.name = "json", .type = OPT_FLAG, .help = "Print a JSON object a line."},
+    {.name = "tap", .type = OPT_FLAG,
+     .help = "Print the results as TAP (Test Anything Protocol), for test runners."},
     {.name = "quiet", .letter = 'q', .type = OPT_FLAG,
      .help = "Print only what fails; nothing when everything passes."},
 };
@@ -226,11 +228,39 @@ static void report_json(struct playing *p, const struct script_run *r, const cha
     json_end(&j);
 }
 
-static void ladder(struct playing *p, const struct script_run *r)
+/* Every line of it behind a #. */
+static bool put_comment(void *ctx, struct span bytes)
+{
+    bool *begun = ctx;
+    for (size_t i = 0; i < bytes.n; i++) {
+        if (!*begun)
+            out_str("# ");
+        *begun = bytes.p[i] != '\n';
+        out_put(span_of(bytes.p + i, 1));
+    }
+    return true;
+}
+
+static void ladder(struct playing *p, const struct script_run *r, struct sink out)
 {
     bool ascii = opt_on(p->args, "ascii") || !p->term.utf8;
     struct ladder_style style = ladder_style_of(p->term.width, ascii, p->term.color);
-    (void)script_ladder(r, out_sink(), style);
+    (void)script_ladder(r, out, style);
+}
+
+static void report_tap(struct playing *p, const struct script_run *r, const char *path, bool v6,
+                       bool passed)
+{
+    char text[REPORT_BYTES];
+    struct txt t = txt_of(text, sizeof text);
+    bool begun = false;
+    struct sink out = {.put = put_comment, .ctx = &begun};
+    out_f("%s %u - %s over IPv%d\n", passed ? "ok" : "not ok", p->passed + p->failed, path,
+          v6 ? 6 : 4);
+    script_print_failure(&t, r);
+    (void)sink_put(&out, span_of(t.p, t.n));
+    if (!passed)
+        ladder(p, r, out);
 }
 
 static void report(struct playing *p, const struct script_run *r, const char *path, bool v6,
@@ -246,7 +276,7 @@ static void report(struct playing *p, const struct script_run *r, const char *pa
     script_print_failure(&t, r);
     out_txt(&t);
     if (!passed || opt_on(p->args, "ladder"))
-        ladder(p, r);
+        ladder(p, r, out_sink());
 }
 
 /* For the gate that wants each reason shown: those that the script named and that came. */
@@ -278,6 +308,8 @@ static void unreadable(struct playing *p, const struct script_error *e)
     out_error(p->args->verb->name, "%s", text);
     p->failed++;
     p->unreadable = true;
+    if (opt_on(p->args, "tap"))
+        out_f("not ok %u - %s\n", p->passed + p->failed, text);
 }
 
 static void play(struct playing *p, struct arena *arena, const struct script *s, const char *path,
@@ -302,6 +334,8 @@ static void play(struct playing *p, struct arena *arena, const struct script *s,
     capture(p, r, path);
     if (opt_on(p->args, "json"))
         report_json(p, r, path, v6, passed);
+    else if (opt_on(p->args, "tap"))
+        report_tap(p, r, path, v6, passed);
     else if (!opt_text(p->args, "write") || strcmp(opt_text(p->args, "write"), "-") != 0)
         report(p, r, path, v6, passed);
     note_reasons(p, r);
@@ -358,6 +392,8 @@ static int summary(struct playing *p)
         json_u(&j, "passed", p->passed);
         json_u(&j, "failed", p->failed);
         json_end(&j);
+    } else if (opt_on(p->args, "tap")) {
+        out_f("1..%u\n", p->passed + p->failed);
     } else if ((!good || !opt_on(p->args, "quiet")) &&
                (!opt_text(p->args, "write") || strcmp(opt_text(p->args, "write"), "-") != 0)) {
         out_f("%u passed, %u failed\n", p->passed, p->failed);
@@ -373,9 +409,11 @@ static bool one_only(const struct playing *p)
     bool good = p->paths_n == 1 && !(family && strcmp(family, "both") == 0);
     if (opt_text(p->args, "write") && !good)
         out_error(p->args->verb->name, "-w writes the capture of one script over one family");
-    if (opt_text(p->args, "write") && strcmp(opt_text(p->args, "write"), "-") == 0 &&
-        opt_on(p->args, "json")) {
-        out_error(p->args->verb->name, "--json and -w - would both write to standard output");
+    bool to_stdout = opt_text(p->args, "write") && strcmp(opt_text(p->args, "write"), "-") == 0;
+    unsigned writers = opt_on(p->args, "json") + opt_on(p->args, "tap") + to_stdout;
+    if (writers > 1) {
+        out_error(p->args->verb->name, "only one of --json, --tap and -w - can have standard "
+                                       "output");
         return false;
     }
     return !opt_text(p->args, "write") || good;

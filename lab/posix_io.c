@@ -21,7 +21,8 @@ static int64_t stop(const struct px_call *c, int64_t err)
 static uint32_t send_flags(uint32_t flags)
 {
     return (flags & PX_MSG_MORE ? ORIEL_MSG_MORE : 0u) |
-           (flags & PX_MSG_OOB ? ORIEL_MSG_URGENT : 0u) | (flags & PX_MSG_EOR ? ORIEL_MSG_EOR : 0u) |
+           (flags & PX_MSG_OOB ? ORIEL_MSG_URGENT : 0u) |
+           (flags & PX_MSG_EOR ? ORIEL_MSG_EOR : 0u) |
            (flags & PX_MSG_FASTOPEN ? ORIEL_MSG_FASTOPEN : 0u);
 }
 

@@ -41,6 +41,13 @@ for lab in labs/*.lab; do
     row "lab:$(basename "$lab" .lab)" 120 "ORIEL_REASONS_OUT=$reasons ORIEL=build/oriel tests/cli/one_lab.py $lab"
     row "lab:asan:$(basename "$lab" .lab)" 240 "ORIEL=build-asan/oriel tests/cli/one_lab.py $lab --no-tshark"
 done
+for topic in tests/script/*/; do
+    topic=$(basename "$topic")
+    play="script run --tap --family both tests/script/$topic"
+    row "script:$topic" 300 "ORIEL_REASONS_OUT=$reasons build/oriel $play"
+    row "script:slow:$topic" 300 "build/oriel $play --no-fast-path"
+    row "script:asan:$topic" 600 "build-asan/oriel $play"
+done
 for t in tests/cli/test_*.sh; do
     row "$t" 300 "ORIEL=$root/build/oriel $t"
 done
