@@ -32,7 +32,7 @@ void stack_loop(struct oriel_stack *s)
 
 unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max)
 {
-    unsigned n = link_take(&s->link, nif, out, max);
+    unsigned n = nif->tx.n > 0 ? link_take(&s->link, nif, out, max) : 0;
     while (n < max && netif_works(nif) && tcp_has_output(&s->tcp, nif->index)) {
         tcp_take(&s->tcp, nif->index, max - n);
         unsigned more = link_take(&s->link, nif, out + n, max - n);

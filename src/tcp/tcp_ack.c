@@ -121,7 +121,8 @@ static void advance(struct tcp *t, struct tcp_conn *c, struct tcp_acked *a)
     c->snd.una = a->ack;
     c->out.dupacks = 0;
     c->out.probes = 0;
-    confirm_path(t, c);
+    if ((c->timer.rx_ms ^ c->timer.since_ms) >> 10)     /* once a second is often enough */
+        confirm_path(t, c);
     tell_recovery(t, c, a);
     let_go(t, c, was, a->ack);
 }

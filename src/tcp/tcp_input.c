@@ -369,29 +369,38 @@ static bool ts_plain(const struct tcp *t, const struct tcp_conn *c, const struct
     return g->opts.has_ts && !tcp_paws_old(t, c, g);
 }
 
-/* True: consumed. */
-static bool rx_fast(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
+/* Does it say something that header prediction has nothing to say about? */
+static bool ack_plain(const struct tcp_conn *c, const struct tcp_seg *g)
 {
-    if (oriel_unlikely(!is_plain(t, c, g) || !ts_plain(t, c, g)))
+    return seq_leq(c->snd.una, g->ack) && seq_leq(g->ack, c->snd.nxt) &&
+           (g->len > 0 || !seq_eq(c->snd.una, g->ack));
+}
+
+static bool text_plain(const struct tcp_conn *c, const struct tcp_seg *g)
+{
+    if (g->len == 0)
+        return seq_lt(c->rcv.nxt, c->rcv.adv);
+    return seq_diff(seq_add(g->seq, g->len), c->rcv.adv) >= 0 &&
+           !(c->flight && c->flight->ooo.tree.n > 0);
+}
+
+/* True: consumed. */
+static inline bool rx_fast(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
+{
+    if (oriel_unlikely(!is_plain(t, c, g) || !ts_plain(t, c, g) || !ack_plain(c, g) ||
+                       !text_plain(c, g)))
         return false;
-    if (g->len == 0) {
-        if (!seq_lt(c->snd.una, g->ack) || !seq_leq(g->ack, c->snd.nxt) ||
-            !seq_lt(c->rcv.nxt, c->rcv.adv))
-            return false;
-    } else if (!seq_eq(g->ack, c->snd.una) ||
-               seq_diff(seq_add(g->seq, g->len), c->rcv.adv) < 0 ||
-               (c->flight && c->flight->ooo.tree.n > 0)) {
-        return false;
-    }
     heard(t, c);
     if (c->is & TCP_IS_TS)
         tcp_ts_on_segment(t, c, g);
-    if (g->len == 0) {
+    if (seq_eq(c->snd.una, g->ack))
+        tcp_ack_idle(c, g);
+    else
         tcp_ack_advance(t, c, g);
+    if (g->len == 0) {
         pkt_free(g->p);
         return true;
     }
-    tcp_ack_idle(c, g);
     c->stat.data_in++;
     (void)tcp_reasm_input(t, c, g);
     return true;

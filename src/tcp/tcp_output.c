@@ -431,22 +431,35 @@ static void departs_later(struct tcp *t, struct tcp_conn *c)
     wheel_arm(&t->departures, &c->flight->pace, c->flight->depart_at, t->env->cause);
 }
 
+/* Nothing leaves for now: what keeps it, since when, and who will look again. */
+static void settle(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit limit)
+{
+    if (limit == ORIEL_LIMIT_APPLICATION && (c->is & TCP_IS_SNDBUF_FULL))
+        limit = ORIEL_LIMIT_SEND_BUFFER;
+    tcp_limit_note(t, c, limit);
+    if (c->flight && tcp_unsent(c) == 0 && limit == ORIEL_LIMIT_APPLICATION)
+        tcp_sent_on_dry(c);
+    if (limit == ORIEL_LIMIT_PACING)
+        departs_later(t, c);
+    else if (!tcp_outstanding(c) && limit != ORIEL_LIMIT_APPLICATION)
+        tcp_timer_on_held(t, c, limit);
+    c->out.want &= (uint8_t)~(TCP_WANT_LIMITED | TCP_WANT_TAIL);
+}
+
+/* Everything was sent, and nothing else is wanted: no need to ask for the next action. */
+static bool is_done(const struct tcp_conn *c)
+{
+    const unsigned other = 0xffu & ~(unsigned)(TCP_WANT_LIMITED | TCP_WANT_FIN);
+    bool fin = (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT);
+    return (c->out.want & other) == 0 && !fin && tcp_unsent(c) == 0;
+}
+
 unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
 {
     struct tcp_action a = tcp_next_action(t, c);
     *more = false;
     if (a.act == ACT_NOTHING || a.act == ACT_ACK || a.act == ACT_PROBE) {
-        enum oriel_tcp_limit limit = a.limit;
-        if (limit == ORIEL_LIMIT_APPLICATION && (c->is & TCP_IS_SNDBUF_FULL))
-            limit = ORIEL_LIMIT_SEND_BUFFER;
-        tcp_limit_note(t, c, limit);
-        if (c->flight && tcp_unsent(c) == 0 && limit == ORIEL_LIMIT_APPLICATION)
-            tcp_sent_on_dry(c);
-        if (limit == ORIEL_LIMIT_PACING)
-            departs_later(t, c);
-        else if (!tcp_outstanding(c) && limit != ORIEL_LIMIT_APPLICATION)
-            tcp_timer_on_held(t, c, limit);
-        c->out.want &= (uint8_t)~(TCP_WANT_LIMITED | TCP_WANT_TAIL);
+        settle(t, c, a.limit);
         if (a.act == ACT_NOTHING)
             return 0;
     }
@@ -456,6 +469,10 @@ unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
         return 0;
     }
     *more = a.act != ACT_ACK && a.act != ACT_PROBE;
+    if (*more && is_done(c) && c->state >= TCP_ESTABLISHED) {
+        settle(t, c, ORIEL_LIMIT_APPLICATION);
+        *more = false;
+    }
     return frames(c, a.len);
 }
 

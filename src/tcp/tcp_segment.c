@@ -58,12 +58,16 @@ struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t t
 /* ---- the one way out ---- */
 
 /* The checksum of what stands in p behind the IP header, its field 0; gso: the bottom's to do. */
-static void seal(struct tcp *t, struct pkt *p, const struct tcp_path *path, size_t hdr_len)
+static inline void seal(struct tcp *t, struct pkt *p, const struct tcp_path *path)
 {
-    size_t len = pkt_len(p);
-    uint64_t sum = csum_wide_add(path->sum, len);
     if (p->gso != GSO_NONE)
         return;
+    size_t len = pkt_len(p);
+    uint64_t sum = csum_wide_add(path->sum, len);
+    if (oriel_likely(len <= CSUM_SMALL && p->more_n == 0 && !path->path.nif->vouches)) {
+        tcp_patch_csum(pkt_data(p), csum_wide_finish(csum_wide_add(sum, csum_wide(pkt_data(p), len))));
+        return;
+    }
     if (path->path.nif->vouches && !path->path.local) {
         p->csum = CSUM_PARTIAL;
         tcp_patch_csum(pkt_data(p), csum_wide_fold(sum));
@@ -71,9 +75,9 @@ static void seal(struct tcp *t, struct pkt *p, const struct tcp_path *path, size
     }
     if (path->path.nif->vouches)
         return;
-    sum = csum_wide_add(sum, csum_small(pkt_data(p), hdr_len));
-    if (len > hdr_len)
-        sum = csum_wide_add(sum, pkt_sum_kept(t->env, p, hdr_len, len - hdr_len));
+    sum = csum_wide_add(sum, csum_small(pkt_data(p), p->head.len));
+    if (len > p->head.len)
+        sum = csum_wide_add(sum, pkt_sum_kept(t->env, p, p->head.len, len - p->head.len));
     tcp_patch_csum(pkt_data(p), csum_wide_finish(sum));
 }
 
@@ -83,9 +87,12 @@ static int leave(struct tcp *t, struct pkt *p, struct tcp_path *path, const stru
 {
     size_t hdr_len = TCP_HDR_LEN + (h->opts.n + 3) / 4 * 4;
     struct wr w = wr_of(pkt_push_within(p, hdr_len), hdr_len);
-    tcp_emit(&w, h);
+    if (oriel_likely(h->opts.n == 0))
+        tcp_emit_plain(&w, h);
+    else
+        tcp_emit(&w, h);
     p->l4 = 0;
-    seal(t, p, path, hdr_len);
+    seal(t, p, path);
     if (oriel_likely(path->flowing))
         return ip4_flow_output(t->ip, p, &path->path, &path->flow, why);
     const struct ip_tx tx = {.proto = IP_TCP, .ttl = path->ttl, .tos = path->tos, .df = true};
@@ -233,13 +240,24 @@ static void acked(struct tcp *t, struct tcp_conn *c)
     tcp_timer_on_ack_sent(t, c);
 }
 
+/* So little payload is copied behind its header rather than referred to. */
+#define COPIED_HEADROOM 128     /* link, VLANs, IPv6, TCP with all its options */
+#define COPIED_MAX      96
+
 /* len bytes from seq on, of the stream, as the payload of a packet without a header yet. */
 static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
                                 bool whole)
 {
-    struct pkt *p = pkt_new(t->env, PKT_HEADROOM, 0);
+    struct pkt *p;
+    if (len <= COPIED_MAX) {
+        p = pkt_new(t->env, COPIED_HEADROOM, len);
+        if (oriel_likely(p && len > 0))
+            stream_copy(&c->flight->sndq, seq, pkt_data(p), len);
+        return p;
+    }
+    p = pkt_new(t->env, PKT_HEADROOM, 0);
     uint32_t mss = tcp_mss_now(c);
-    if (!p || len == 0)
+    if (!p)
         return p;
     if (stream_attach(&c->flight->sndq, p, seq, len, 0) != len) {
         pkt_free(p);

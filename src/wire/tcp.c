@@ -398,8 +398,3 @@ void tcp_patch_dst(uint8_t *hdr, size_t held, uint16_t port, uint32_t from, uint
 {
     patch(hdr, held, AT_DST_PORT, port, from, to);
 }
-
-void tcp_patch_csum(uint8_t *hdr, uint32_t csum)
-{
-    put_word(hdr + AT_CSUM, (uint16_t)csum);
-}

@@ -61,6 +61,23 @@ bool tcp_parse(struct rd *r, struct tcp_hdr *out);
 
 /* Writes the header; the data offset is computed from opts (padded to words with EOL). */
 void tcp_emit(struct wr *w, const struct tcp_hdr *h);
+
+/* The same without options, for the checksum to be patched in: one look at the room. */
+static inline void tcp_emit_plain(struct wr *w, const struct tcp_hdr *h)
+{
+    uint8_t *b = wr_room(w, TCP_HDR_LEN);
+    if (!b)
+        return;
+    store_be16(b, h->src_port);
+    store_be16(b + 2, h->dst_port);
+    store_be32(b + 4, h->seq.v);
+    store_be32(b + 8, h->ack.v);
+    store_be16(b + 12, (uint16_t)(TCP_HDR_LEN / 4 << 12 | h->flags));
+    store_be16(b + 14, h->wnd);
+    store_be16(b + 16, 0);
+    store_be16(b + 18, h->urg);
+}
+
 void tcp_print(struct txt *t, const struct tcp_hdr *h);     /* "42181 -> 80 [S.] seq 1 ack 2 ..." */
 void tcp_flags_print(struct txt *t, uint16_t flags);        /* "S.", "FP.", "none" */
 
@@ -73,7 +90,10 @@ void tcp_patch_src(uint8_t *hdr, size_t held, uint16_t port, uint32_t from, uint
 void tcp_patch_dst(uint8_t *hdr, size_t held, uint16_t port, uint32_t from, uint32_t to);
 
 /* The checksum field of a header that was written with 0 there. */
-void tcp_patch_csum(uint8_t *hdr, uint32_t csum);
+static inline void tcp_patch_csum(uint8_t *hdr, uint32_t csum)
+{
+    store_be16(hdr + 16, (uint16_t)csum);
+}
 
 /* ---- options ---- */
 
