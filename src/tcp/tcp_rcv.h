@@ -11,7 +11,7 @@
  * tcp_window moves the edge only as far as this holds, and what arrives keeps it: a packet that
  * takes at most twice its bytes lowers the sum, and one that takes more is copied together with its
  * neighbour as soon as the sum would exceed the bound (squeeze). So a promise can always be kept,
- * whatever sizes the peer chooses, within one block more than three times the buffer. The common
+ * whatever sizes the peer chooses, within a block or two more than three times the buffer. The common
  * case, full segments in blocks of a frame, takes 1.6 bytes of memory a byte and is never copied.
  *
  * All connections together share the stack's budget. It cannot be set aside for each (nobody reads
@@ -26,17 +26,10 @@
 #define RCV_MEMORY   3          /* times rcv.buf: memory for what was received */
 #define RCV_PER_BYTE 2          /* bytes of memory set aside for a byte that was promised */
 
-/*
- * Memory that p takes as long as it is queued. Slices behind the head are counted as bytes on top:
- * their blocks belong to a sender on this machine and outlive him.
- */
+/* Memory that p takes as long as it is queued. */
 static inline uint32_t rcv_cost(const struct pkt *p)
 {
-    uint32_t n = (uint32_t)p->charge * PKT_CHARGE_UNIT;
-    if (oriel_unlikely(p->more_n > 0))
-        for (unsigned i = 0; i < p->more_n; i++)
-            n += p->more[i].len;
-    return n;
+    return (uint32_t)p->charge * PKT_CHARGE_UNIT;
 }
 
 /* Sequence numbers that the peer may still use. */
@@ -72,8 +65,8 @@ void tcp_rcvq_append(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t 
 void tcp_urgent_on_arrived(struct tcp *t, struct tcp_conn *c, seq_t from);
 /*
  * p's len bytes take more memory than they are worth: copied into the room behind those of `last`
- * (NULL: none) as far as it goes, what is left to the start of a block. p, or another in its place,
- * or NULL when nothing is left; *len is what it holds. Copies len bytes at most.
+ * (NULL: none) as far as it goes, what is left to the start of a block of a frame, for more to follow.
+ * p, or another in its place, or NULL when nothing is left; *len is what it holds. Copies len bytes.
  */
 struct pkt *tcp_rcv_squeeze(struct env *env, struct pkt *last, struct pkt *p, uint32_t *len);
 

@@ -25,10 +25,16 @@
 
 /* ---- the queue ---- */
 
+/* Can bytes be written behind those of p? Not where somebody else looks at its block. */
+static bool is_fillable(const struct pkt *p)
+{
+    return p->more_n == 0 && p->head.blk->refs == 1;
+}
+
 static uint32_t fill_tail(struct pkt *last, struct pkt *p, uint32_t len)
 {
-    if (!last || last->more_n > 0 || last->head.blk->refs != 1)
-        return 0;               /* somebody else looks at that block */
+    if (!last || !is_fillable(last))
+        return 0;
     struct blk *b = last->head.blk;
     uint32_t end = last->head.off + last->head.len;
     uint32_t room = blk_class_bytes[b->class] - end;
@@ -38,17 +44,14 @@ static uint32_t fill_tail(struct pkt *last, struct pkt *p, uint32_t len)
     return n;
 }
 
-/* A block of a size that suits len bytes, in place of a larger one or one that is not ours. */
-static struct pkt *to_smaller(struct env *env, struct pkt *p, uint32_t len)
+/* p's bytes in a block of a frame, or p where they do not fit or there is none. */
+static struct pkt *into_frame(struct env *env, struct pkt *p, uint32_t len)
 {
-    bool whole = len <= blk_class_bytes[BLK_FRAME];
-    struct pkt *q = pkt_new(env, 0, whole ? blk_class_bytes[BLK_FRAME] : len);
+    if (len > blk_class_bytes[BLK_FRAME])
+        return p;
+    struct pkt *q = pkt_new(env, 0, blk_class_bytes[BLK_FRAME]);
     if (!q)
         return p;
-    if (rcv_cost(q) >= rcv_cost(p)) {
-        pkt_free(q);
-        return p;
-    }
     pkt_read(p, 0, pkt_data(q), len);
     pkt_trim(q, len);
     pkt_free(p);
@@ -64,12 +67,12 @@ struct pkt *tcp_rcv_squeeze(struct env *env, struct pkt *last, struct pkt *p, ui
         return NULL;
     }
     tcp_rcv_strip(p, moved);
-    if (p->more_n == 0 && p->head.blk->refs == 1 && p->head.blk->class <= BLK_FRAME) {
+    if (is_fillable(p) && p->head.blk->class == BLK_FRAME) {
         memmove(p->head.blk->bytes, pkt_data(p), *len);         /* the room behind it grows */
         p->head.off = 0;
         return p;
     }
-    return to_smaller(env, p, *len);
+    return into_frame(env, p, *len);
 }
 
 static void link_last(struct tcp_conn *c, struct pkt *p)

@@ -54,13 +54,16 @@ void tcp_rcv_strip(struct pkt *p, uint32_t n)
     }
 }
 
-/* The segment's packet, cut to its payload. */
+/* The segment's packet, cut to its payload. What refers to a stream of this machine, and outlives its
+ * acknowledgement there, is paid for here; where the budget is used up, it goes without. */
 static inline struct pkt *payload_of(struct tcp_seg *g)
 {
     struct pkt *p = g->p;
     g->p = NULL;
     pkt_trim(p, (size_t)g->data_at + g->len);
     tcp_rcv_strip(p, g->data_at);
+    if (oriel_unlikely(p->more_n > 0 && !(p->flags & PKT_PAYS)))
+        (void)pkt_charge_payload(p);
     return p;
 }
 
@@ -339,8 +342,8 @@ static bool keep(struct arrival *a, struct tcp_range *prev, struct tcp_range *ne
     struct tcp_ooo *o = &a->c->flight->ooo;
     uint32_t len = (uint32_t)seq_diff(seq, end), left = len;
     bool behind = prev && seq_eq(prev->end, seq);
-    if (!may_keep(t, a->c, rcv_cost(p), len))
-        p = tcp_rcv_squeeze(t->env, behind ? prev->last : NULL, p, &left);
+    if (behind && !may_keep(t, a->c, rcv_cost(p), len))
+        p = tcp_rcv_squeeze(t->env, prev->last, p, &left);
     if (p && !may_keep(t, a->c, rcv_cost(p), left)) {
         pkt_drop(t->env, p, DROP_TCP_NO_SPACE);
         end = seq_add(seq, len - left);         /* what was copied stays */
