@@ -183,14 +183,14 @@ static inline double bound_run(struct bound *b, size_t segments)
     size_t batch = b->n < BOUND_BATCH ? b->n : BOUND_BATCH, made = 0, eaten = 0;
     for (; made < b->n; made++)
         bound_produce(b, made);
-    double start = bench_seconds();
+    double start = bench_busy();
     while (eaten < segments) {
         for (size_t k = 0; k < batch; k++)
             bound_consume(b, eaten++);
         for (size_t k = 0; k < batch; k++)
             bound_produce(b, made++);
     }
-    double took = bench_seconds() - start;
+    double took = bench_busy() - start;
     return took * (double)segments / (double)eaten;
 }
 
