@@ -188,8 +188,9 @@ TEST("what lies outside is answered, what lies inside is not, and neither length
     EXPECT_SEG_DROP(f, TCP_TIME_WAIT, fx_seg(f, .flags = TCP_ACK, .seq = RCV_NXT, .ack = SND_NXT,
                                              .len = 10));
     EXPECT_SEG_DROP(f, TCP_NO_ACK, fx_seg(f, .flags = 0, .seq = RCV_NXT));
-    EXPECT_SEG_DROP(f, TCP_NO_ACK, fx_seg(f, .flags = TCP_FIN, .seq = RCV_NXT - 1));
     EXPECT_NO_SEG(f);
+    EXPECT_SEG_DROP(f, TCP_TIME_WAIT, fx_seg(f, .flags = TCP_FIN, .seq = RCV_NXT - 1));
+    EXPECT_SEG(f, TCP_ACK, WHY_ACK_OUTSIDE);    /* whoever says no ACK has not heard our FIN */
     EXPECT_EQ(w->until, until);
     fx_tcp_free(f);
 }
