@@ -30,7 +30,7 @@
 #include "ip/ip.h"
 #include "pkt/stream.h"
 #include "tcp/cc/cc.h"
-#include "wire/tcp.h"
+#include "wire/frame.h"
 
 /* ---- numbers ---- */
 
@@ -282,9 +282,12 @@ struct tcp_path {
     struct ip_path path;
     struct ip4_flow flow;       /* IPv4: the header made once */
     bool flowing;
+    bool framed;                /* and the link's header, too: `frame` */
     uint8_t ttl, tos;
     uint16_t bind_nif;
+    uint16_t bottom;            /* the interface that is asked for packets: what is below VLANs */
     uint64_t sum;               /* of the pseudo-header, but for the length */
+    struct frame_form frame;
 };
 
 #include "tcp/tcp_flight.h"
@@ -579,8 +582,6 @@ void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
 /* tcp_reasm.c: see there */
 /* Payload and FIN of an acceptable segment. Consumes g->p. True: the FIN was consumed. */
 bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
-/* All of g lies before rcv.nxt and is dropped by the caller: the peer is told of it (RFC 2883). */
-void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 /* All of g's payload was received before: the answer tells (RFC 2883). */
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c);     /* to be advertised */
@@ -594,7 +595,6 @@ unsigned tcp_reasm_view(const struct tcp_conn *c, struct oriel_bytes out[], unsi
 void tcp_reasm_skip(struct tcp *t, struct tcp_conn *c, uint32_t n);
 /* The urgent byte that is held apart: 1, or ORIEL_EINVAL (there is none), ORIEL_EAGAIN (to come). */
 ORIEL_MUST_USE int tcp_recv_oob(struct tcp *t, struct tcp_conn *c, void *buf, size_t cap, bool peek);
-bool tcp_at_mark(const struct tcp_conn *c);     /* reading stands where urgent data was, or is */
 /* Is the next byte to be read the first after urgent data? */
 bool tcp_at_mark(const struct tcp_conn *c);
 /* The URG flag of an acceptable segment (RFC 9293, 3.8.5). */
@@ -646,6 +646,8 @@ struct tcp_profile *tcp_profile_get(struct tcp *t, const struct tcp_profile *p);
 void tcp_profile_put(struct tcp *t, struct tcp_profile *p);
 /* An option of a connection that lives takes effect at once. */
 void tcp_on_profile(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was);
+/* ORIEL_OPT_QUICKACK was set: the acknowledgements to come, and the one that is owed, are not delayed. */
+void tcp_on_quickack(struct tcp *t, struct tcp_conn *c, bool quick);
 
 /* tcp_limit.c */
 void tcp_limit_init(struct tcp *t, struct tcp_conn *c);

@@ -23,6 +23,14 @@ static bool path_is(const struct tcp *t, const struct tcp_path *p, const struct 
            p->tos == tos && p->bind_nif == bind_nif;
 }
 
+/* The interface that is asked for packets: what is below the VLANs. */
+static uint16_t bottom_of(const struct netif *nif)
+{
+    while (nif->parent)
+        nif = nif->parent;
+    return nif->index;
+}
+
 static bool path_find(struct tcp *t, struct tcp_path *p, const struct tcp_tuple *k, uint8_t ttl,
                       uint8_t tos, uint16_t bind_nif)
 {
@@ -42,6 +50,11 @@ static bool path_find(struct tcp *t, struct tcp_path *p, const struct tcp_tuple 
     p->tos = tos;
     p->bind_nif = bind_nif;
     p->flowing = ip4_flow_make(t->ip, &p->path, &tx, &p->flow);
+    p->bottom = bottom_of(p->path.nif);
+    p->framed = p->flowing && p->path.neigh && p->path.nif->kind == NETIF_ETHER &&
+                !p->path.nif->vouches;
+    if (p->framed)
+        frame_form_make(&p->frame, &p->path.nif->mac, &p->flow.header);
     p->sum = csum_wide_pseudo(&src, &dst, IP_TCP, 0);
     return true;
 }
@@ -81,10 +94,43 @@ static inline void seal(struct tcp *t, struct pkt *p, const struct tcp_path *pat
     tcp_patch_csum(pkt_data(p), csum_wide_finish(sum));
 }
 
+/*
+ * Straight into the interface's queue, with all headers written at once: a whole IPv4 segment over
+ * Ethernet, to a neighbour who is known. False: as any packet.
+ */
+static inline bool leave_at_once(struct tcp *t, struct pkt *p, const struct tcp_path *path,
+                                 struct tcp_hdr *h, enum why why)
+{
+    struct netif *nif = path->path.nif;
+    struct neigh *n = path->path.neigh;
+    size_t hdr_len = TCP_HDR_LEN + (h->opts.n + 3) / 4 * 4, len = pkt_len(p);
+    if (oriel_unlikely(!path->framed || !neigh_is_open(n) || !nif->plain ||
+                       netif_waiting(nif) >= nif->tx_max || p->gso != GSO_NONE ||
+                       IP4_HDR_LEN + hdr_len + len > path->path.mtu))
+        return false;
+    uint64_t sum = csum_wide_add(path->sum + hdr_len + len, frame_tcp_sum(h, hdr_len));
+    if (oriel_unlikely(h->opts.n > 0))
+        sum = csum_wide_add(sum, csum_wide(h->opts.p, h->opts.n));
+    if (oriel_likely(p->more_n == 0 && len <= CSUM_SMALL))
+        sum = csum_wide_add(sum, csum_wide(pkt_data(p), len));
+    else if (len > 0)
+        sum = csum_wide_add(sum, pkt_sum_kept(t->env, p, 0, len));
+    h->csum = csum_wide_finish(sum);
+    frame_emit(pkt_push_within(p, FRAME_TCP_AT + hdr_len), &path->frame, &n->mac, h, hdr_len, len);
+    p->l3 = FRAME_IP_AT;
+    p->l4 = FRAME_TCP_AT;
+    p->why = (uint8_t)why;
+    n->used = true;
+    link_queue(t->ip->link, nif, p, why);
+    return true;
+}
+
 /* p holds the payload (none in its head) and has headroom. Consumes it. */
-static int leave(struct tcp *t, struct pkt *p, struct tcp_path *path, const struct tcp_hdr *h,
+static int leave(struct tcp *t, struct pkt *p, struct tcp_path *path, struct tcp_hdr *h,
                  enum why why)
 {
+    if (oriel_likely(leave_at_once(t, p, path, h, why)))
+        return 0;
     size_t hdr_len = TCP_HDR_LEN + (h->opts.n + 3) / 4 * 4;
     struct wr w = wr_of(pkt_push_within(p, hdr_len), hdr_len);
     if (oriel_likely(h->opts.n == 0))
@@ -201,15 +247,6 @@ static uint16_t ecn_flags(struct tcp_conn *c, seq_t seq, uint32_t len, uint16_t 
     return flags;
 }
 
-/* The interface that is asked for packets: what is below the VLANs. */
-static uint16_t leaves_by(const struct tcp_path *path)
-{
-    const struct netif *nif = path->path.nif;
-    while (nif->parent)
-        nif = nif->parent;
-    return nif->index;
-}
-
 static void urgent_pointer(const struct tcp_conn *c, seq_t seq, struct tcp_hdr *h)
 {
     if (!(c->is & TCP_IS_URG_OUT) || !seq_lt(seq, c->snd_up))
@@ -304,7 +341,7 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
         acked(t, c);
     count_out(c, len);
     if (!(c->is & TCP_IS_READY))
-        c->nif = leaves_by(path);
+        c->nif = path->bottom;
     TRACE_WHY(t->env, EV_TCP_SEG_TX, why, tcp_conn_id(t, c), seq.v, len, h.flags);
     return leave(t, p, path, &h, why);
 }
@@ -327,7 +364,7 @@ void tcp_reply(struct tcp *t, const struct tcp_reply *r, enum why why)
     if (!p)
         return;                 /* the peer asks again */
     tcp_opts_emit(&w, &r->opts, r->kinds, r->kinds_n);
-    const struct tcp_hdr h = {
+    struct tcp_hdr h = {
         .src_port = r->tuple.local_port,
         .dst_port = r->tuple.remote_port,
         .seq = r->seq,
