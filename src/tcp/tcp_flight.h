@@ -104,6 +104,7 @@ struct tcp_delivered {
     bool newest_resent;
     bool newest_app_limited;
     bool has_lowest;
+    bool resent_acked;          /* cumulatively, also of what was sent again: others waited for it */
     bool reordered;             /* lowest is below what was delivered before (8985, 6.2 step 3) */
     bool probe_delivered;       /* a SENT_PROBE record: the path takes that size */
     seq_t newest_end;

@@ -140,7 +140,7 @@ static void on_lost(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
 }
 
 /* The only trace of a lost tail was that a probe repaired it (RFC 8985, 7.4.2). */
-static void on_repaired(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
+static void on_repaired(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
 {
     struct tcp_flight *f = c->flight;
     if (f->recov.ca > ORIEL_CA_DISORDER)
@@ -148,6 +148,7 @@ static void on_repaired(struct tcp *t, struct tcp_conn *c, const struct ack_way 
     ops_of(f)->on_loss(&f->cc, CC_LOSS_FAST, flight_size(f, w->out_bytes), t->env->now);
     note_reduction(t, c);
     f->recov.undo = false;
+    w->was_held = true;                 /* and does not grow by this ACK */
     if (!ops_of(f)->own_recovery)
         f->cc.cwnd = smaller(f->cc.cwnd, f->cc.ssthresh);
 }
@@ -272,14 +273,15 @@ static void count_duplicates(struct tcp *t, struct tcp_conn *c, struct ack_way *
 }
 
 /*
- * Karn's rule (RFC 6298, 3): what was sent once; else by timestamps (RFC 7323, 4), which are coarser.
+ * Karn's rule (RFC 6298, 3): what was sent once, and did not wait to be acknowledged until a hole
+ * before it was filled; else by timestamps (RFC 7323, 4), which are coarser.
  * The oldest of an acknowledgement counts for the timeout, since a delayed ACK has made it wait; the
  * newest tells the path's delay.
  */
 static void round_trip(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
 {
     oriel_time now = t->env->now;
-    if (w->d.rtt_sent_at != 0) {
+    if (w->d.rtt_sent_at != 0 && !w->d.resent_acked) {
         w->rtt_ns = now - w->d.rtt_sent_at;
         tcp_rtt_sample(t, c, now - w->d.rtt_first_at);
         return;

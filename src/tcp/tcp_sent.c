@@ -360,6 +360,7 @@ static void ack_up_to(struct tcp *t, struct tcp_conn *c, const struct tcp_acked 
         uint32_t n = whole ? r->len : (uint32_t)ahead;
         if (!(r->flags & SENT_SACKED))
             deliver(t, c, r, n, a, d);
+        d->resent_acked |= (r->flags & SENT_EVER_RESENT) != 0;
         d->acked_bytes += n;
         if (!whole) {
             trim(s, r, n);
