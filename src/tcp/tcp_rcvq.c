@@ -349,10 +349,15 @@ static uint32_t room_of(const struct tcp *t, const struct tcp_conn *c)
     return least(room, (uint64_t)WINDOW_MAX << c->rcv.wscale);
 }
 
-/* RFC 9293, 3.8.6.2.2: the edge moves by this at least (MUST-39). */
-static uint32_t step_of(const struct tcp_conn *c, uint32_t segs)
+/*
+ * RFC 9293, 3.8.6.2.2: the edge moves by this at least (MUST-39). Where memory or a clamp leave less
+ * than the buffer, half of that: a segment as large as all of it (loopback has such) must not keep
+ * the window closed for ever.
+ */
+static uint32_t step_of(const struct tcp_conn *c, uint32_t room, uint32_t segs)
 {
-    return least(c->rcv.buf / 2, (uint64_t)segs * c->rcv.mss);
+    uint64_t most = (uint64_t)c->rcv.unread + room;
+    return least(least(most, c->rcv.buf) / 2, (uint64_t)segs * c->rcv.mss);
 }
 
 /* What was promised, as a multiple of the unit that can be told. */
@@ -377,7 +382,7 @@ uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c)
     uint32_t unit = 1u << c->rcv.wscale;
     uint32_t promised = rcv_promised(c), room = room_of(t, c);
     uint32_t wnd = room & ~(unit - 1);
-    if (wnd > promised && wnd - promised >= step_of(c, 1))
+    if (wnd > promised && wnd - promised >= step_of(c, wnd, 1))
         return wnd;
     return keep_promise(c, promised, unit);
 }
@@ -440,6 +445,6 @@ void tcp_reasm_on_read(struct tcp *t, struct tcp_conn *c, uint32_t n)
         return;
     tune(t, c);
     uint32_t promised = rcv_promised(c), wnd = tcp_window(t, c);
-    if (wnd > promised && wnd - promised >= step_of(c, 2) && promised <= wnd / 2)
+    if (wnd > promised && wnd - promised >= step_of(c, wnd, 2) && promised <= wnd / 2)
         tcp_ack_now(t, c, WHY_WINDOW_UPDATE);
 }

@@ -131,6 +131,31 @@ TEST("the application's clamp, the field's 16 bits and the memory that is free b
     fx_rcv_free(f);
 }
 
+TEST("a clamp of one segment, or memory for less than that, does not keep the window closed")
+{
+    COVERS("MUST-39");
+    struct fx_rcv *f = fx_rcv(.buf = 1 << 20, .window = 1460, .wscale = 7);
+    struct tcp_profile p = *f->c->prof;
+    p.window_clamp = 1460;
+    tcp_profile_put(f->t, f->c->prof);
+    f->c->prof = tcp_profile_get(f->t, &p);
+    fx_rx(f, .at = 0, .len = 1460);
+    fx_read(f, 0, 1460);
+    EXPECT_EQ(fx_acked(f), 1408);               /* 1,460 in units of 128 */
+    fx_rcv_free(f);
+    f = fx_rcv(.buf = 1 << 20, .window = 65000, .wscale = 7);
+    struct budget *b = &f->f->fx.budget;
+    f->c->rcv.mss = 60000;                      /* as by loopback */
+    for (uint32_t at = 0; at < 65000; at += 1000)
+        fx_rx(f, .at = at, .len = 1000);
+    fx_read(f, 0, 65000);
+    uint64_t max = b->max;
+    b->max = b->used + 100000;
+    EXPECT_EQ(fx_acked(f), 25000 / 128 * 128);
+    b->max = max;
+    fx_rcv_free(f);
+}
+
 TEST("the first window is not scaled and not larger than the personality's")
 {
     COVERS("7323-2");
