@@ -143,7 +143,7 @@ static uint32_t held(const struct oriel_stack *k, uint32_t *frags)
 /* Every packet that is alive is somewhere: none has been lost, none is in two places. */
 static void census(struct sim *s)
 {
-    uint32_t n = s->w.heap_n, frags = 0, live = s->w.mem.pkts.live;
+    uint32_t n = s->w.heap_n, frags = 0, live = s->w.mem.pkts.live - s->w.mem.ready_n;
     for (unsigned i = 0; i < s->all; i++)
         n += held(s->who[i].node->stack, &frags);
     if (live < n || live > n + frags)

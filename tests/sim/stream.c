@@ -221,6 +221,7 @@ static void write_end(struct sim *s, struct end *e, unsigned rounds, size_t most
         else
             e->written += (uint32_t)got;
     }
+    e->later |= e->written < e->total;  /* it was not told that it cannot: nobody tells when it can */
 }
 
 /* Both directions have come to their end, or ours has. */
