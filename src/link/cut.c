@@ -21,7 +21,11 @@ struct cutter {
     uint32_t left;              /* bytes of payload */
     uint32_t hdr_len;           /* of all headers, the link's included */
     unsigned at;                /* the slice that is cut from */
+    bool first;                 /* nothing has been cut from it yet */
     bool partial;               /* the link finishes checksums */
+    bool molded;
+    uint16_t flags;             /* of pieces that are neither first nor last */
+    struct pkt_mold mold;       /* of these */
 };
 
 /* ---- beginning and ending ---- */
@@ -46,13 +50,19 @@ static bool split_head(struct env *env, struct pkt *p, uint32_t hdr_len)
 static bool begin(struct cutter *c, struct env *env, const struct netif *nif, struct pkt *p)
 {
     struct rd r = pkt_rd(p, p->l3);
-    *c = (struct cutter){.env = env, .p = p, .partial = nif->vouches};
+    c->env = env;
+    c->p = p;
+    c->at = 0;
+    c->first = !(p->flags & PKT_CUT);
+    c->partial = nif->vouches;
+    c->molded = false;
     if (!cut_form_of(rd_rest(&r), &c->form))
         return false;
     c->hdr_len = (uint32_t)p->l3 + c->form.len;
     if (p->gso_size == 0 || !split_head(env, p, c->hdr_len))
         return false;
     c->left = (uint32_t)pkt_len(p) - c->hdr_len;
+    c->flags = cut_flags(&c->form, false, false, (p->flags & PKT_ACE) != 0);
     return c->left > 0;
 }
 
@@ -77,7 +87,7 @@ static bool keep_rest(struct cutter *c)
     return true;
 }
 
-/* ---- a piece ---- */
+/* ---- one piece, whatever it is ---- */
 
 /* The next n bytes of payload go to q; their sum. The last piece of a slice takes its reference. */
 static uint32_t move_payload(struct cutter *c, struct pkt *q, uint32_t n)
@@ -105,25 +115,129 @@ static uint32_t move_payload(struct cutter *c, struct pkt *q, uint32_t n)
     return csum_fold(sum);
 }
 
-/* The next piece, all headers in it; NULL: no memory. */
-static struct pkt *cut_piece(struct cutter *c, bool first)
+static uint16_t flags_of(const struct cutter *c, bool last)
+{
+    return cut_flags(&c->form, c->first, last, (c->p->flags & PKT_ACE) != 0);
+}
+
+/* The next piece, all headers in it; false: no memory. */
+static bool cut_one(struct cutter *c, struct pkt **out)
 {
     const struct pkt *p = c->p;
     struct pkt *q = pkt_new_like(c->env, p, c->hdr_len);
     if (oriel_unlikely(!q))
-        return NULL;
+        return false;
     uint32_t n = c->left < p->gso_size ? c->left : p->gso_size;
-    uint16_t flags = cut_flags(&c->form, first, n == c->left, (p->flags & PKT_ACE) != 0);
+    uint16_t flags = flags_of(c, n == c->left);
     uint32_t sum = move_payload(c, q, n);
-    uint8_t *net = pkt_data(q) + q->l3;
+    uint8_t *net = pkt_data(q) + q->l3, *tcp = net + c->form.t.at;
     cut_put_net(net, &c->form, n);
-    cut_put_tcp(net, &c->form, flags,
-                c->partial ? cut_partial(&c->form, n) : cut_csum(&c->form, flags, n, sum));
-    if (c->partial)
-        q->csum = CSUM_PARTIAL;
-    cut_advance(&c->form, n);
+    cut_put_flags(tcp, flags);
+    cut_put_seq(tcp, c->form.seq,
+                c->partial ? cut_partial(&c->form, n)
+                           : cut_csum(cut_csum_base(&c->form, flags, n), c->form.seq, sum));
+    q->csum = c->partial ? CSUM_PARTIAL : CSUM_NONE;
+    cut_advance(&c->form, 1, n);
     c->left -= n;
-    return q;
+    c->first = false;
+    *out = q;
+    return true;
+}
+
+/* ---- many pieces that differ in their place alone ---- */
+
+/* How many of the next pieces are such: as those in the middle, and whole in the slice at hand. */
+static unsigned alike(const struct cutter *c, unsigned max)
+{
+    uint32_t size = c->p->gso_size, left = c->left;
+    if (!c->form.df || (c->first && flags_of(c, false) != c->flags))
+        return 0;
+    if (left % size == 0 && flags_of(c, true) != c->flags)
+        left--;                         /* the last piece is whole, but says that it is the last */
+    uint32_t here = c->p->more[c->at].len / size, ahead = left / size;
+    uint32_t n = here < ahead ? here : ahead;
+    return n < max ? n : max;
+}
+
+/* Their common part; false: the headers are too long. */
+static bool make_mold(struct cutter *c)
+{
+    struct pkt_mold *m = &c->mold;
+    if (c->molded)
+        return true;
+    if (!pkt_mold_make(m, c->env, c->p, c->hdr_len))
+        return false;
+    uint8_t *net = m->head + PKT_MOLD_HEAD - c->form.len;
+    cut_put_net(net, &c->form, c->p->gso_size);
+    cut_put_flags(net + c->form.t.at, c->flags);
+    m->form.csum = c->partial ? CSUM_PARTIAL : CSUM_NONE;
+    c->molded = true;
+    return true;
+}
+
+/* So many are cast, fewer where no memory lies at hand. The last two are constants where it stands. */
+static ORIEL_ALWAYS_INLINE unsigned cast(const struct cutter *c, struct pkt *out[], unsigned n,
+                                         size_t room, bool partial)
+{
+    struct pkt_mem *const mem = c->env->mem;
+    const uint32_t size = c->p->gso_size;
+    const uint64_t base = cut_csum_base(&c->form, c->flags, size);
+    const size_t tcp_at = BLK_HEAD_BYTES - (size_t)(c->form.len - c->form.t.at);
+    struct slice s = {c->p->more[c->at].blk, c->p->more[c->at].off, size};
+    struct stream_sums kept = stream_sums_from(s.blk, s.off);
+    uint16_t csum = cut_partial(&c->form, size);
+    seq_t seq = c->form.seq;
+    unsigned i = 0;
+    for (struct pkt *q; i < n && (q = pkt_mold_cast(mem, &c->mold, room, s)) != NULL; i++) {
+        if (!partial)
+            csum = cut_csum(base, seq, stream_sums_next(&kept, c->env, s.blk, s.off, size));
+        cut_put_seq(q->head.blk->bytes + tcp_at, seq, csum);
+        seq = seq_add(seq, size);
+        s.off += size;
+        out[i] = q;
+    }
+    return i;
+}
+
+#define ROOM_USUAL 64           /* Ethernet, IPv4, TCP without options */
+#define ROOM_LARGE 96           /* with options, or IPv6 */
+
+static ORIEL_ALWAYS_INLINE unsigned cast_room(const struct cutter *c, struct pkt *out[], unsigned n,
+                                              size_t room)
+{
+    return c->partial ? cast(c, out, n, room, true) : cast(c, out, n, room, false);
+}
+
+static unsigned cast_any(const struct cutter *c, struct pkt *out[], unsigned n)
+{
+    return c->hdr_len <= ROOM_USUAL   ? cast_room(c, out, n, ROOM_USUAL)
+           : c->hdr_len <= ROOM_LARGE ? cast_room(c, out, n, ROOM_LARGE)
+                                      : cast_room(c, out, n, PKT_MOLD_HEAD);
+}
+
+static unsigned cut_alike(struct cutter *c, struct pkt *out[], unsigned n)
+{
+    struct slice *s = &c->p->more[c->at];
+    if (!make_mold(c))
+        return 0;
+    unsigned paid = pkt_mold_pay(&c->mold, n);
+    unsigned made = cast_any(c, out, paid);
+    if (oriel_unlikely(made < paid))
+        pkt_mold_repay(&c->mold, paid - made);
+    if (made == 0)
+        return 0;
+    const uint32_t bytes = made * c->p->gso_size;
+    s->blk->refs += made;
+    s->off += bytes;
+    s->len -= bytes;
+    if (s->len == 0) {
+        blk_put(s->blk);
+        c->at++;
+    }
+    cut_advance(&c->form, made, c->p->gso_size);
+    c->left -= bytes;
+    c->first = false;
+    return made;
 }
 
 /* ---- the queue ---- */
@@ -133,19 +247,41 @@ static void give_up(struct link *l, struct netif *nif, enum drop why)
     pkt_drop(l->env, pkt_dequeue(&nif->tx), why);
 }
 
-unsigned link_cut(struct link *l, struct netif *nif, struct pkt *out[], unsigned max, bool wait)
+static unsigned cut_some(struct cutter *c, struct pkt *out[], unsigned max)
+{
+    unsigned n = 0;
+    while (n < max && c->left > 0) {
+        unsigned same = alike(c, max - n), made = same > 1 ? cut_alike(c, out + n, same) : 0;
+        if (made == 0 && !cut_one(c, &out[n + made++]))
+            break;
+        n += made;
+    }
+    return n;
+}
+
+/* What was cut, and whether each frame is long enough as it is. */
+static struct link_cut counted(const struct cutter *c, const struct netif *nif, unsigned n,
+                               uint32_t before)
+{
+    uint32_t bytes = before - c->left;
+    uint32_t shortest = n > 0 && c->left == 0 ? bytes - (n - 1) * c->p->gso_size : c->p->gso_size;
+    return (struct link_cut){.n = n, .bytes = bytes + n * c->hdr_len,
+                             .finished = nif->plain && c->hdr_len + shortest >= ETH_MIN};
+}
+
+struct link_cut link_cut(struct link *l, struct netif *nif, struct pkt *out[], unsigned max, bool wait)
 {
     struct pkt *p = nif->tx.first;
     struct cutter c;
-    unsigned n = 0;
     nif->tx_more -= netif_pieces(nif, p) - 1;
     if (!begin(&c, l->env, nif, p)) {
         give_up(l, nif, DROP_IP_TOO_BIG);
-        return 0;
+        return (struct link_cut){0};
     }
-    bool first = !(p->flags & PKT_CUT);
-    while (n < max && c.left > 0 && (out[n] = cut_piece(&c, first && n == 0)) != NULL)
-        n++;
+    bool first = c.first;
+    uint32_t before = c.left;
+    unsigned n = cut_some(&c, out, max);
+    struct link_cut r = counted(&c, nif, n, before);
     if (n > 0)
         l->env->why_count[p->why] += n - first;         /* one was counted when it was queued */
     forget_moved(&c);
@@ -155,5 +291,5 @@ unsigned link_cut(struct link *l, struct netif *nif, struct pkt *out[], unsigned
         give_up(l, nif, DROP_NO_MEMORY);
     else
         nif->tx_more += netif_pieces(nif, p) - 1;
-    return n;
+    return r;
 }

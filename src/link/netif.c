@@ -282,33 +282,46 @@ static inline bool finish(struct link *l, const struct netif *nif, struct pkt *p
     return oriel_likely(finished) || finish_any(l, nif, p);
 }
 
-/* The next frame of a queue; where it is a super-segment that must be cut, several. */
-static inline unsigned take_next(struct link *l, struct netif *nif, struct pkt *out[], unsigned max,
-                                 bool wait)
+/* Finished, counted and told of. False: it is gone. */
+static inline bool leave(struct link *l, struct netif *nif, struct pkt *p)
 {
-    const struct pkt *first = nif->tx.first;
-    if (oriel_unlikely(first->gso != GSO_NONE && !nif->gso))
-        return link_cut(l, nif, out, max, wait);
-    out[0] = pkt_dequeue(&nif->tx);
-    return 1;
+    if (!finish(l, nif, p))
+        return false;
+    nif->stats.tx_pkts++;
+    nif->stats.tx_bytes += pkt_len(p);
+    if (TRACE_ON(l->env, EV_PKT_TX))
+        trace_tx(l->env, nif, p);
+    return true;
+}
+
+/* The first in the queue is a super-segment that must be cut: several frames. How many left. */
+static ORIEL_NEVER_INLINE unsigned take_cut(struct link *l, struct netif *nif, struct pkt *out[],
+                                            unsigned max, bool wait)
+{
+    struct link_cut cut = link_cut(l, nif, out, max, wait);
+    if (oriel_likely(cut.finished && !TRACE_ON(l->env, EV_PKT_TX))) {
+        nif->stats.tx_pkts += cut.n;
+        nif->stats.tx_bytes += cut.bytes;
+        return cut.n;
+    }
+    unsigned n = 0;
+    for (unsigned i = 0; i < cut.n; i++)
+        if (leave(l, nif, out[i]))
+            out[n++] = out[i];
+    return n;
 }
 
 unsigned link_take(struct link *l, struct netif *nif, struct pkt *out[], unsigned max)
 {
     unsigned n = 0;
-    for (const struct pkt *first; n < max && (first = nif->tx.first) != NULL;) {
-        unsigned end = n + take_next(l, nif, out + n, max - n, n > 0);
-        if (oriel_unlikely(end == n && nif->tx.first == first))
-            break;                      /* for want of memory */
-        for (unsigned i = n; i < end; i++) {
-            struct pkt *p = out[i];
-            if (!finish(l, nif, p))
-                continue;
-            nif->stats.tx_pkts++;
-            nif->stats.tx_bytes += pkt_len(p);
-            if (TRACE_ON(l->env, EV_PKT_TX))
-                trace_tx(l->env, nif, p);
-            out[n++] = p;
+    for (struct pkt *p; n < max && (p = nif->tx.first) != NULL;) {
+        if (oriel_unlikely(p->gso != GSO_NONE && !nif->gso)) {
+            unsigned cut = take_cut(l, nif, out + n, max - n, n > 0);
+            if (cut == 0 && nif->tx.first == p)
+                break;                  /* for want of memory */
+            n += cut;
+        } else if (leave(l, nif, out[n] = pkt_dequeue(&nif->tx))) {
+            n++;
         }
     }
     return n;

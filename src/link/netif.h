@@ -168,10 +168,16 @@ unsigned link_take(struct link *l, struct netif *nif, struct pkt *out[], unsigne
 
 /*
  * cut.c: up to max frames, not yet padded, cut off the super-segment at the head of the queue of an
- * interface that does not take it whole. 0: there is no memory and it was dropped, or still waits
+ * interface that does not take it whole. None: there is no memory and it was dropped, or still waits
  * where `wait` allows that, or it was none that can be cut and is gone.
  */
-unsigned link_cut(struct link *l, struct netif *nif, struct pkt *out[], unsigned max, bool wait);
+struct link_cut {
+    unsigned n;
+    uint32_t bytes;             /* in all of them */
+    bool finished;              /* they need no padding and no check sequence */
+};
+struct link_cut link_cut(struct link *l, struct netif *nif, struct pkt *out[], unsigned max,
+                         bool wait);
 
 /* ether.c */
 enum link_verdict ether_input(struct link *l, struct netif *nif, struct pkt *p);

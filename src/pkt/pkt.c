@@ -4,9 +4,6 @@
  */
 #include "pkt/pkt.h"
 
-#define BLK_HEAD_BYTES  (256 - sizeof(struct blk))
-#define BLK_FRAME_BYTES (2048 - sizeof(struct blk))
-
 const uint32_t blk_class_bytes[BLK_CLASSES] = {
     [BLK_HEAD] = BLK_HEAD_BYTES,
     [BLK_FRAME] = BLK_FRAME_BYTES,
@@ -26,6 +23,8 @@ bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes)
                                                   "blk.stream.l"};
     static const uint8_t share[BLK_CLASSES] = {10, 45, 5, 15, 2, 3, 20};    /* per cent */
     uint32_t pkts = 0;
+    m->ready = NULL;
+    m->ready_n = 0;
     for (unsigned c = 0; c < BLK_CLASSES; c++) {
         size_t size = sizeof(struct blk) + blk_class_bytes[c];
         size_t n = bytes / 100 * share[c] / size;
@@ -39,17 +38,60 @@ bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes)
 
 uint32_t pkt_mem_live(const struct pkt_mem *m)
 {
-    uint32_t n = m->pkts.live;
+    uint32_t n = m->pkts.live - 2 * m->ready_n;
     for (unsigned c = 0; c < BLK_CLASSES; c++)
         n += m->blks[c].live;
     return n;
+}
+
+ORIEL_NEVER_INLINE void blk_free(struct blk *b)
+{
+    pool_put(&b->mem->blks[b->class], b);
+}
+
+static inline void ready_put(struct pkt_mem *m, struct pkt *p)
+{
+    p->budget = NULL;
+    p->next = m->ready;
+    m->ready = p;
+    m->ready_n++;
+    ORIEL_POISON(p->head.blk->bytes, BLK_HEAD_BYTES);
+    ORIEL_POISON(&p->head, sizeof(*p) - offsetof(struct pkt, head));
+}
+
+/* Take a freed packet and its block apart. */
+static void settle_one(struct pkt_mem *m)
+{
+    struct pkt *p = pkt_ready_take(m);
+    blk_put(p->head.blk);
+    pool_put(&m->pkts, p);
+}
+
+void pkt_mem_settle(struct pkt_mem *m)
+{
+    while (m->ready)
+        settle_one(m);
+}
+
+static struct pkt *pkt_get(struct pkt_mem *m)
+{
+    if (oriel_unlikely(m->ready && m->pkts.live == m->pkts.cap))
+        settle_one(m);
+    return pool_get(&m->pkts);
+}
+
+static struct blk *blk_of_class(struct pkt_mem *m, enum blk_class class)
+{
+    if (class == BLK_HEAD && m->ready && m->blks[BLK_HEAD].live == m->blks[BLK_HEAD].cap)
+        settle_one(m);
+    return blk_get(m, class);
 }
 
 /* A block of at least n usable bytes: the smallest class that has one. */
 static struct blk *blk_new(struct pkt_mem *m, size_t n)
 {
     for (unsigned c = 0; c < BLK_STREAM; c++) {
-        struct blk *b = blk_class_bytes[c] < n ? NULL : blk_get(m, (enum blk_class)c);
+        struct blk *b = blk_class_bytes[c] < n ? NULL : blk_of_class(m, (enum blk_class)c);
         if (b)
             return b;
     }
@@ -95,7 +137,7 @@ static struct pkt *pkt_around(struct env *env, struct slice head, uint16_t charg
 {
     struct pkt *p = NULL;
     if (budget_take(env->budget, bytes_of(charge))) {
-        p = pool_get(&env->mem->pkts);
+        p = pkt_get(env->mem);
         if (!p)
             budget_give(env->budget, bytes_of(charge));
     }
@@ -116,37 +158,46 @@ static ORIEL_NEVER_INLINE struct pkt *new_any(struct env *env, size_t headroom, 
     return pkt_around(env, head, charge_of(blk_class_bytes[b->class]));
 }
 
-/* Is all that a packet of that class takes at hand? Nearly always. */
-static inline bool at_hand(const struct env *env, enum blk_class class, size_t blk_bytes)
+/* The same where what is freed lies at hand, as nearly always. NULL: look further. */
+static inline struct pkt *new_head(struct env *env, size_t headroom, size_t len)
 {
-    const struct pkt_mem *m = env->mem;
-    return pool_has_freed(&m->blks[class]) && pool_has_freed(&m->pkts) &&
-           budget_has(env->budget, bytes_of(charge_of(blk_bytes)));
+    const uint16_t charge = charge_of(BLK_HEAD_BYTES);
+    struct pkt *p = budget_has(env->budget, bytes_of(charge)) ? pkt_ready_take(env->mem) : NULL;
+    if (oriel_unlikely(!p))
+        return NULL;
+    budget_spend(env->budget, bytes_of(charge));
+    struct slice head = {p->head.blk, (uint32_t)headroom, (uint32_t)len};
+    pkt_init(p, env, head, charge);
+    return p;
 }
 
-static ORIEL_ALWAYS_INLINE struct pkt *take(struct env *env, enum blk_class class, size_t blk_bytes,
-                                            size_t headroom, size_t len)
+static inline struct pkt *new_frame(struct env *env, size_t headroom, size_t len)
 {
     struct pkt_mem *m = env->mem;
-    budget_spend(env->budget, bytes_of(charge_of(blk_bytes)));
-    struct blk *b = pool_get_freed(&m->blks[class]);
+    const uint16_t charge = charge_of(BLK_FRAME_BYTES);
+    if (oriel_unlikely(!pool_has_freed(&m->blks[BLK_FRAME]) || !pool_has_freed(&m->pkts) ||
+                       !budget_has(env->budget, bytes_of(charge))))
+        return NULL;
+    budget_spend(env->budget, bytes_of(charge));
+    struct blk *b = pool_get_freed(&m->blks[BLK_FRAME]);
     struct pkt *p = pool_get_freed(&m->pkts);
     b->mem = m;
     b->refs = 1;
-    b->class = class;
-    struct slice head = {.blk = b, .off = (uint32_t)headroom, .len = (uint32_t)len};
-    pkt_init(p, env, head, charge_of(blk_bytes));
+    b->class = BLK_FRAME;
+    struct slice head = {b, (uint32_t)headroom, (uint32_t)len};
+    pkt_init(p, env, head, charge);
     return p;
 }
 
 struct pkt *pkt_new(struct env *env, size_t headroom, size_t len)
 {
     const size_t n = headroom + len;
-    if (n <= BLK_HEAD_BYTES && at_hand(env, BLK_HEAD, BLK_HEAD_BYTES))
-        return take(env, BLK_HEAD, BLK_HEAD_BYTES, headroom, len);
-    if (n > BLK_HEAD_BYTES && n <= BLK_FRAME_BYTES && at_hand(env, BLK_FRAME, BLK_FRAME_BYTES))
-        return take(env, BLK_FRAME, BLK_FRAME_BYTES, headroom, len);
-    return new_any(env, headroom, len);
+    struct pkt *p = NULL;
+    if (n <= BLK_HEAD_BYTES)
+        p = new_head(env, headroom, len);
+    else if (n <= BLK_FRAME_BYTES)
+        p = new_frame(env, headroom, len);
+    return oriel_likely(p != NULL) ? p : new_any(env, headroom, len);
 }
 
 struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data)
@@ -172,66 +223,54 @@ static void copy_facts(struct pkt *to, const struct pkt *from)
     to->hash = from->hash;
 }
 
-/* What a packet is told by, without what it holds: from there on in struct pkt. */
-#define FACTS offsetof(struct pkt, arrival)
-
 #define OF_WHOLE (PKT_CUT | PKT_ACE | PKT_PAYS)        /* flags that are about its payload */
 
-#define HEAD_USUAL 64
-#define HEAD_LARGE 96
-
-/*
- * The last n bytes before `from_end`, copied to before `to_end`. Nearly all heads have one of two
- * sizes rounded up: more than n bytes are copied then, which lie in headroom.
- */
-static inline void copy_head(uint8_t *to_end, const uint8_t *from_end, size_t n, size_t room)
+/* What is known of a piece of p that is a packet by itself. */
+static void piece_facts(struct pkt *q, const struct pkt *p)
 {
-    if (oriel_likely(n <= HEAD_USUAL && room >= HEAD_USUAL))
-        memcpy(to_end - HEAD_USUAL, from_end - HEAD_USUAL, HEAD_USUAL);
-    else if (n <= HEAD_LARGE && room >= HEAD_LARGE)
-        memcpy(to_end - HEAD_LARGE, from_end - HEAD_LARGE, HEAD_LARGE);
-    else
-        memcpy(to_end - n, from_end - n, n);
-}
-
-/* Where nothing freed is at hand, or the head is large. */
-static ORIEL_NEVER_INLINE struct pkt *new_like_any(struct env *env, const struct pkt *p, size_t n)
-{
-    size_t room = n <= BLK_HEAD_BYTES ? BLK_HEAD_BYTES - n : PKT_HEADROOM;
-    struct pkt *q = new_any(env, room, n);
-    if (!q)
-        return NULL;
-    memcpy(pkt_data(q), pkt_data(p), n);
     copy_facts(q, p);
     q->flags &= (uint8_t)~OF_WHOLE;
     q->csum = CSUM_NONE;
     q->gso = GSO_NONE;
-    return q;
 }
 
 struct pkt *pkt_new_like(struct env *env, const struct pkt *p, size_t n)
 {
-    struct pkt_mem *m = env->mem;
     ORIEL_ASSERT(n <= p->head.len);
-    if (oriel_unlikely(n > BLK_HEAD_BYTES || !at_hand(env, BLK_HEAD, BLK_HEAD_BYTES)))
-        return new_like_any(env, p, n);
-    budget_spend(env->budget, bytes_of(charge_of(BLK_HEAD_BYTES)));
-    struct blk *b = pool_get_freed(&m->blks[BLK_HEAD]);
-    struct pkt *q = pool_get_freed(&m->pkts);
-    b->mem = m;
-    b->refs = 1;
-    b->class = BLK_HEAD;
-    memcpy((uint8_t *)q + FACTS, (const uint8_t *)p + FACTS, sizeof(*p) - FACTS);
-    q->next = NULL;
-    q->head = (struct slice){b, (uint32_t)(BLK_HEAD_BYTES - n), (uint32_t)n};
-    q->budget = env->budget;
-    q->charge = charge_of(BLK_HEAD_BYTES);
-    q->flags &= (uint8_t)~OF_WHOLE;
-    q->more_n = 0;
-    q->csum = CSUM_NONE;
-    q->gso = GSO_NONE;
-    copy_head(b->bytes + BLK_HEAD_BYTES, pkt_data(p) + n, n, p->head.off + n);
+    struct pkt *q = pkt_new(env, n <= BLK_HEAD_BYTES ? BLK_HEAD_BYTES - n : PKT_HEADROOM, n);
+    if (!q)
+        return NULL;
+    memcpy(pkt_data(q), pkt_data(p), n);
+    piece_facts(q, p);
     return q;
+}
+
+bool pkt_mold_make(struct pkt_mold *m, struct env *env, const struct pkt *p, size_t n)
+{
+    ORIEL_ASSERT(n <= p->head.len);
+    if (n > PKT_MOLD_HEAD)
+        return false;
+    struct slice head = {NULL, (uint32_t)(BLK_HEAD_BYTES - n), (uint32_t)n};
+    pkt_init(&m->form, env, head, charge_of(BLK_HEAD_BYTES));
+    piece_facts(&m->form, p);
+    m->form.more_n = 1;
+    memcpy(m->head + PKT_MOLD_HEAD - n, pkt_data(p), n);
+    return true;
+}
+
+unsigned pkt_mold_pay(const struct pkt_mold *m, unsigned n)
+{
+    struct budget *b = m->form.budget;
+    uint64_t each = bytes_of(m->form.charge);
+    if (oriel_unlikely(!budget_has(b, n * each)))
+        n = b->used < b->max ? (unsigned)((b->max - b->used) / each) : 0;
+    budget_spend(b, n * each);
+    return n;
+}
+
+void pkt_mold_repay(const struct pkt_mold *m, unsigned n)
+{
+    budget_give(m->form.budget, n * bytes_of(m->form.charge));
 }
 
 struct pkt *pkt_share(struct env *env, const struct pkt *p)
@@ -258,15 +297,40 @@ struct pkt *pkt_copy(struct env *env, const struct pkt *p, size_t headroom)
     return q;
 }
 
+static ORIEL_NEVER_INLINE void free_any(struct pkt *p)
+{
+    struct blk *b = p->head.blk;
+    struct pkt_mem *m = b->mem;
+    for (unsigned i = 0; i < p->more_n; i++)
+        blk_put(p->more[i].blk);
+    if (b->refs == 1 && b->class == BLK_HEAD) {
+        ready_put(m, p);
+        return;
+    }
+    blk_put(b);
+    pool_put(&m->pkts, p);
+}
+
+/* The usual packet has a small head and one slice of payload at most, whose block others hold too. */
+static inline bool lets_go_of_nothing(const struct pkt *p)
+{
+    const struct blk *b = p->head.blk;
+    return b->refs == 1 && b->class == BLK_HEAD && p->more_n <= 1 &&
+           (p->more_n == 0 || p->more[0].blk->refs > 1);
+}
+
 void pkt_free(struct pkt *p)
 {
     ORIEL_ASSERT(p->next == NULL);
-    struct pkt_mem *m = p->head.blk->mem;
+    ORIEL_ASSERT(p->budget != NULL);            /* it was freed already */
     budget_give(p->budget, bytes_of(p->charge));
-    blk_put(p->head.blk);
-    for (unsigned i = 0; i < p->more_n; i++)
-        blk_put(p->more[i].blk);
-    pool_put(&m->pkts, p);
+    if (oriel_unlikely(!lets_go_of_nothing(p))) {
+        free_any(p);
+        return;
+    }
+    if (p->more_n > 0)
+        p->more[0].blk->refs--;
+    ready_put(p->head.blk->mem, p);
 }
 
 void pkt_drop_note(struct env *env, const struct pkt *p, enum drop why)
@@ -288,16 +352,23 @@ void pkt_drop(struct env *env, struct pkt *p, enum drop why)
     pkt_free(p);
 }
 
+static_assert(PKT_SLICES_MAX * 32768u / PKT_CHARGE_UNIT < UINT16_MAX / 2, "charges fit 16 bits");
+
+static inline uint32_t slice_charge(struct slice s)
+{
+    return s.blk->class < BLK_STREAM ? 0 : (s.len + PKT_CHARGE_UNIT - 1) / PKT_CHARGE_UNIT;
+}
+
 /* What p charges when its payload is charged to it as well. */
-static uint16_t charge_with_payload(const struct pkt *p)
+static inline uint16_t charge_with_payload(const struct pkt *p)
 {
     uint32_t charge = p->charge;
-    if (p->flags & PKT_PAYS)
+    if (p->more_n == 0 || (p->flags & PKT_PAYS))
         return p->charge;
-    for (unsigned i = 0; i < p->more_n; i++)
-        if (p->more[i].blk->class >= BLK_STREAM)
-            charge += (p->more[i].len + PKT_CHARGE_UNIT - 1) / PKT_CHARGE_UNIT;
-    return (uint16_t)(charge < UINT16_MAX ? charge : UINT16_MAX);
+    charge += slice_charge(p->more[0]);
+    for (unsigned i = 1; oriel_unlikely(i < p->more_n); i++)
+        charge += slice_charge(p->more[i]);
+    return (uint16_t)charge;
 }
 
 bool pkt_charge_payload(struct pkt *p)
@@ -314,7 +385,7 @@ bool pkt_recharge(struct pkt *p, struct budget *to)
 {
     if (p->budget == to)
         return true;
-    uint16_t charge = p->more_n > 0 ? charge_with_payload(p) : p->charge;
+    uint16_t charge = charge_with_payload(p);
     if (!budget_take(to, bytes_of(charge)))
         return false;
     budget_give(p->budget, bytes_of(p->charge));

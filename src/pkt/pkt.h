@@ -38,7 +38,6 @@ enum blk_class {
 
 #define BLK_STREAM BLK_STREAM_S /* the first class that only streams have */
 
-extern const uint32_t blk_class_bytes[BLK_CLASSES];    /* usable bytes of each */
 
 struct blk {
     struct pkt_mem *mem;
@@ -46,6 +45,11 @@ struct blk {
     uint32_t class;     /* enum blk_class; blk_class_bytes[class] bytes follow */
     uint8_t bytes[];
 };
+
+extern const uint32_t blk_class_bytes[BLK_CLASSES];    /* usable bytes of each */
+
+#define BLK_HEAD_BYTES  (256 - sizeof(struct blk))
+#define BLK_FRAME_BYTES (2048 - sizeof(struct blk))
 
 struct slice {
     struct blk *blk;
@@ -112,13 +116,22 @@ struct pkt {
 
 static_assert(sizeof(struct pkt) <= 128, "a packet is two cache lines");
 
+/* From there on a packet is told by, before that stands what it holds. */
+#define PKT_FACTS offsetof(struct pkt, arrival)
+
 struct pkt_queue {
     struct pkt *first;
     struct pkt *last;
     uint32_t n;
 };
 
+/*
+ * A freed packet keeps its head where that is a small block and nobody else's: what is sent next most
+ * often wants both. Where either runs short, `ready` is taken apart again.
+ */
 struct pkt_mem {
+    struct pkt *ready;          /* by `next`; each with a block of BLK_HEAD as head, refs 1 */
+    uint32_t ready_n;
     struct pool pkts;
     struct pool blks[BLK_CLASSES];
 };
@@ -128,6 +141,22 @@ bool pkt_mem_init(struct pkt_mem *m, struct arena *a, size_t bytes);
 
 /* Packets and blocks alive: zero when nothing is under way. */
 uint32_t pkt_mem_live(const struct pkt_mem *m);
+
+/* Whatever was freed goes back to its pool. */
+void pkt_mem_settle(struct pkt_mem *m);
+
+/* A freed packet with its block, contents undefined; NULL: none is ready. */
+static inline struct pkt *pkt_ready_take(struct pkt_mem *m)
+{
+    struct pkt *p = m->ready;
+    if (oriel_unlikely(!p))
+        return NULL;
+    ORIEL_UNPOISON(p, sizeof(*p));
+    ORIEL_UNPOISON(p->head.blk->bytes, BLK_HEAD_BYTES);
+    m->ready = p->next;
+    m->ready_n--;
+    return p;
+}
 
 /* ---- blocks, for who holds bytes that are no packet ---- */
 
@@ -143,12 +172,14 @@ static inline struct blk *blk_get(struct pkt_mem *m, enum blk_class class)
     return b;
 }
 
+void blk_free(struct blk *b);   /* its last reference is gone */
+
 /* Let go of a reference. */
 static inline void blk_put(struct blk *b)
 {
     ORIEL_ASSERT(b->refs > 0);
     if (--b->refs == 0)
-        pool_put(&b->mem->blks[b->class], b);
+        blk_free(b);
 }
 
 static inline struct slice slice_share(struct slice s)
@@ -200,6 +231,42 @@ struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data);
  * is known of it, except that it is whole (GSO_NONE) and its checksum as it stands. NULL as pkt_new.
  */
 struct pkt *pkt_new_like(struct env *env, const struct pkt *p, size_t n);
+
+/*
+ * Many such packets, each with one slice of payload: their headers end where their block does and are
+ * in a mold, to be made once.
+ */
+#define PKT_MOLD_HEAD 128
+
+struct pkt_mold {
+    struct pkt form;            /* head.off and head.len are of each of them */
+    uint8_t head[PKT_MOLD_HEAD];        /* the headers, up to its end */
+};
+
+/* False: n bytes of headers are too many for a mold. */
+bool pkt_mold_make(struct pkt_mold *m, struct env *env, const struct pkt *p, size_t n);
+
+/* How many of n packets of that mold can be paid for; that is done. What is not cast is given back. */
+unsigned pkt_mold_pay(const struct pkt_mold *m, unsigned n);
+void pkt_mold_repay(const struct pkt_mold *m, unsigned n);
+
+/*
+ * One of them, paid for. The last `room` bytes of the mold's head are copied: at least the headers, a
+ * multiple of 16. NULL: none is ready (pkt_new_like may still find one).
+ */
+static ORIEL_ALWAYS_INLINE struct pkt *pkt_mold_cast(struct pkt_mem *mem, const struct pkt_mold *m,
+                                                     size_t room, struct slice payload)
+{
+    struct pkt *p = pkt_ready_take(mem);
+    if (oriel_unlikely(!p))
+        return NULL;
+    p->next = NULL;
+    memcpy(&p->head.off, &m->form.head.off, sizeof(p->head) - offsetof(struct slice, off));
+    p->more[0] = payload;
+    memcpy((uint8_t *)p + PKT_FACTS, (const uint8_t *)&m->form + PKT_FACTS, sizeof(*p) - PKT_FACTS);
+    memcpy(p->head.blk->bytes + BLK_HEAD_BYTES - room, m->head + PKT_MOLD_HEAD - room, room);
+    return p;
+}
 
 /* The same bytes, shared; all that is known about it copied. NULL as pkt_new. */
 struct pkt *pkt_share(struct env *env, const struct pkt *p);

@@ -18,12 +18,6 @@
  */
 #include "pkt/stream.h"
 
-struct piece {
-    uint16_t at;                /* in the block's bytes */
-    uint16_t len;
-    uint16_t sum;
-};
-
 /* Invariant: start <= end <= limit; pieces stand in order of `at`, disjoint, before `end`. */
 struct stream_blk {
     struct stream_blk *next;
@@ -37,7 +31,7 @@ struct stream_blk {
     uint8_t n;                  /* pieces noted */
     uint8_t max;
     bool lent;                  /* somebody may be writing beyond `end` */
-    struct piece pieces[];
+    struct stream_piece pieces[];
 };
 
 static const uint8_t pieces_max[BLK_CLASSES] = {
@@ -126,7 +120,7 @@ static ORIEL_NEVER_INLINE struct stream_blk *block_add(struct env *env, struct s
     if (!b)
         return NULL;
     struct stream_blk *k = (void *)b->bytes;
-    size_t head = sizeof(*k) + pieces_max[b->class] * sizeof(struct piece);
+    size_t head = sizeof(*k) + pieces_max[b->class] * sizeof(struct stream_piece);
     uint32_t start = (uint32_t)((head + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN);
     uint16_t left = s->last ? s->last->left : 0;
     *k = (struct stream_blk){.prev = s->last, .seq = seq_add(s->base, s->len), .start = start,
@@ -192,7 +186,7 @@ static inline bool piece_begin(struct stream_blk *b, uint32_t chunk)
 {
     if (oriel_unlikely(b->n == b->max))
         return false;
-    b->pieces[b->n++] = (struct piece){.at = (uint16_t)b->end};
+    b->pieces[b->n++] = (struct stream_piece){.at = (uint16_t)b->end};
     if (b->left == 0)
         b->left = (uint16_t)chunk;
     if (b->left > b->longest)
@@ -203,7 +197,7 @@ static inline bool piece_begin(struct stream_blk *b, uint32_t chunk)
 /* `n` bytes whose sum is `sum` go to the end of the last piece. */
 static inline void piece_grow(struct stream_blk *b, uint32_t n, uint32_t sum)
 {
-    struct piece *g = &b->pieces[b->n - 1];
+    struct stream_piece *g = &b->pieces[b->n - 1];
     if (oriel_unlikely(g->len > 0))
         sum = csum_fold(g->len % 2 ? csum_add_odd(g->sum, sum) : csum_add(g->sum, sum));
     g->sum = (uint16_t)sum;
@@ -217,7 +211,7 @@ static inline bool piece_open(const struct stream_blk *b)
 {
     if (b->left == 0 || b->n == 0)
         return false;
-    const struct piece *g = &b->pieces[b->n - 1];
+    const struct stream_piece *g = &b->pieces[b->n - 1];
     return (uint32_t)g->at + g->len == b->end;
 }
 
@@ -232,10 +226,36 @@ static size_t fill_plain(struct stream_blk *b, struct span data)
     return n;
 }
 
+/* Whole pieces into the room behind those that are whole. How many bytes that were. */
+static inline size_t fill_whole(const struct env *env, struct stream_blk *b, struct span data,
+                                uint32_t chunk)
+{
+    uint32_t (*const copy)(uint8_t *, const uint8_t *, size_t) = env->csum->copy;
+    size_t room = b->limit - b->end < data.n ? b->limit - b->end : data.n;
+    uint32_t n = (uint32_t)(room / chunk), places = (uint32_t)b->max - b->n;
+    n = n < places ? n : places;
+    if (oriel_unlikely(n == 0))
+        return 0;
+    uint8_t *const bytes = blk_of(b)->bytes;
+    const uint8_t *from = data.p;
+    uint32_t end = b->end;
+    for (struct stream_piece *g = b->pieces + b->n, *last = g + n; g < last; g++) {
+        g->sum = (uint16_t)copy(bytes + end, from, chunk);
+        g->at = (uint16_t)end;
+        g->len = (uint16_t)chunk;
+        end += chunk;
+        from += chunk;
+    }
+    b->n = (uint8_t)(b->n + n);
+    b->end = end;
+    b->longest = (uint16_t)(chunk > b->longest ? chunk : b->longest);
+    return n * (size_t)chunk;
+}
+
 /* As much as is to go into this block, piece by piece. */
 static size_t fill(const struct env *env, struct stream_blk *b, struct span data, uint32_t chunk)
 {
-    size_t done = 0;
+    size_t done = b->left == 0 ? fill_whole(env, b, data, chunk) : 0;
     while (done < data.n && has_room(b, data.n - done, chunk)) {
         if (!piece_open(b) && !piece_begin(b, chunk))
             return done + fill_plain(b, span_of(data.p + done, data.n - done));
@@ -367,10 +387,25 @@ uint32_t stream_attach(struct stream *s, struct pkt *p, seq_t seq, uint32_t len,
     return n;
 }
 
+void stream_copy(struct stream *s, seq_t seq, uint8_t *to, uint32_t len)
+{
+    int32_t ahead = seq_diff(s->base, seq);
+    ORIEL_ASSERT(ahead >= 0);
+    ORIEL_ASSERT(len <= s->len && (uint32_t)ahead <= s->len - len);
+    struct stream_blk *b = len > 0 ? find(s, seq) : NULL;
+    for (uint32_t n = 0; n < len; b = b->next) {
+        uint32_t at = b->start + (uint32_t)seq_diff(b->seq, seq_add(seq, n));
+        uint32_t part = b->end - at < len - n ? b->end - at : len - n;
+        s->cursor = b;
+        memcpy(to + n, blk_of(b)->bytes + at, part);
+        n += part;
+    }
+}
+
 /* ---- sums ---- */
 
 /* The first noted piece that begins at that place or behind it; NULL: none does. */
-static inline const struct piece *piece_from(const struct stream_blk *k, uint32_t at)
+static inline const struct stream_piece *piece_from(const struct stream_blk *k, uint32_t at)
 {
     uint32_t i = (at - k->start) / k->longest;
     if (oriel_unlikely(i >= k->n)) {
@@ -385,6 +420,14 @@ static inline const struct piece *piece_from(const struct stream_blk *k, uint32_
     return i < k->n ? &k->pieces[i] : NULL;
 }
 
+struct stream_sums stream_sums_from(const struct blk *b, uint32_t off)
+{
+    struct stream_sums none = {NULL, NULL};
+    const struct stream_blk *k = stream_blk_of(b);
+    const struct stream_piece *g = b->class < BLK_STREAM ? NULL : piece_from(k, off);
+    return g ? (struct stream_sums){g, k->pieces + k->n} : none;
+}
+
 /* Over several pieces, and what stands before, between and behind them. */
 static ORIEL_NEVER_INLINE uint32_t sum_parts(const struct env *env, const struct blk *b,
                                              uint32_t at, uint32_t len)
@@ -392,7 +435,7 @@ static ORIEL_NEVER_INLINE uint32_t sum_parts(const struct env *env, const struct
     uint32_t sum = 0;
     bool odd = false;
     while (len > 0) {
-        const struct piece *g = piece_from(stream_blk_of(b), at);
+        const struct stream_piece *g = piece_from(stream_blk_of(b), at);
         uint32_t n = g && g->at > at && g->at - at < len ? g->at - at : len;
         uint32_t add;
         if (g && g->at == at && g->len <= len && g->len > 0) {
@@ -413,7 +456,7 @@ uint32_t slice_sum(const struct env *env, const struct blk *b, uint32_t off, uin
 {
     if (oriel_unlikely(b->class < BLK_STREAM))
         return csum_span(env->csum, span_of(b->bytes + off, len));
-    const struct piece *g = piece_from(stream_blk_of(b), off);
+    const struct stream_piece *g = piece_from(stream_blk_of(b), off);
     if (oriel_likely(g && g->at == off && g->len == len))
         return g->sum;
     return sum_parts(env, b, off, len);

@@ -59,6 +59,9 @@ void stream_ack(struct env *env, struct stream *s, seq_t una);
  */
 uint32_t stream_attach(struct stream *s, struct pkt *p, seq_t seq, uint32_t len, uint32_t whole);
 
+/* Copy bytes [seq, seq + len), which are held. */
+void stream_copy(struct stream *s, seq_t seq, uint8_t *to, uint32_t len);
+
 /* A segment that is not full was sent and ends at the end of the stream: what is written next begins
  * a new block, so that its pieces are segments again. */
 void stream_close_chunk(struct stream *s);
@@ -67,6 +70,34 @@ void stream_close_chunk(struct stream *s);
 
 /* Internet sum (folded, as csum_ops.sum gives it) of those bytes of a block that a slice refers to. */
 uint32_t slice_sum(const struct env *env, const struct blk *b, uint32_t off, uint32_t len);
+
+/* A piece of a block, its place counted as slices count, and its sum. */
+struct stream_piece {
+    uint16_t at;
+    uint16_t len;
+    uint16_t sum;
+};
+
+/* The same for slices of one block one behind the other, where it is a stream's. */
+struct stream_sums {
+    const struct stream_piece *next;
+    const struct stream_piece *end;
+};
+
+struct stream_sums stream_sums_from(const struct blk *b, uint32_t off);
+
+static ORIEL_ALWAYS_INLINE uint32_t stream_sums_next(struct stream_sums *k, const struct env *env,
+                                                     const struct blk *b, uint32_t off,
+                                                     uint32_t len)
+{
+    const struct stream_piece *g = k->next;
+    if (oriel_likely(g < k->end && g->at == off && g->len == len)) {
+        k->next++;
+        return g->sum;
+    }
+    *k = stream_sums_from(b, off + len);
+    return slice_sum(env, b, off, len);
+}
 
 /*
  * Internet sum of n bytes of a packet from `from` on, folded; of what lies in blocks of a stream, the

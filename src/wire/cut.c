@@ -3,8 +3,8 @@
  *
  * All pieces have most of their headers in common. That part is summed once (RFC 1071: addition in
  * any order); a piece adds its length, sequence number, flags and the sum of its payload. Nothing
- * else is read again. Identifications of IPv4 run on from piece to piece although nobody may look at
- * them in packets that are not to be fragmented (RFC 6864, 4.1).
+ * else is read again. To leave a field out of a sum that has it, its complement is added: the sum is
+ * the same but that it may be ffff for 0, and a sum with anything else in it folds alike.
  */
 #include "wire/cut.h"
 
@@ -23,14 +23,14 @@ static void find_csum(struct transport *t)
 
 static bool find4(struct span net, struct transport *t)
 {
-    struct rd r = rd_of(net);
-    struct ip4_hdr h;
-    if (!ip4_parse_quoted(&r, &h) || h.mf || h.frag_off != 0)
+    if (net.n < IP4_HDR_LEN)
         return false;
-    t->proto = h.proto;
-    t->at = h.hdr_len;
-    t->addrs_sum = csum_wide_addrs(&h.src, &h.dst);
-    return true;
+    const uint8_t *b = net.p;
+    t->at = (uint16_t)((b[0] & 15) * 4);
+    t->proto = b[IP4_AT_PROTO];
+    t->addrs_sum = (uint64_t)load_be32(b + IP4_AT_SRC) + load_be32(b + IP4_AT_DST);
+    return t->at >= IP4_HDR_LEN && t->at <= net.n &&
+           (load_be16(b + IP4_AT_FRAGMENT) & (IP4_MF | IP4_OFF_MASK)) == 0;
 }
 
 static bool find6(struct span net, struct transport *t)
@@ -54,8 +54,7 @@ static bool find6(struct span net, struct transport *t)
 
 bool transport_find(struct span net, struct transport *out)
 {
-    struct rd r = rd_of(net);
-    out->v4 = rd_u8(&r) >> 4 == 4;
+    out->v4 = net.n > 0 && net.p[0] >> 4 == 4;
     if (!(out->v4 ? find4(net, out) : find6(net, out)))
         return false;
     find_csum(out);
@@ -81,39 +80,46 @@ uint16_t transport_partial(const struct transport *t, uint32_t len)
 
 /* ---- super-segments ---- */
 
-/* Sum of a header with some of its words taken to be 0. */
-static uint32_t sum_without(const uint8_t *hdr, size_t n, const uint8_t *words, size_t words_n)
+/* Without that word. */
+static uint32_t minus(uint32_t word)
 {
-    uint8_t copy[TCP_HDR_MAX];
-    ORIEL_ASSERT(n <= sizeof(copy));
-    memcpy(copy, hdr, n);
-    for (size_t i = 0; i < words_n; i++)
-        store_be16(copy + words[i], 0);
-    return csum_small(copy, n);
+    return 0xffff - word;
+}
+
+static void sum_ip4(struct cut_form *f, const uint8_t *ip)
+{
+    f->df = (load_be16(ip + IP4_AT_FRAGMENT) & IP4_DF) != 0;
+    f->id = load_be16(ip + IP4_AT_ID);
+    f->ip_sum = csum_fold(csum_small(ip, f->t.at) + minus(f->id) +
+                          minus(load_be16(ip + IP4_AT_TOTAL_LEN)) +
+                          minus(load_be16(ip + IP4_AT_CSUM)));
+}
+
+static void sum_tcp(struct cut_form *f, const uint8_t *tcp)
+{
+    uint32_t seq = load_be32(tcp + TCP_AT_SEQ);
+    f->seq = seq_of(seq);
+    f->flags = load_be16(tcp + TCP_AT_FLAGS);
+    f->tcp_sum = csum_fold(f->pseudo_sum + csum_small(tcp, (size_t)f->len - f->t.at) +
+                           minus(seq >> 16) + minus(seq & 0xffff) + minus(f->flags) +
+                           minus(load_be16(tcp + TCP_AT_CSUM)));
 }
 
 bool cut_form_of(struct span net, struct cut_form *f)
 {
-    static const uint8_t ip_words[] = {IP4_AT_TOTAL_LEN, IP4_AT_ID, IP4_AT_CSUM};
-    static const uint8_t tcp_words[] = {TCP_AT_SEQ, TCP_AT_SEQ + 2, TCP_AT_FLAGS, TCP_AT_CSUM};
-    struct tcp_hdr h;
-    if (!transport_find(net, &f->t) || f->t.proto != IP_TCP)
-        return false;
-    struct rd r = rd_of(span_of(net.p + f->t.at, net.n - f->t.at));
-    if (!tcp_parse(&r, &h))
+    if (!transport_find(net, &f->t) || f->t.proto != IP_TCP || f->t.at + TCP_HDR_LEN > net.n)
         return false;
     const uint8_t *tcp = net.p + f->t.at;
-    f->len = (uint16_t)(f->t.at + h.hdr_len);
-    f->seq = h.seq;
-    f->flags = load_be16(tcp + TCP_AT_FLAGS);
+    size_t hdr_len = (size_t)(tcp[TCP_AT_FLAGS] >> 4) * 4;
+    if (hdr_len < TCP_HDR_LEN || f->t.at + hdr_len > net.n)
+        return false;
+    f->len = (uint16_t)(f->t.at + hdr_len);
+    f->pseudo_sum = csum_wide_fold(csum_wide_add(f->t.addrs_sum, IP_TCP));
+    f->df = true;
     f->id = 0;
     f->ip_sum = 0;
-    f->pseudo_sum = csum_wide_fold(csum_wide_add(f->t.addrs_sum, IP_TCP));
-    f->tcp_sum = csum_fold(f->pseudo_sum +
-                           sum_without(tcp, h.hdr_len, tcp_words, ARRAY_LEN(tcp_words)));
-    if (f->t.v4) {
-        f->id = load_be16(net.p + IP4_AT_ID);
-        f->ip_sum = sum_without(net.p, f->t.at, ip_words, ARRAY_LEN(ip_words));
-    }
+    if (f->t.v4)
+        sum_ip4(f, net.p);
+    sum_tcp(f, tcp);
     return true;
 }

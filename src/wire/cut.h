@@ -3,8 +3,9 @@
  * is read of the headers and what is written into copies of them.
  *
  * A super-segment is a TCP segment, behind its IPv4 or IPv6 header, that is too large for its path.
- * It leaves as pieces that look as if TCP had sent each by itself: lengths, identification, sequence
- * number, flags and checksums are the piece's, all else is copied.
+ * It leaves as pieces that look as if TCP had sent each by itself: lengths, sequence number, flags and
+ * checksums are the piece's, all else is copied. So is the identification of IPv4 where nobody may
+ * look at it (RFC 6864, 4.1: not to be fragmented); otherwise it runs on from piece to piece.
  */
 #ifndef ORIEL_WIRE_CUT_H
 #define ORIEL_WIRE_CUT_H
@@ -46,6 +47,7 @@ uint16_t transport_partial(const struct transport *t, uint32_t len);
 struct cut_form {
     struct transport t;
     uint16_t len;               /* bytes of the network's and TCP's headers */
+    bool df;                    /* IPv4: not to be fragmented; IPv6: true */
     uint16_t id;                /* IPv4: of the next piece */
     uint16_t flags;             /* of the whole: the word at TCP_AT_FLAGS */
     seq_t seq;                  /* of the next piece */
@@ -82,22 +84,28 @@ static inline void cut_put_net(uint8_t *net, const struct cut_form *f, uint32_t 
     store_be16(net + IP4_AT_CSUM, csum_finish(f->ip_sum + total + f->id));
 }
 
-static inline void cut_put_tcp(uint8_t *net, const struct cut_form *f, uint16_t flags,
-                               uint16_t csum)
+/* `tcp` is TCP's header. */
+static inline void cut_put_seq(uint8_t *tcp, seq_t seq, uint16_t csum)
 {
-    uint8_t *tcp = net + f->t.at;
-    store_be32(tcp + TCP_AT_SEQ, f->seq.v);
-    store_be16(tcp + TCP_AT_FLAGS, flags);
+    store_be32(tcp + TCP_AT_SEQ, seq.v);
     store_be16(tcp + TCP_AT_CSUM, csum);
 }
 
-/* The checksum of a piece with that payload, whose folded sum is given. */
-static inline uint16_t cut_csum(const struct cut_form *f, uint16_t flags, uint32_t payload,
-                                uint32_t sum)
+static inline void cut_put_flags(uint8_t *tcp, uint16_t flags)
 {
-    uint32_t tcp_len = f->len - f->t.at + payload;
-    uint32_t seq = (f->seq.v >> 16) + (f->seq.v & 0xffff);
-    return csum_finish(f->tcp_sum + tcp_len + seq + flags + sum);
+    store_be16(tcp + TCP_AT_FLAGS, flags);
+}
+
+/* Of pieces of one length and with the same flags: their checksum without sequence number and payload. */
+static inline uint64_t cut_csum_base(const struct cut_form *f, uint16_t flags, uint32_t payload)
+{
+    return (uint64_t)f->tcp_sum + flags + f->len - f->t.at + payload;
+}
+
+/* The checksum of a piece, given the sum of its payload. */
+static inline uint16_t cut_csum(uint64_t base, seq_t seq, uint32_t sum)
+{
+    return csum_wide_finish(base + seq.v + sum);
 }
 
 /* What the field holds where the link is to finish it. */
@@ -116,11 +124,11 @@ static inline void cut_put_rest(uint8_t *net, const struct cut_form *f, bool cou
     store_be16(tcp + TCP_AT_FLAGS, cut_flags(f, false, true, counter));
 }
 
-/* Behind a piece of so many bytes. */
-static inline void cut_advance(struct cut_form *f, uint32_t payload)
+/* Behind that many pieces of so many bytes. */
+static inline void cut_advance(struct cut_form *f, uint32_t pieces, uint32_t payload)
 {
-    f->seq = seq_add(f->seq, payload);
-    f->id++;
+    f->seq = seq_add(f->seq, pieces * payload);
+    f->id = (uint16_t)(f->id + (f->df ? 0 : pieces));
 }
 
 #endif

@@ -166,9 +166,9 @@ static void feed(struct tally *t, const uint8_t *bytes, size_t n, int nif)
     struct lens_frame lf = {.link = LENS_ETHERNET, .bytes = span_of(bytes, n), .number = 1};
     static struct dissection d;
     uint64_t drops = fx_drops_all(f), kept = held(f);
-    uint32_t live = mem->pkts.live;
+    uint32_t live = pkt_mem_live(mem);
     fx_in_bytes(f, nif, bytes, n);
-    bool queued = mem->pkts.live > live || f->s->link.loop.n > 0 || held(f) != kept;
+    bool queued = pkt_mem_live(mem) > live || f->s->link.loop.n > 0 || held(f) != kept;
     bool dropped = fx_drops_all(f) > drops;
     bool answered = take_output(t) > 0;
     dissect(&lf, &d);

@@ -136,8 +136,8 @@ static struct frame *read_frame(const struct netif *nif, const struct pkt *p)
     return &q;
 }
 
-/* Frame number i of those that w is cut into, `at` bytes into it. */
-static void expect_piece(const struct what *w, const struct frame *q, uint32_t at, uint16_t id)
+/* Of the frames that w is cut into the one that is `at` bytes into it. */
+static void expect_piece(const struct what *w, const struct frame *q, uint32_t at)
 {
     uint32_t n = w->n - at < w->mss ? w->n - at : w->mss;
     bool last = at + n == w->n;
@@ -157,7 +157,7 @@ static void expect_piece(const struct what *w, const struct frame *q, uint32_t a
     EXPECT_EQ(q->tcp.hdr_len, tcp_len(w));
     EXPECT_EQ(q->sum, 0xffff);
     if (!w->v6) {
-        EXPECT_EQ(q->ip4.id, id);
+        EXPECT_EQ(q->ip4.id, 0);        /* as in all that is not to be fragmented */
         EXPECT(q->ip4.df);
         EXPECT_EQ(q->ip4.ttl, 64);
         EXPECT_EQ(q->ip4.tos, 2);
@@ -175,7 +175,7 @@ static unsigned take_all(struct fx *f, int nif, const struct what *w, unsigned m
         EXPECT(got <= max);
         for (unsigned i = 0; i < got; i++) {
             const struct frame *q = read_frame(n, out[i]);
-            expect_piece(w, q, at, (uint16_t)frames);
+            expect_piece(w, q, at);
             EXPECT_EQ(out[i]->why, WHY_FORWARD);
             EXPECT_EQ(out[i]->csum, CSUM_NONE);
             EXPECT_EQ(out[i]->gso, GSO_NONE);
@@ -286,7 +286,7 @@ TEST("a frame that is short is padded with zeros, its payload in a slice or not"
     const struct frame *q = read_frame(netif_at(&f->s->link, 1), out[1]);
     EXPECT_EQ(q->pad, 4);
     EXPECT_MEM(q->bytes + 56, "\0\0\0\0", 4);
-    expect_piece(&w, q, 1460, 1);
+    expect_piece(&w, q, 1460);
     oriel_pkt_free(out[0]);
     oriel_pkt_free(out[1]);
     fx_free(f);
@@ -540,12 +540,12 @@ TEST("where memory runs out the rest waits, and where there is none at all it is
     EXPECT(n > 2 && n < 10);
     EXPECT_EQ(netif_waiting(netif_at(&f->s->link, 1)), 20 - n);
     for (unsigned i = 0; i < n; i++) {
-        expect_piece(&w, read_frame(netif_at(&f->s->link, 1), out[i]), i * 1000, (uint16_t)i);
+        expect_piece(&w, read_frame(netif_at(&f->s->link, 1), out[i]), i * 1000);
         oriel_pkt_free(out[i]);
     }
     unsigned more = oriel_netif_take(f->s, f->nif, out + n, 3);
     EXPECT_EQ(more, 3);
-    expect_piece(&w, read_frame(netif_at(&f->s->link, 1), out[n]), n * 1000, (uint16_t)n);
+    expect_piece(&w, read_frame(netif_at(&f->s->link, 1), out[n]), n * 1000);
     f->s->budget.max = f->s->budget.used;
     EXPECT_DROP(f, NO_MEMORY, EXPECT_EQ(oriel_netif_take(f->s, f->nif, out + n + 3, 3), 0));
     EXPECT_EQ(netif_waiting(netif_at(&f->s->link, 1)), 0);
@@ -564,7 +564,7 @@ TEST("frames go on living when what they were cut from is gone")
     EXPECT_EQ(oriel_netif_take(f->s, f->nif, out, 4), 4);
     EXPECT_EQ(oriel_netif_set_up(f->s, f->nif, false), 0);      /* the rest is dropped */
     for (unsigned i = 0; i < 4; i++) {
-        expect_piece(&w, read_frame(netif_at(&f->s->link, 1), out[i]), i * 1460, (uint16_t)i);
+        expect_piece(&w, read_frame(netif_at(&f->s->link, 1), out[i]), i * 1460);
         oriel_pkt_free(out[i]);
     }
     fx_free(f);
@@ -672,6 +672,31 @@ TEST("a super-segment that is forwarded is cut for the link it leaves by, in one
         expect_forwarded(f, &w, i / 4 ? 1 : 64, false);
         fx_free(f);
     }
+}
+
+TEST("where pieces may be fragmented further on each has an identification of its own")
+{
+    struct fx *f = super_router(false);
+    struct what w = {.mss = 1000, .n = 9500, .flags = TCP_ACK};
+    struct pkt *out[16];
+    struct pkt *p = from_outside(f, &w, LINE4, true);
+    struct wr csum = wr_of(pkt_data(p) + 24, 2);
+    pkt_data(p)[20] = 0;                /* DF, and what it is in the checksum */
+    wr_u16(&csum, 0);
+    csum = wr_of(pkt_data(p) + 24, 2);
+    wr_u16(&csum, csum_finish(csum_portable.sum(pkt_data(p) + 14, 20)));
+    step(f, p);
+    unsigned n = oriel_netif_take(f->s, f->nif + 1, out, 3);
+    n += oriel_netif_take(f->s, f->nif + 1, out + n, 13);
+    EXPECT_EQ(n, 10);
+    for (unsigned i = 0; i < n; i++) {
+        const struct frame *q = read_frame(netif_at(&f->s->link, 2), out[i]);
+        EXPECT_EQ(q->ip4.id, i);
+        EXPECT(!q->ip4.df);
+        EXPECT_EQ(q->sum, 0xffff);
+        oriel_pkt_free(out[i]);
+    }
+    fx_free(f);
 }
 
 TEST("a super-segment is translated as one segment, and its segments are right")
