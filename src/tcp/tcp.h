@@ -214,6 +214,8 @@ struct tcp_conn {
         uint8_t oob;            /* the urgent byte, when held apart */
     } out;
     uint32_t ready_next, ready_prev;    /* indices, in struct tcp.ready[nif] */
+    uint32_t path_id;           /* of the path in t->paths[path] that it used last */
+    uint16_t path;
 
     /* --- the rest --- */
     struct tcp_tuple tuple;
@@ -280,6 +282,7 @@ struct tcp_limits {
 /* How packets leave between two addresses: found once for all connections between them. */
 struct tcp_path {
     struct ip_path path;
+    uint32_t id;                /* one for each that was ever found */
     struct ip4_flow flow;       /* IPv4: the header made once */
     bool flowing;
     bool framed;                /* and the link's header, too: `frame` */
@@ -310,6 +313,7 @@ struct tcp {
     struct siphash_key isn_key, port_key;
     uint32_t port_clock[TCP_PORT_CLOCKS];       /* RFC 6056, 3.3.4 */
     struct tcp_path paths[1 << TCP_PATH_BITS];
+    uint32_t path_ids;
     struct tcp_halfopen half;
     struct tcp_timewait tw;
     struct tcp_listen listen;
@@ -530,6 +534,8 @@ static inline bool tcp_outstanding(const struct tcp_conn *c)
 /* tcp_segment.c */
 struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t ttl, uint8_t tos,
                              uint16_t bind_nif);        /* NULL: no way there */
+/* The same for a connection, which remembers where it was found. */
+struct tcp_path *tcp_conn_path(struct tcp *t, struct tcp_conn *c, uint8_t tos);
 /* A segment of a connection; 0 or an error, nothing sent. */
 ORIEL_MUST_USE int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
                                     uint16_t flags, enum why why);

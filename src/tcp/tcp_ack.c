@@ -99,9 +99,9 @@ static void let_go(struct tcp *t, struct tcp_conn *c, seq_t una_was, seq_t ack)
     }
 }
 
-static void confirm_path(struct tcp *t, const struct tcp_conn *c)
+static void confirm_path(struct tcp *t, struct tcp_conn *c)
 {
-    struct tcp_path *p = tcp_path_of(t, &c->tuple, c->prof->ttl, c->prof->tos, c->prof->bind_nif);
+    struct tcp_path *p = tcp_conn_path(t, c, c->prof->tos);
     if (p)
         ip_path_confirm(t->ip, &p->path);
 }

@@ -454,9 +454,33 @@ static bool is_done(const struct tcp_conn *c)
     return (c->out.want & other) == 0 && !fin && tcp_unsent(c) == 0;
 }
 
+/*
+ * What request and response consist of: all that was written fits into one segment, and nothing holds
+ * it. What tcp_next_action would say, said at once.
+ */
+static inline bool is_simple(const struct tcp *t, const struct tcp_conn *c, struct tcp_action *a)
+{
+    const struct tcp_flight *f = c->flight;
+    uint32_t unsent = (uint32_t)seq_diff(c->snd.nxt, c->snd.end);
+    if (c->state != TCP_ESTABLISHED || (c->out.want & ~(unsigned)TCP_WANT_ACK) != 0 || !f ||
+        unsent == 0 || unsent > c->snd.mss || f->recov.ca != ORIEL_CA_OPEN ||
+        (c->is & (TCP_IS_URG_OUT | TCP_IS_MORE)) || c->prof->cork || c->out.dsack ||
+        f->ooo.tree.n > 0 || f->cc.pacing_bps != CC_UNPACED || f->mtu.high != 0 ||
+        c->stat.limit == ORIEL_LIMIT_NAGLE)
+        return false;
+    if (unsent > tcp_usable(c) || unsent > tcp_quota(c) ||
+        (unsent < c->snd.mss && nagle_holds(t, c)))
+        return false;
+    *a = (struct tcp_action){.act = ACT_NEW, .why = WHY_DATA_NEW, .seq = c->snd.nxt,
+                             .len = unsent};
+    return true;
+}
+
 unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
 {
-    struct tcp_action a = tcp_next_action(t, c);
+    struct tcp_action a;
+    if (!is_simple(t, c, &a))
+        a = tcp_next_action(t, c);
     *more = false;
     if (a.act == ACT_NOTHING || a.act == ACT_ACK || a.act == ACT_PROBE) {
         settle(t, c, a.limit);

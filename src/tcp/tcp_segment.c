@@ -44,6 +44,7 @@ static bool path_find(struct tcp *t, struct tcp_path *p, const struct tcp_tuple 
         p->path.gen = 0;
         return false;
     }
+    p->id = ++t->path_ids;
     p->path.src = src;
     p->path.dst = dst;
     p->ttl = ttl;
@@ -66,6 +67,21 @@ struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t t
     if (oriel_likely(path_is(t, p, k, ttl, tos, bind_nif)))
         return p;
     return path_find(t, p, k, ttl, tos, bind_nif) ? p : NULL;
+}
+
+struct tcp_path *tcp_conn_path(struct tcp *t, struct tcp_conn *c, uint8_t tos)
+{
+    struct tcp_path *p = &t->paths[c->path];
+    const struct tcp_profile *f = c->prof;
+    if (oriel_likely(p->id == c->path_id && p->path.gen == t->ip->gen && p->tos == tos &&
+                     p->ttl == f->ttl && p->bind_nif == f->bind_nif))
+        return p;
+    p = tcp_path_of(t, &c->tuple, f->ttl, tos, f->bind_nif);
+    if (p) {
+        c->path = (uint16_t)(p - t->paths);
+        c->path_id = p->id;
+    }
+    return p;
 }
 
 /* ---- the one way out ---- */
@@ -153,7 +169,7 @@ static unsigned sack_room(const struct tcp_conn *c)
     return (c->is & TCP_IS_TS) ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
 }
 
-static bool has_sacks(const struct tcp_conn *c)
+static inline bool has_sacks(const struct tcp_conn *c)
 {
     return (c->is & TCP_IS_SACK) && c->flight && (c->out.dsack || c->flight->ooo.tree.n > 0);
 }
@@ -282,7 +298,7 @@ static void acked(struct tcp *t, struct tcp_conn *c)
 #define COPIED_MAX      96
 
 /* len bytes from seq on, of the stream, as the payload of a packet without a header yet. */
-static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
+static inline struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
                                 bool whole)
 {
     struct pkt *p;
@@ -307,12 +323,20 @@ static struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, ui
     return p;
 }
 
-int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len, uint16_t flags,
-                     enum why why)
+/* Is there nothing to a segment of c but data, acknowledgement and window? */
+static inline bool is_bare(const struct tcp_conn *c, uint16_t flags)
+{
+    const uint32_t more = TCP_IS_TS | TCP_IS_ECN | TCP_IS_ACCECN | TCP_IS_CE | TCP_IS_CWR |
+                          TCP_IS_URG_OUT;
+    return !(c->is & more) && !(flags & (TCP_SYN | TCP_RST)) && !has_sacks(c);
+}
+
+static ORIEL_NEVER_INLINE int emit_any(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
+                                       uint16_t flags, enum why why)
 {
     uint8_t opts[TCP_OPTS_MAX];
     uint8_t tos = (uint8_t)(c->prof->tos | ecn_bits(c, seq, len, flags));
-    struct tcp_path *path = tcp_path_of(t, &c->tuple, c->prof->ttl, tos, c->prof->bind_nif);
+    struct tcp_path *path = tcp_conn_path(t, c, tos);
     if (oriel_unlikely(!path))
         return ORIEL_ENETUNREACH;
     bool syn = (flags & TCP_SYN) != 0, probe = why == WHY_PROBE_MTU;
@@ -343,6 +367,35 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
     if (!(c->is & TCP_IS_READY))
         c->nif = path->bottom;
     TRACE_WHY(t->env, EV_TCP_SEG_TX, why, tcp_conn_id(t, c), seq.v, len, h.flags);
+    return leave(t, p, path, &h, why);
+}
+
+/* The short way, for what is_bare: the same segment. */
+int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len, uint16_t flags,
+                     enum why why)
+{
+    struct tcp_path *path = tcp_conn_path(t, c, c->prof->tos);
+    if (oriel_unlikely(!is_bare(c, flags) || !path || why == WHY_PROBE_MTU))
+        return emit_any(t, c, seq, len, flags, why);
+    struct pkt *p = with_payload(t, c, seq, len, false);
+    if (oriel_unlikely(!p))
+        return ORIEL_ENOBUFS;
+    uint32_t wnd = tcp_window(t, c);
+    struct tcp_hdr h = {
+        .src_port = c->tuple.local_port,
+        .dst_port = c->tuple.remote_port,
+        .seq = seq,
+        .ack = (flags & TCP_ACK) ? c->rcv.nxt : seq_of(0),
+        .flags = flags,
+        .wnd = (uint16_t)(wnd >> c->rcv.wscale),
+    };
+    c->rcv.adv = seq_add(c->rcv.nxt, wnd);
+    if (flags & TCP_ACK)
+        acked(t, c);
+    count_out(c, len);
+    if (!(c->is & TCP_IS_READY))
+        c->nif = path->bottom;
+    TRACE_WHY(t->env, EV_TCP_SEG_TX, why, tcp_conn_id(t, c), seq.v, len, flags);
     return leave(t, p, path, &h, why);
 }
 
