@@ -240,7 +240,7 @@ static uint16_t default_port(const struct labrun *r)
     for (uint16_t i = 0; i < s->acts_n; i++) {
         enum sc_act_kind kind = (enum sc_act_kind)s->acts[i].kind;
         bool speaks = kind == ACT_PING || kind == ACT_TRACE || kind == ACT_UDP_SEND ||
-                      kind == ACT_SEND;
+                      kind == ACT_TCP_CONNECT || kind == ACT_SEND;
         uint16_t port = speaks ? port_of_node(s, s->acts[i].node) : SC_NONE;
         if (port != SC_NONE)
             return port;

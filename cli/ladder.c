@@ -71,6 +71,7 @@ struct drawing {
     int lines_n;
     bool crowded;               /* the last line stands for all others */
     bool reasons;               /* some packet has one */
+    bool states;                /* ... and some say the state of an end */
 };
 
 /* ---- who speaks ---- */
@@ -244,6 +245,11 @@ static void draw_frame(struct drawing *g)
         .fate = end,
         .fate_text = span_of(t.p, t.n),
     };
+    struct span state = capture_key(&f->frame, "state");    /* of the end that captured */
+    if (f->frame.dir == PCAPNG_DIR_IN)
+        s.to_state = state;
+    else
+        s.from_state = state;
     (void)ladder_put(&g->ladder, &s);
 }
 
@@ -255,6 +261,7 @@ static void learn_hosts(struct drawing *g, uint64_t most)
         struct endpoint from = endpoint_of(&g->f->d, true);
         learn_host(g, &from);
         g->reasons = g->reasons || capture_sentence(&g->f->frame).n > 0;
+        g->states = g->states || capture_key(&g->f->frame, "state").n > 0;
     }
     frames_rewind(g->f);
 }
@@ -311,6 +318,7 @@ static int run(const struct args *a)
     learn_hosts(g, most);
     struct ladder_style style = style_of(a);
     style.reasons = style.reasons && g->reasons;
+    style.states = g->states;
     ladder_init(&g->ladder, out_sink(), style);
     learn_lines(g, most);
     (void)ladder_begin(&g->ladder);

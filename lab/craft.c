@@ -43,6 +43,8 @@
  *     udp       SRC>DST | src= dst=   len= csum= badcsum
  *     tcp       SRC>DST | src= dst=   flags=SA.. seq= ack= win= urg= off= csum= badcsum
  *               options: mss= wscale= sackok ts=V,E sack=A-B[,C-D]... fo=HEX nop eol opt=HEX
+ *               seq=, ack= and sack= take @N as well, counted from the SYN of their direction, and
+ *               sums: @1461+100
  * Applications
  *     dns       [reply] id= q=NAME type=A|AAAA|..|N a=ADDR aaaa=ADDR cname=NAME ttl= rcode= aa tc
  *               norecurse
@@ -410,9 +412,16 @@ static bool modify(struct craft *c, struct span text)
 
 bool craft(struct span text, struct wr *out, struct syntax_error *err)
 {
+    return craft_talk(text, NULL, out, err);
+}
+
+bool craft_talk(struct span text, const struct conversations *talks, struct wr *out,
+                struct syntax_error *err)
+{
     struct syntax_error ignored;
     struct wr before = *out;
-    struct craft c = {.w = out, .err = err ? err : &ignored, .line = text, .start = wr_len(out)};
+    struct craft c = {.w = out, .err = err ? err : &ignored, .line = text, .start = wr_len(out),
+                      .talks = talks};
     *c.err = (struct syntax_error){0};
     struct span rest;
     struct span layers = part_before(text, ';', &rest);

@@ -12,6 +12,7 @@
 #ifndef ORIEL_LAB_CRAFT_H
 #define ORIEL_LAB_CRAFT_H
 
+#include "lens/conversation.h"
 #include "lens/syntax.h"
 
 #define CRAFT_LAYERS_MAX 16     /* layers on one line */
@@ -20,6 +21,14 @@
 
 /* Appends the frame to w. False: *err says why (err may be NULL), and w is as it was. */
 bool craft(struct span text, struct wr *w, struct syntax_error *err);
+
+/*
+ * The same for whoever takes part in connections: numbers of TCP that begin with @ count from the
+ * beginning of the connection between those addresses and ports as the table has seen it. NULL:
+ * they count from 0.
+ */
+bool craft_talk(struct span text, const struct conversations *talks, struct wr *w,
+                struct syntax_error *err);
 
 /* Does the line start with an Ethernet header? */
 bool craft_is_ethernet(struct span text);

@@ -39,6 +39,7 @@ struct craft {
     unsigned at;                /* the layer in hand */
     struct craft_layer layers[CRAFT_LAYERS_MAX];
     uint64_t used[CRAFT_WORDS_MAX / 64];    /* words of the layer in hand that were taken */
+    const struct conversations *talks;
     struct oriel_addr src;      /* for pseudo-headers */
     struct oriel_addr dst;
 };

@@ -93,7 +93,38 @@ static void put_ts(struct craft *c, struct span text, struct wr *w)
     wr_u32(w, (uint32_t)craft_text_u(c, text, UINT32_MAX));
 }
 
-static void put_sack(struct craft *c, struct span text, struct wr *w)
+/*
+ * A sequence number: 1000, @1461 (counted from `base`), or a sum such as @1461+100. `known` is
+ * whether there is a base.
+ */
+static uint32_t text_seq(struct craft *c, struct span text, bool known, uint32_t base)
+{
+    struct span term, all = text;
+    uint32_t sum = 0;
+    bool relative = text.n > 0 && text.p[0] == '@';
+    if (relative) {
+        if (!known) {
+            craft_fail(c, all, "a number of its own: no SYN of that direction was seen here");
+            return 0;
+        }
+        text = span_of(text.p + 1, text.n - 1);
+        sum = base;
+    }
+    if (text.n == 0)
+        craft_fail(c, all, "a number, such as 1000 or @1");
+    while (!craft_failed(c) && craft_list_next(&text, '+', &term))
+        sum += (uint32_t)craft_text_u(c, term, UINT32_MAX);
+    return sum;
+}
+
+static uint32_t take_seq(struct craft *c, const char *key, bool known, uint32_t base)
+{
+    struct span v = craft_value(c, key);
+    return v.p ? text_seq(c, v, known, base) : 0;
+}
+
+static void put_sack(struct craft *c, struct span text, const struct conversation_bases *b,
+                     struct wr *w)
 {
     size_t from = wr_len(w);
     wr_u16(w, TCP_OPT_SACK << 8);
@@ -101,8 +132,8 @@ static void put_sack(struct craft *c, struct span text, struct wr *w)
     while (!craft_failed(c) && craft_list_next(&text, ',', &block)) {
         struct span left;
         (void)craft_list_next(&block, '-', &left);
-        wr_u32(w, (uint32_t)craft_text_u(c, left, UINT32_MAX));
-        wr_u32(w, (uint32_t)craft_text_u(c, block, UINT32_MAX));
+        wr_u32(w, text_seq(c, left, b->has_ack, b->ack));
+        wr_u32(w, text_seq(c, block, b->has_ack, b->ack));
     }
     if (!w->bad)
         w->start[from + 1] = (uint8_t)(wr_len(w) - from);
@@ -117,7 +148,8 @@ static void put_fast_open(struct craft *c, struct span text, struct wr *w)
         w->start[from + 1] = (uint8_t)(wr_len(w) - from);
 }
 
-static void put_tcp_option(struct craft *c, const struct craft_word *word, struct wr *w)
+static void put_tcp_option(struct craft *c, const struct craft_word *word,
+                           const struct conversation_bases *b, struct wr *w)
 {
     if (span_is(word->key, "mss")) {
         wr_u16(w, TCP_OPT_MSS << 8 | 4);
@@ -130,7 +162,7 @@ static void put_tcp_option(struct craft *c, const struct craft_word *word, struc
     } else if (span_is(word->key, "ts")) {
         put_ts(c, word->value, w);
     } else if (span_is(word->key, "sack")) {
-        put_sack(c, word->value, w);
+        put_sack(c, word->value, b, w);
     } else if (span_is(word->key, "fo")) {
         put_fast_open(c, word->value, w);
     } else if (span_is(word->text, "nop")) {
@@ -147,14 +179,24 @@ static void put_tcp_option(struct craft *c, const struct craft_word *word, struc
         craft_fail(c, word->text, "40 bytes of options or fewer");
 }
 
-static void put_tcp_options(struct craft *c, struct wr *w)
+static void put_tcp_options(struct craft *c, const struct conversation_bases *b, struct wr *w)
 {
     struct craft_word word;
     size_t it = 0;
     while (!craft_failed(c) && craft_word_next(c, &it, &word))
-        put_tcp_option(c, &word, w);
+        put_tcp_option(c, &word, b, w);
     while (!w->bad && wr_len(w) % 4 != 0)
         wr_u8(w, TCP_OPT_EOL);
+}
+
+/* Where the connection between these ports began, as far as it was seen. */
+static struct conversation_bases bases_of(const struct craft *c, const struct ports *p)
+{
+    const struct oriel_endpoint src = {.addr = c->src, .port = p->src};
+    const struct oriel_endpoint dst = {.addr = c->dst, .port = p->dst};
+    if (!c->talks)
+        return (struct conversation_bases){.has_seq = true, .has_ack = true};
+    return conversation_bases(c->talks, &src, &dst);
 }
 
 void craft_tcp(struct craft *c)
@@ -162,14 +204,15 @@ void craft_tcp(struct craft *c)
     uint8_t opts_buf[TCP_OPTS_MAX];
     struct wr opts = wr_of(opts_buf, sizeof opts_buf);
     struct ports p = take_ports(c);
+    struct conversation_bases b = bases_of(c, &p);
     uint16_t flags = take_flags(c);
-    uint64_t seq = craft_u(c, "seq", UINT32_MAX, 0);
-    uint64_t ack = craft_u(c, "ack", UINT32_MAX, 0);
+    uint32_t seq = take_seq(c, "seq", b.has_seq, b.seq);
+    uint32_t ack = take_seq(c, "ack", b.has_ack, b.ack);
     uint64_t wnd = craft_u(c, "win", UINT16_MAX, UINT16_MAX);
     uint64_t urg = craft_u(c, "urg", UINT16_MAX, 0);
     uint64_t off = craft_u(c, "off", 15, NO_OVERRIDE);
     struct craft_csum csum = craft_csum_args(c);
-    put_tcp_options(c, &opts);
+    put_tcp_options(c, &b, &opts);
     if (!craft_args_done(c))
         return;
     if (off == NO_OVERRIDE)
@@ -177,8 +220,8 @@ void craft_tcp(struct craft *c)
     size_t from = wr_len(c->w);
     wr_u16(c->w, p.src);
     wr_u16(c->w, p.dst);
-    wr_u32(c->w, (uint32_t)seq);
-    wr_u32(c->w, (uint32_t)ack);
+    wr_u32(c->w, seq);
+    wr_u32(c->w, ack);
     wr_u16(c->w, (uint16_t)(off << 12 | flags));
     wr_u16(c->w, (uint16_t)wnd);
     wr_u16(c->w, 0);

@@ -33,7 +33,8 @@ static bool fail_error(struct scenario_error *err, const struct scenario *s, con
 
 static bool is_app(uint8_t kind)
 {
-    return kind == ACT_PING || kind == ACT_TRACE || kind == ACT_UDP_LISTEN || kind == ACT_UDP_SEND;
+    return kind == ACT_PING || kind == ACT_TRACE || kind == ACT_UDP_LISTEN ||
+           kind == ACT_UDP_SEND || kind == ACT_TCP_LISTEN || kind == ACT_TCP_CONNECT;
 }
 
 static void *app_memory(struct arena *arena, uint8_t kind)
@@ -42,6 +43,8 @@ static void *app_memory(struct arena *arena, uint8_t kind)
     case ACT_PING:       return arena_take(arena, sizeof(struct ping));
     case ACT_TRACE:      return arena_take(arena, sizeof(struct tracer));
     case ACT_UDP_LISTEN: return arena_take(arena, sizeof(struct udp_listener));
+    case ACT_TCP_LISTEN: return arena_take(arena, sizeof(struct tcp_server));
+    case ACT_TCP_CONNECT: return arena_take(arena, sizeof(struct tcp_talk));
     default:             return arena_take(arena, sizeof(struct udp_sender));
     }
 }
@@ -74,6 +77,43 @@ static bool take_apps(struct lab *l, struct arena *arena)
     return true;
 }
 
+/* Will somebody look at frames there, or take part in connections? */
+static bool is_watched(const struct scenario *s, uint16_t port)
+{
+    if (s->nodes[s->ports[port].node].kind == NODE_PEER)
+        return true;
+    for (uint16_t i = 0; i < s->expects_n; i++) {
+        const struct expect *e = &s->expects[i];
+        if ((e->kind == EX_FRAMES || e->kind == EX_ORDER) && e->port == port)
+            return true;
+    }
+    return false;
+}
+
+/* What is remembered of connections: by port what was seen of them, by node their states. */
+static bool take_memories(struct lab *l, struct arena *arena)
+{
+    const struct scenario *s = l->s;
+    for (uint16_t i = 0; i < s->ports_n; i++) {
+        if (!is_watched(s, i))
+            continue;
+        l->talks[i] = arena_take(arena, sizeof(*l->talks[i]));
+        if (!l->talks[i])
+            return false;
+        conversations_init(l->talks[i]);
+    }
+    for (uint16_t i = 0; i < s->expects_n; i++) {
+        const struct expect *e = &s->expects[i];
+        if (e->kind != EX_TCP || e->tcp->states_n == 0 || l->tracks[e->tcp->who.node])
+            continue;
+        struct lab_tracks *t = arena_take_zeroed(arena, sizeof(*t));
+        if (!t)
+            return false;
+        l->tracks[e->tcp->who.node] = t;
+    }
+    return true;
+}
+
 static bool take_memory(struct lab *l, struct arena *arena)
 {
     const struct scenario *s = l->s;
@@ -86,7 +126,7 @@ static bool take_memory(struct lab *l, struct arena *arena)
     l->recent = arena_take_zeroed(arena, (s->ports_n + 1u) * sizeof(l->recent[0]));
     l->fates = arena_take_zeroed(arena, (s->ports_n + 1u) * sizeof(l->fates[0]));
     return l->w && l->buffer && l->frame && l->d && l->watches && l->results && l->recent &&
-           l->fates && take_apps(l, arena) &&
+           l->fates && take_apps(l, arena) && take_memories(l, arena) &&
            pool_init(&l->pending_pool, "answers", arena, sizeof(struct lab_pending),
                      LAB_PENDING_MAX);
 }
@@ -216,9 +256,11 @@ static void on_frame(void *ctx, const struct world_frame *f)
 static void on_step(void *ctx, struct node *n)
 {
     struct lab *l = ctx;
+    lab_track(l, n);
     for (uint16_t i = 0; i < l->apps_n; i++)
         if (l->apps[i].started && l->apps[i].node == n)
             lab_app_step(l, &l->apps[i]);
+    lab_track(l, n);
 }
 
 struct lab *lab_build(struct arena *arena, const struct scenario *s, const struct lab_options *opt,
@@ -291,10 +333,12 @@ bool lab_over(const struct lab *l)
         return l->w->env.now >= l->s->stop;
     if (l->next_act < l->s->acts_n || lab_send_next(l) != ORIEL_NEVER)
         return false;
+    if (!world_quiet(l->w) || pkt_mem_live(&l->w->mem) != 0)
+        return false;
     for (uint16_t i = 0; i < l->apps_n; i++)
         if (lab_app_busy(&l->apps[i]))
             return false;
-    return world_quiet(l->w) && pkt_mem_live(&l->w->mem) == 0;
+    return true;
 }
 
 static void check(struct lab *l)

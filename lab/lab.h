@@ -24,6 +24,8 @@
 #define LAB_PENDING_MAX  256        /* answers of peers that wait for their moment */
 #define LAB_REACT_BYTES  2048       /* of such an answer */
 #define LAB_SEEN_MAX     400
+#define LAB_TRACKS_MAX   32         /* connections of a node whose states are kept */
+#define LAB_TRACK_STATES 20
 #define LAB_RECENT       3          /* frames that are remembered for reports */
 
 struct lab_options {
@@ -60,6 +62,8 @@ enum lab_app_kind {
     LAB_TRACE,
     LAB_UDP_LISTEN,
     LAB_UDP_SEND,
+    LAB_TCP_LISTEN,
+    LAB_TCP_CONNECT,
 };
 
 struct lab_app {
@@ -73,6 +77,8 @@ struct lab_app {
         struct tracer *trace;
         struct udp_listener *listen;
         struct udp_sender *send;
+        struct tcp_server *server;
+        struct tcp_talk *client;
     } is;
 };
 
@@ -89,6 +95,19 @@ struct lab_recent {             /* the last frames at a port, one way */
     uint64_t n;
     oriel_time time[LAB_RECENT];
     char text[LAB_RECENT][96];
+};
+
+/* The states that a connection went through; CLOSED is the last. */
+struct lab_track {
+    struct oriel_endpoint local, remote;
+    bool seen, gone;
+    uint8_t n;
+    uint8_t states[LAB_TRACK_STATES];
+};
+
+struct lab_tracks {
+    uint16_t n;
+    struct lab_track track[LAB_TRACKS_MAX];
 };
 
 struct lab_sender {             /* a frame that a peer sends again and again */
@@ -116,6 +135,8 @@ struct lab {
     uint16_t port_of[WORLD_NODES_MAX][NODE_PORTS_MAX];  /* a world's port -> the scenario's */
     uint8_t watched[SC_PORTS_MAX];      /* bit 0: arriving frames matter, bit 1: leaving ones */
     struct lab_recent (*recent)[2];
+    struct conversations *talks[SC_PORTS_MAX];  /* of ports that are watched, and of peers */
+    struct lab_tracks *tracks[WORLD_NODES_MAX]; /* of nodes whose states are asked for */
     uint64_t (*fates)[FATE_CHANGED + 1];        /* by port: what became of frames it sent */
     struct lab_app *apps;
     uint16_t apps_n, apps_max;
@@ -194,6 +215,19 @@ oriel_time lab_send_next(const struct lab *l);
 
 void lab_watch_frame(struct lab *l, const struct world_frame *f);       /* lab_watch.c */
 void lab_ask(struct lab *l, uint16_t expect);                   /* lab_expect.c */
+
+/* lab_tcp.c */
+int lab_tell(struct lab *l, const struct sc_act *a);
+void lab_track(struct lab *l, const struct node *n);    /* states as they are now */
+bool lab_tcp_busy(const struct lab_app *a);
+bool lab_ask_tcp(const struct lab *l, const struct expect *e, struct txt *seen);
+bool lab_ask_ratio(const struct lab *l, const struct expect *e, struct txt *seen);
+/* The ends of a segment; false: the frame is none. */
+bool lab_tcp_ends(const struct dissection *d, struct oriel_endpoint *src,
+                  struct oriel_endpoint *dst);
+/* "ESTABLISHED", "LISTEN"; "" where the node has no such connection. */
+const char *lab_tcp_state(const struct node *n, const struct oriel_endpoint *local,
+                          const struct oriel_endpoint *remote);
 
 /* What the state of a node says: true when it is so; `seen` gets what is there. lab_state.c */
 bool lab_ask_state(struct lab *l, const struct expect *e, struct txt *seen);

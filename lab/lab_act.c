@@ -20,6 +20,8 @@ void lab_app_step(struct lab *l, struct lab_app *a)
     case LAB_TRACE:      trace_step(a->is.trace, now); return;
     case LAB_UDP_LISTEN: udp_listener_step(a->is.listen); return;
     case LAB_UDP_SEND:   udp_sender_step(a->is.send, now); return;
+    case LAB_TCP_LISTEN: tcp_server_step(a->is.server, now); return;
+    case LAB_TCP_CONNECT: tcp_talk_step(a->is.client, now); return;
     }
 }
 
@@ -32,13 +34,35 @@ oriel_time lab_app_deadline(const struct lab_app *a)
     case LAB_TRACE:      return trace_deadline(a->is.trace);
     case LAB_UDP_LISTEN: return ORIEL_NEVER;
     case LAB_UDP_SEND:   return udp_sender_deadline(a->is.send);
+    case LAB_TCP_LISTEN: return tcp_server_deadline(a->is.server);
+    case LAB_TCP_CONNECT: return tcp_talk_deadline(a->is.client);
     }
     return ORIEL_NEVER;
 }
 
 bool lab_app_busy(const struct lab_app *a)
 {
+    if (a->started && (a->kind == LAB_TCP_LISTEN || a->kind == LAB_TCP_CONNECT))
+        return lab_tcp_busy(a);
     return lab_app_deadline(a) != ORIEL_NEVER;
+}
+
+static void start_tcp_server(struct lab *l, struct lab_app *a, const struct app_host *host)
+{
+    struct tcp_listen_params p = *a->act->u.tcp_listen;
+    a->kind = LAB_TCP_LISTEN;
+    p.netif = lab_netif(l, p.netif);
+    best_effort(tcp_server_start(a->is.server, host, &p));      /* expectations ask */
+}
+
+static void start_tcp_client(struct lab *l, struct lab_app *a, const struct app_host *host)
+{
+    struct tcp_connect_params p = *a->act->u.tcp_connect;
+    a->kind = LAB_TCP_CONNECT;
+    p.netif = lab_netif(l, p.netif);
+    if (p.netif && !addr_is_v4(&p.to.addr) && addr_is_link_local(&p.to.addr))
+        p.to.addr.zone = (uint32_t)p.netif;
+    tcp_client_start(a->is.client, host, &p, l->w->env.now);
 }
 
 static void start_app(struct lab *l, const struct sc_act *act)
@@ -68,6 +92,12 @@ static void start_app(struct lab *l, const struct sc_act *act)
         listen.netif = lab_netif(l, listen.netif);
         listen.group.netif = lab_netif(l, listen.group.netif);
         best_effort(udp_listener_start(a->is.listen, &host, &listen));  /* expectations ask */
+        break;
+    case ACT_TCP_LISTEN:
+        start_tcp_server(l, a, &host);
+        break;
+    case ACT_TCP_CONNECT:
+        start_tcp_client(l, a, &host);
         break;
     default:
         a->kind = LAB_UDP_SEND;
@@ -171,6 +201,7 @@ static int change_node(struct lab *l, const struct sc_act *a)
     case ACT_MTU:        return oriel_netif_set_mtu(s, netif, a->u.mtu);
     case ACT_VLAN:       return late_vlan(l, a);
     case ACT_REMOVE:     return remove_port(l, a);
+    case ACT_TCP_TELL:   return lab_tell(l, a);
     default:             return member(l, a);
     }
 }
@@ -189,13 +220,14 @@ static void set_wire(struct lab *l, const struct sc_act *a)
 
 /* ---- frames of peers ---- */
 
-static void send_frame(struct lab *l, const struct sc_act *a)
+static void send_frame(struct lab *l, const struct sc_act *a, uint32_t n)
 {
     struct port *p = l->ports[a->port];
     struct wr w = wr_of(l->frame, APP_BUFFER);
     struct syntax_error e = {0};
     bool fcs = p->wire && p->wire->dir[0].p.fcs;
-    if (!scenario_frame(a->u.frame.text, fcs, NULL, &w, &e))
+    const struct scenario_hearing h = {.talks = l->talks[a->port], .n = n};
+    if (!scenario_frame(a->u.frame.text, fcs, &h, &w, &e))
         lab_note(l, a->at, span_str("send"), e.expected);
     else if (!world_send(l->w, p, wr_span(&w)))
         lab_note(l, a->at, span_str("send"), "nothing is plugged in, or memory is exhausted");
@@ -232,7 +264,7 @@ void lab_send_due(struct lab *l)
     for (uint16_t i = 0; i < l->senders_n; i++) {
         struct lab_sender *s = &l->senders[i];
         while (s->next <= l->w->env.now) {
-            send_frame(l, s->act);
+            send_frame(l, s->act, s->sent);
             s->sent++;
             s->next = s->sent == s->act->u.frame.count
                           ? ORIEL_NEVER : time_after(s->next, s->act->u.frame.every);
@@ -269,6 +301,8 @@ void lab_act(struct lab *l, const struct sc_act *a)
     case ACT_TRACE:
     case ACT_UDP_LISTEN:
     case ACT_UDP_SEND:
+    case ACT_TCP_LISTEN:
+    case ACT_TCP_CONNECT:
         start_app(l, a);
         return;
     case ACT_SEND:

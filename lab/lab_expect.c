@@ -8,6 +8,7 @@ bool ex_count_holds(const struct ex_count *c, uint64_t n)
     case HOW_EXACTLY:  return n == c->n;
     case HOW_AT_LEAST: return n >= c->n;
     case HOW_AT_MOST:  return n <= c->n;
+    case HOW_BETWEEN:  return n >= c->n && n <= c->to;
     }
     return false;
 }
@@ -255,6 +256,9 @@ static bool app_holds(const struct expect *e, const struct lab_app *a, struct tx
     case LAB_TRACE:      return trace_holds(e, a->is.trace, t);
     case LAB_UDP_LISTEN: return listener_holds(e, a->is.listen, t);
     case LAB_UDP_SEND:   return sender_holds(e, a->is.send, t);
+    case LAB_TCP_LISTEN:
+    case LAB_TCP_CONNECT:
+        break;
     }
     return false;
 }
@@ -301,6 +305,8 @@ static bool is_so(struct lab *l, uint16_t i, struct txt *t)
     case EX_TRACE:  return ask_app(l, e, LAB_TRACE, t);
     case EX_UDP:    return ask_app(l, e, e->sender ? LAB_UDP_SEND : LAB_UDP_LISTEN, t);
     case EX_QUIET:  return ask_quiet(l, t);
+    case EX_TCP:    return lab_ask_tcp(l, e, t);
+    case EX_RATIO:  return lab_ask_ratio(l, e, t);
     case EX_NEIGH:
     case EX_ADDR:
     case EX_ROUTE:

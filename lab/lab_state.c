@@ -237,6 +237,8 @@ bool lab_ask_state(struct lab *l, const struct expect *e, struct txt *seen)
     case EX_TRACE:
     case EX_UDP:
     case EX_QUIET:
+    case EX_TCP:
+    case EX_RATIO:
         break;
     }
     return false;               /* lab_ask keeps these to itself */

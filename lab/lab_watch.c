@@ -75,7 +75,9 @@ static void answer(struct lab *l, uint16_t i, const struct world_frame *f)
     struct syntax_error e = {0};
     struct wr w = wr_of(l->frame, APP_BUFFER);
     struct port *port = &f->port->node->ports[f->port->index];
-    if (!scenario_frame(r->text, f->port->wire->dir[0].p.fcs, l->d, &w, &e)) {
+    uint16_t at = l->port_of[port->node->id][port->index];
+    const struct scenario_hearing h = {.heard = l->d, .talks = l->talks[at], .n = l->reacted[i]};
+    if (!scenario_frame(r->text, f->port->wire->dir[0].p.fcs, &h, &w, &e)) {
         char text[160];
         struct txt t = txt_of(text, sizeof(text));
         txt_s(&t, "found ");
@@ -112,7 +114,7 @@ static void react(struct lab *l, uint16_t port, const struct world_frame *f)
 
 /* ---- every frame ---- */
 
-static void dissect_frame(struct lab *l, const struct world_frame *f)
+static void dissect_frame(struct lab *l, const struct world_frame *f, struct conversations *talks)
 {
     static const char *const lost_as[] = {
         [FATE_LOST] = "WIRE_LOSS", [FATE_QUEUE] = "WIRE_QUEUE_FULL", [FATE_DOWN] = "WIRE_DOWN",
@@ -122,7 +124,7 @@ static void dissect_frame(struct lab *l, const struct world_frame *f)
         .link = LENS_ETHERNET, .bytes = f->bytes, .number = l->frames, .time = f->time,
         .time_before = f->time, .if_name = span_str(f->port->name), .ev = f->ev,
         .why = span_str(f->why != WHY_NONE ? why_of(f->why)->name : ""),
-        .drop = span_str(lost_as[f->fate]),
+        .drop = span_str(lost_as[f->fate]), .conversations = talks,
     };
     dissect(&in, l->d);
 }
@@ -140,9 +142,12 @@ void lab_watch_frame(struct lab *l, const struct world_frame *f)
     uint16_t port = l->port_of[f->port->node->id][f->port->index];
     if (f->out)
         l->fates[port][f->fate]++;
-    if (!(l->watched[port] & (f->out ? 2 : 1)))
+    bool watched = (l->watched[port] & (f->out ? 2 : 1)) != 0;
+    if (!watched && !l->talks[port])
         return;
-    dissect_frame(l, f);
+    dissect_frame(l, f, l->talks[port]);
+    if (!watched)
+        return;                 /* both directions of a connection are learned from */
     remember(&l->recent[port][f->out], f, l->d);
     for (uint16_t i = 0; i < l->s->expects_n; i++) {
         const struct expect *e = &l->s->expects[i];

@@ -16,7 +16,7 @@
 #ifndef ORIEL_LAB_SCENARIO_H
 #define ORIEL_LAB_SCENARIO_H
 
-#include "lab/app.h"
+#include "lab/app_tcp.h"
 #include "lab/world.h"
 #include "lens/filter.h"
 
@@ -110,6 +110,32 @@ enum sc_act_kind {
     ACT_LINK_SET,
     ACT_SEND,
     ACT_EXPECT,
+    ACT_TCP_LISTEN,
+    ACT_TCP_CONNECT,
+    ACT_TCP_TELL,               /* something to a connection that is there */
+};
+
+/*
+ * Connections of a node: the n-th of its clients and of what its listeners accepted, in that order.
+ * With a port, only those that are to or at that port.
+ */
+struct sc_talks {
+    uint16_t node;
+    uint16_t port;              /* 0: any */
+    uint16_t nth;               /* from 1; 0: all of them, or the first that fits */
+};
+
+enum sc_tell {
+    TELL_SAY,
+    TELL_SEND,
+    TELL_READ,
+    TELL_PAUSE,                 /* reading */
+    TELL_SHUTDOWN,
+    TELL_CLOSE,
+    TELL_ABORT,
+    TELL_SET,
+    TELL_MARK,
+    TELL_UNLISTEN,
 };
 
 /*
@@ -128,6 +154,16 @@ struct sc_act {
         struct trace_params trace;
         struct udp_listen_params listen;
         struct udp_send_params send;
+        struct tcp_listen_params *tcp_listen;
+        struct tcp_connect_params *tcp_connect;
+        struct {
+            uint8_t what;       /* enum sc_tell */
+            bool urgent;
+            struct sc_talks who;
+            struct span text;
+            uint64_t size;
+            struct tcp_setting setting;
+        } tell;
         struct {
             uint16_t port;      /* of the listener; 0: any */
             struct udp_group group;
@@ -189,6 +225,8 @@ enum ex_kind {
     EX_REASM,
     EX_NETIF,
     EX_QUIET,
+    EX_TCP,
+    EX_RATIO,                   /* between what two connections received, in bits a second */
 };
 
 enum ex_how {
@@ -196,11 +234,13 @@ enum ex_how {
     HOW_EXACTLY,
     HOW_AT_LEAST,
     HOW_AT_MOST,
+    HOW_BETWEEN,
 };
 
 struct ex_count {
     uint8_t how;
     uint64_t n;
+    uint64_t to;                /* HOW_BETWEEN: n and this one included */
 };
 
 enum ex_number {                /* what may be counted, by the word for it */
@@ -222,6 +262,29 @@ enum ex_number {                /* what may be counted, by the word for it */
 };
 
 #define EX_HOPS_MAX 32
+#define EX_STATES_MAX 16
+
+struct lab_info_field;          /* of struct oriel_tcp_info: lab_info.c */
+
+/* About connections: what is not asked is not looked at. */
+struct ex_tcp {
+    struct sc_talks who;
+    struct sc_talks other;      /* EX_RATIO, and `all from` */
+    bool has_other, has_text, has_err, intact, eof, open, closed;
+    bool has_state;
+    uint8_t state;              /* enum oriel_tcp_state; CLOSED: there is none */
+    uint8_t states_n;
+    uint8_t states[EX_STATES_MAX];
+    bool states_open;           /* more may follow */
+    int err;
+    struct span text;
+    struct ex_count sent, received, accepted, urgent, conns;
+    struct ex_count rate;       /* bits a second */
+    struct ex_count done, connected;    /* moments */
+    struct ex_count ratio;      /* millionths */
+    const struct lab_info_field *field;
+    struct ex_count info;
+};
 
 struct expect {
     const uint8_t *at;
@@ -254,6 +317,7 @@ struct expect {
     struct span origin;
     struct span payload;
     struct ex_count num[NUM_N];
+    struct ex_tcp *tcp;         /* EX_TCP, EX_RATIO; else NULL */
     uint8_t hops_n;
     struct oriel_addr hops[EX_HOPS_MAX];        /* ADDR_NONE: a star */
 };
@@ -306,9 +370,16 @@ uint16_t scenario_link(const struct scenario *s, uint16_t port);
 /*
  * The bytes of a frame that a scripted peer sends: craft's, then padded to the minimum and given a
  * check sequence where the wire carries one, unless the line's own modifiers see to that. `heard`
- * fills in {field}; NULL: each field's zero value. False: *err says why.
+ * fills in {field}; NULL: each field's zero value. {n} is how many frames of this line were sent
+ * before. `talks` are the connections seen there, for numbers like @1461; NULL: they count from 0.
+ * False: *err says why.
  */
-bool scenario_frame(struct span text, bool fcs, const struct dissection *heard, struct wr *out,
+struct scenario_hearing {
+    const struct dissection *heard;
+    const struct conversations *talks;
+    uint64_t n;
+};
+bool scenario_frame(struct span text, bool fcs, const struct scenario_hearing *h, struct wr *out,
                     struct syntax_error *err);
 
 #endif

@@ -2,8 +2,8 @@
 #include "lab/scenario_text.h"
 
 #define VERBS                                                                                      \
-    "ping, traceroute, udp-listen, udp-send, udp-close, udp-join, udp-leave, addr, route, neigh, " \
-    "rarp, up, down, mtu, vlan, remove or send"
+    "ping, traceroute, udp-listen, udp-send, udp-close, udp-join, udp-leave, tcp, addr, route, "   \
+    "neigh, rarp, up, down, mtu, vlan, remove or send"
 #define PING_WORDS                                                                                 \
     "count, size, interval, wait, ttl, tos, df, df-probe, id, dev, broadcast or quiet"
 #define SEND_WORDS                                                                                 \
@@ -30,7 +30,7 @@ struct sc_act *sc_act_new(struct sc_parser *p, enum sc_act_kind kind)
 
 /* ---- values ---- */
 
-static bool u32(struct sc_parser *p, uint64_t min, uint64_t max, uint32_t *out)
+bool sc_u32(struct sc_parser *p, uint64_t min, uint64_t max, uint32_t *out)
 {
     uint64_t v;
     if (!sc_u(p, min, max, &v))
@@ -39,7 +39,7 @@ static bool u32(struct sc_parser *p, uint64_t min, uint64_t max, uint32_t *out)
     return true;
 }
 
-static bool u16(struct sc_parser *p, uint64_t min, uint16_t *out)
+bool sc_u16(struct sc_parser *p, uint64_t min, uint16_t *out)
 {
     uint64_t v;
     if (!sc_u(p, min, UINT16_MAX, &v))
@@ -48,7 +48,7 @@ static bool u16(struct sc_parser *p, uint64_t min, uint16_t *out)
     return true;
 }
 
-static bool u8(struct sc_parser *p, uint64_t min, uint8_t *out)
+bool sc_u8(struct sc_parser *p, uint64_t min, uint8_t *out)
 {
     uint64_t v;
     if (!sc_u(p, min, UINT8_MAX, &v))
@@ -58,7 +58,7 @@ static bool u8(struct sc_parser *p, uint64_t min, uint8_t *out)
 }
 
 /* dev eth0: one more than the port's index, see struct sc_act. */
-static bool dev(struct sc_parser *p, uint16_t node, int *out)
+bool sc_dev(struct sc_parser *p, uint16_t node, int *out)
 {
     uint16_t port;
     if (!sc_port_of(p, node, &port))
@@ -69,7 +69,7 @@ static bool dev(struct sc_parser *p, uint16_t node, int *out)
 
 static bool every(struct sc_parser *p, uint32_t *count, oriel_time *gap)
 {
-    if (!u32(p, 1, 1000000, count))
+    if (!sc_u32(p, 1, 1000000, count))
         return false;
     if (*count > 1 && !sc_sees(p, "every"))
         return sc_fail_words(p, "every TIME");
@@ -83,7 +83,7 @@ static int digit_of(uint8_t c)
 }
 
 /* Text with \n \r \t \0 \\ \xNN into bytes of its own. */
-static bool unescape(struct sc_parser *p, const struct sc_word *w, struct span *out)
+bool sc_text(struct sc_parser *p, const struct sc_word *w, struct span *out)
 {
     struct span s = w->text;
     uint8_t *copy = arena_take(p->arena, s.n + 1);
@@ -116,14 +116,14 @@ static bool unescape(struct sc_parser *p, const struct sc_word *w, struct span *
 static bool ping_word(struct sc_parser *p, struct sc_act *a)
 {
     struct ping_params *g = &a->u.ping;
-    if (sc_take(p, "count"))    return u32(p, 1, 1000000, &g->count);
-    if (sc_take(p, "size"))     return u32(p, 0, 65507, &g->size);
+    if (sc_take(p, "count"))    return sc_u32(p, 1, 1000000, &g->count);
+    if (sc_take(p, "size"))     return sc_u32(p, 0, 65507, &g->size);
     if (sc_take(p, "interval")) return sc_time(p, &g->interval);
     if (sc_take(p, "wait"))     return sc_time(p, &g->wait);
-    if (sc_take(p, "ttl"))      return u8(p, 1, &g->ttl);
-    if (sc_take(p, "tos"))      return u8(p, 0, &g->tos);
-    if (sc_take(p, "id"))       return u16(p, 0, &g->id);
-    if (sc_take(p, "dev"))      return dev(p, a->node, &g->netif);
+    if (sc_take(p, "ttl"))      return sc_u8(p, 1, &g->ttl);
+    if (sc_take(p, "tos"))      return sc_u8(p, 0, &g->tos);
+    if (sc_take(p, "id"))       return sc_u16(p, 0, &g->id);
+    if (sc_take(p, "dev"))      return sc_dev(p, a->node, &g->netif);
     if (sc_take(p, "df"))       return g->df = 1, true;
     if (sc_take(p, "df-probe")) return g->df = 2, true;
     if (sc_take(p, "broadcast")) return g->broadcast = true;
@@ -152,10 +152,10 @@ static bool act_trace(struct sc_parser *p, struct sc_act *a)
     if (!sc_host_addr(p, &t->to))
         return false;
     while (sc_look(p)) {
-        bool good = sc_take(p, "max-hops") ? u8(p, 1, &t->hops_max)
-                    : sc_take(p, "probes") ? u8(p, 1, &t->probes)
+        bool good = sc_take(p, "max-hops") ? sc_u8(p, 1, &t->hops_max)
+                    : sc_take(p, "probes") ? sc_u8(p, 1, &t->probes)
                     : sc_take(p, "wait")   ? sc_time(p, &t->wait)
-                    : sc_take(p, "size")   ? u16(p, 28, &t->size)
+                    : sc_take(p, "size")   ? sc_u16(p, 28, &t->size)
                     : sc_take(p, "icmp")
                         ? (t->icmp = true)
                         : sc_fail_words(p, "max-hops, probes, wait, size or icmp");
@@ -177,7 +177,7 @@ static bool group(struct sc_parser *p, uint16_t node, struct udp_group *g)
         return sc_fail_word(p, &p->words[p->at - 1], "a multicast address");
     if (!sc_take(p, "on"))
         return sc_fail_words(p, "on");
-    if (!dev(p, node, &g->netif))
+    if (!sc_dev(p, node, &g->netif))
         return false;
     bool only = sc_take(p, "only");
     if (!only && !sc_take(p, "except"))
@@ -206,10 +206,10 @@ static bool listen_word(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "reuse"))     return l->reuse = true;
     if (sc_take(p, "broadcast")) return l->broadcast = true;
     if (sc_take(p, "v6only"))    return l->v6only = true;
-    if (sc_take(p, "rcvbuf"))    return u32(p, 2048, UINT32_MAX, &l->rcvbuf);
-    if (sc_take(p, "ttl"))       return u8(p, 1, &l->ttl);
+    if (sc_take(p, "rcvbuf"))    return sc_u32(p, 2048, UINT32_MAX, &l->rcvbuf);
+    if (sc_take(p, "ttl"))       return sc_u8(p, 1, &l->ttl);
     if (sc_take(p, "bind"))      return sc_host_addr(p, &l->local.addr);
-    if (sc_take(p, "dev"))       return dev(p, a->node, &l->netif);
+    if (sc_take(p, "dev"))       return sc_dev(p, a->node, &l->netif);
     if (sc_take(p, "group"))     return (l->has_group = true) && group(p, a->node, &l->group);
     return sc_fail_words(p, LISTEN_WORDS);
 }
@@ -217,7 +217,7 @@ static bool listen_word(struct sc_parser *p, struct sc_act *a)
 static bool act_listen(struct sc_parser *p, struct sc_act *a)
 {
     a->kind = ACT_UDP_LISTEN;
-    if (!u16(p, 1, &a->u.listen.local.port))
+    if (!sc_u16(p, 1, &a->u.listen.local.port))
         return false;
     while (sc_look(p))
         if (!listen_word(p, a))
@@ -228,7 +228,7 @@ static bool act_listen(struct sc_parser *p, struct sc_act *a)
 static bool send_word(struct sc_parser *p, struct sc_act *a)
 {
     struct udp_send_params *u = &a->u.send;
-    if (sc_take(p, "from"))      return u16(p, 1, &u->from_port);
+    if (sc_take(p, "from"))      return sc_u16(p, 1, &u->from_port);
     if (sc_take(p, "source"))    return sc_host_addr(p, &u->from);
     if (sc_take(p, "count"))     return every(p, &u->count, &u->every);
     if (sc_take(p, "connected")) return u->connected = true;
@@ -236,9 +236,9 @@ static bool send_word(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "nocsum"))    return u->no_csum = true;
     if (sc_take(p, "df"))        return u->df = 1, true;
     if (sc_take(p, "df-probe"))  return u->df = 2, true;
-    if (sc_take(p, "ttl"))       return u8(p, 1, &u->ttl);
-    if (sc_take(p, "tos"))       return u8(p, 0, &u->tos);
-    if (sc_take(p, "dev"))       return dev(p, a->node, &u->netif);
+    if (sc_take(p, "ttl"))       return sc_u8(p, 1, &u->ttl);
+    if (sc_take(p, "tos"))       return sc_u8(p, 0, &u->tos);
+    if (sc_take(p, "dev"))       return sc_dev(p, a->node, &u->netif);
     return sc_fail_words(p, SEND_WORDS);
 }
 
@@ -251,10 +251,10 @@ static bool act_send_udp(struct sc_parser *p, struct sc_act *a)
     if (!sc_endpoint(p, &u->to))
         return false;
     if (sc_take(p, "size")) {
-        if (!u32(p, 0, 65535, &u->size))
+        if (!sc_u32(p, 0, 65535, &u->size))
             return false;
     } else if (!sc_string(p, "text in quotes, or size and a number of bytes", &w) ||
-               !unescape(p, w, &u->text)) {
+               !sc_text(p, w, &u->text)) {
         return false;
     }
     while (sc_look(p))
@@ -266,13 +266,13 @@ static bool act_send_udp(struct sc_parser *p, struct sc_act *a)
 static bool act_udp_close(struct sc_parser *p, struct sc_act *a)
 {
     a->kind = ACT_UDP_CLOSE;
-    return u16(p, 1, &a->u.member.port);
+    return sc_u16(p, 1, &a->u.member.port);
 }
 
 static bool act_member(struct sc_parser *p, struct sc_act *a, enum sc_act_kind kind)
 {
     a->kind = (uint8_t)kind;
-    return u16(p, 1, &a->u.member.port) && group(p, a->node, &a->u.member.group);
+    return sc_u16(p, 1, &a->u.member.port) && group(p, a->node, &a->u.member.group);
 }
 
 /* ---- addresses, routes, neighbours ---- */
@@ -323,7 +323,7 @@ static bool route_words(struct sc_parser *p, struct sc_act *a)
             if (any && !addr_is_v4(&a->u.route.gateway))
                 *to = (struct sc_addr){.addr = ADDR_NONE};
         } else if (sc_take(p, "dev") ? !named_port(p, a)
-                   : sc_take(p, "metric") ? !u32(p, 0, UINT32_MAX, &a->u.route.metric)
+                   : sc_take(p, "metric") ? !sc_u32(p, 0, UINT32_MAX, &a->u.route.metric)
                                           : !sc_fail_words(p, "via, dev or metric")) {
             return false;
         }
@@ -408,7 +408,7 @@ bool sc_rarp(struct sc_parser *p)
 static bool act_mtu(struct sc_parser *p, struct sc_act *a)
 {
     a->kind = ACT_MTU;
-    return named_port(p, a) && u32(p, NETIF_MTU_MIN, NETIF_MTU_MAX, &a->u.mtu);
+    return named_port(p, a) && sc_u32(p, NETIF_MTU_MIN, NETIF_MTU_MAX, &a->u.mtu);
 }
 
 static bool act_vlan(struct sc_parser *p, struct sc_act *a)
@@ -529,6 +529,7 @@ static bool verb(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "udp-close"))  return act_udp_close(p, a);
     if (sc_take(p, "udp-join"))   return act_member(p, a, ACT_UDP_JOIN);
     if (sc_take(p, "udp-leave"))  return act_member(p, a, ACT_UDP_LEAVE);
+    if (sc_take(p, "tcp"))        return sc_act_tcp(p, a);
     if (sc_take(p, "addr"))       return act_addr(p, a);
     if (sc_take(p, "route"))      return act_route(p, a);
     if (sc_take(p, "neigh"))      return act_neigh(p, a);
@@ -538,8 +539,8 @@ static bool verb(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "mtu"))        return act_mtu(p, a);
     if (sc_take(p, "vlan"))       return act_vlan(p, a);
     if (sc_take(p, "remove"))     return act_port(p, a, ACT_REMOVE);
-    return sc_fail_of(p, "an action: ping, traceroute, udp-listen, udp-send, addr, route, neigh, "
-                         "up, down, mtu, vlan, ...", VERBS);
+    return sc_fail_of(p, "an action: ping, traceroute, udp-listen, udp-send, tcp, addr, route, "
+                         "neigh, up, down, mtu, vlan, ...", VERBS);
 }
 
 bool sc_at(struct sc_parser *p)

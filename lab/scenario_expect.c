@@ -2,10 +2,10 @@
 #include "lab/scenario_text.h"
 
 #define SUBJECTS                                                                                   \
-    "quiet, drop NAME at ..., why NAME from ..., NODE.PORT sees or sends, or a node that stands "  \
-    "above"
+    "quiet, drop NAME at ..., why NAME from ..., ratio NODE tcp ..., NODE.PORT sees or sends, "    \
+    "or a node that stands above"
 #define STATES                                                                                     \
-    "ping, trace, udp, udp-send, neigh, addr, route, group, pmtu, socket, nat, reasm or netif"
+    "ping, trace, udp, udp-send, tcp, neigh, addr, route, group, pmtu, socket, nat, reasm or netif"
 #define FRAME_WORDS "why, lost, count, none, between, after or before"
 
 static const char *const number_words[NUM_N] = {
@@ -22,11 +22,24 @@ static const char *const number_words[NUM_N] = {
 
 /* ---- numbers ---- */
 
-/* "3", ">= 3", "<= 3" */
-static bool count_value(struct sc_parser *p, struct ex_count *c)
+enum ex_how sc_how(struct sc_parser *p)
 {
-    c->how = sc_take(p, ">=") ? HOW_AT_LEAST : sc_take(p, "<=") ? HOW_AT_MOST : HOW_EXACTLY;
-    return sc_u(p, 0, UINT64_MAX, &c->n);
+    if (sc_take(p, ">="))
+        return HOW_AT_LEAST;
+    if (sc_take(p, "<="))
+        return HOW_AT_MOST;
+    if (sc_take(p, "between"))
+        return HOW_BETWEEN;
+    (void)sc_take(p, "==");
+    return HOW_EXACTLY;
+}
+
+/* "3", "== 3", ">= 3", "<= 3", "between 3 5" */
+bool sc_count(struct sc_parser *p, struct ex_count *c)
+{
+    c->how = (uint8_t)sc_how(p);
+    return sc_u(p, 0, UINT64_MAX, &c->n) &&
+           (c->how != HOW_BETWEEN || sc_u(p, c->n, UINT64_MAX, &c->to));
 }
 
 /* Takes one of the numbers in `which` if it is the next word; *good is false after a mistake. */
@@ -34,7 +47,7 @@ static bool number(struct sc_parser *p, struct expect *e, uint32_t which, bool *
 {
     for (unsigned i = 0; i < NUM_N; i++)
         if ((which & BIT(i)) && sc_take(p, number_words[i])) {
-            *good = count_value(p, &e->num[i]);
+            *good = sc_count(p, &e->num[i]);
             return true;
         }
     if ((which & BIT(NUM_COUNT)) && sc_take(p, "none")) {
@@ -318,7 +331,7 @@ static bool ex_udp(struct sc_parser *p, struct expect *e, bool sender)
 /* ---- the state of a node ---- */
 
 /* The next word if it is one of these. */
-static bool one_of(struct sc_parser *p, const char *const *words, size_t n, struct span *out)
+bool sc_one_of(struct sc_parser *p, const char *const *words, size_t n, struct span *out)
 {
     for (size_t i = 0; i < n; i++)
         if (sc_take(p, words[i])) {
@@ -337,7 +350,7 @@ static bool ex_neigh(struct sc_parser *p, struct expect *e)
     if (!sc_host_addr(p, &e->addr.addr))
         return false;
     while (sc_look(p)) {
-        if (one_of(p, states, ARRAY_LEN(states), &e->word))
+        if (sc_one_of(p, states, ARRAY_LEN(states), &e->word))
             continue;
         if (sc_take(p, "router")) {
             e->router = true;
@@ -375,8 +388,8 @@ static bool ex_addr(struct sc_parser *p, struct expect *e)
     if (!addr_or_prefix(p, e))
         return false;
     while (sc_look(p)) {
-        if (one_of(p, states, ARRAY_LEN(states), &e->word) ||
-            one_of(p, origins, ARRAY_LEN(origins), &e->origin))
+        if (sc_one_of(p, states, ARRAY_LEN(states), &e->word) ||
+            sc_one_of(p, origins, ARRAY_LEN(origins), &e->origin))
             continue;
         if (!sc_take(p, "dev"))
             return sc_fail_words(p, "tentative, preferred, deprecated, duplicate, static, auto, "
@@ -400,7 +413,7 @@ static bool ex_route(struct sc_parser *p, struct expect *e)
     else if (!any && !addr_or_prefix(p, e))
         return false;
     while (sc_look(p)) {
-        if (one_of(p, origins, ARRAY_LEN(origins), &e->origin) ||
+        if (sc_one_of(p, origins, ARRAY_LEN(origins), &e->origin) ||
             number(p, e, BIT(NUM_METRIC), &good)) {
             if (!good)
                 return false;
@@ -445,7 +458,7 @@ static bool ex_pmtu(struct sc_parser *p, struct expect *e)
 {
     e->kind = EX_PMTU;
     e->has_addr = true;
-    return sc_host_addr(p, &e->addr.addr) && (!sc_look(p) || count_value(p, &e->num[NUM_MTU]));
+    return sc_host_addr(p, &e->addr.addr) && (!sc_look(p) || sc_count(p, &e->num[NUM_MTU]));
 }
 
 static bool ex_socket(struct sc_parser *p, struct expect *e)
@@ -486,7 +499,7 @@ static bool ex_netif(struct sc_parser *p, struct expect *e)
     if (!sc_port_of(p, e->node, &e->port))
         return false;
     while (sc_look(p) && good)
-        if (!one_of(p, states, ARRAY_LEN(states), &e->word) &&
+        if (!sc_one_of(p, states, ARRAY_LEN(states), &e->word) &&
             !number(p, e, BIT(NUM_MTU), &good))
             return sc_fail_words(p, "up, down or mtu");
     return good;
@@ -496,7 +509,7 @@ static bool state(struct sc_parser *p, struct expect *e)
 {
     const struct sc_word *w = sc_look(p);
     if (scenario_node(p->s, w->text) == SC_NONE) {
-        (void)sc_fail_of(p, SUBJECTS, "quiet drop why");
+        (void)sc_fail_of(p, SUBJECTS, "quiet drop why ratio");
         for (uint16_t i = 0; i < p->s->nodes_n; i++)
             sc_hint(p, w->text, p->s->nodes[i].name);
         return false;
@@ -507,6 +520,7 @@ static bool state(struct sc_parser *p, struct expect *e)
     if (sc_take(p, "trace"))    return ex_trace(p, e);
     if (sc_take(p, "udp"))      return ex_udp(p, e, false);
     if (sc_take(p, "udp-send")) return ex_udp(p, e, true);
+    if (sc_take(p, "tcp"))      return sc_ex_tcp(p, e);
     if (sc_take(p, "neigh"))    return ex_neigh(p, e);
     if (sc_take(p, "addr"))     return ex_addr(p, e);
     if (sc_take(p, "route"))    return ex_route(p, e);
@@ -544,6 +558,8 @@ static bool subject(struct sc_parser *p, struct expect *e)
         return ex_drop(p, e);
     if (sc_take(p, "why"))
         return ex_why(p, e);
+    if (sc_take(p, "ratio"))
+        return sc_ex_ratio(p, e);
     if (!w || w->kind != SC_WORD)
         return sc_fail(p, SUBJECTS);
     return memchr(w->text.p, '.', w->text.n) ? ex_frames(p, e) : state(p, e);

@@ -39,10 +39,15 @@ static struct span hole_at(struct span text, size_t i)
     return is_hole ? span_of(text.p + i + 1, to - i - 1) : span_of("", 0);
 }
 
-static bool fill_hole(struct span name, size_t column, const struct dissection *heard,
+static bool fill_hole(struct span name, size_t column, const struct scenario_hearing *h,
                       struct txt *out, struct syntax_error *err)
 {
+    const struct dissection *heard = h->heard;
     enum field_id id = field_find(name);
+    if (span_is(name, "n")) {
+        txt_u(out, h->n);
+        return true;
+    }
     if (id == F_NONE) {
         (void)syntax_fail(err, column, name, "the name of a field");
         enum field_id near = field_nearest(name);
@@ -60,7 +65,7 @@ static bool fill_hole(struct span name, size_t column, const struct dissection *
     return true;
 }
 
-static bool fill_holes(struct span text, const struct dissection *heard, struct txt *out,
+static bool fill_holes(struct span text, const struct scenario_hearing *h, struct txt *out,
                        struct syntax_error *err)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -69,7 +74,7 @@ static bool fill_holes(struct span text, const struct dissection *heard, struct 
             txt_c(out, (char)text.p[i]);
             continue;
         }
-        if (!fill_hole(name, i + 2, heard, out, err))
+        if (!fill_hole(name, i + 2, h, out, err))
             return false;
         i += name.n + 1;
     }
@@ -92,19 +97,19 @@ static bool has_modifier(struct span text, const char *word)
     return false;
 }
 
-bool scenario_frame(struct span text, bool fcs, const struct dissection *heard, struct wr *out,
+bool scenario_frame(struct span text, bool fcs, const struct scenario_hearing *h, struct wr *out,
                     struct syntax_error *err)
 {
     char filled[2 * SC_FRAME_MAX];
     struct txt t = txt_of(filled, sizeof(filled));
-    if (!fill_holes(text, heard, &t, err))
+    if (!fill_holes(text, h, &t, err))
         return false;
     struct span line = span_of(t.p, t.n);
     size_t start = wr_len(out);
     if (!craft_is_ethernet(line) && !(line.n > 3 && memcmp(line.p, "hex", 3) == 0))
         return syntax_fail(err, 1, span_of(line.p, line.n < 12 ? line.n : 12),
                            "a frame that begins with eth (or hex)");
-    if (!craft(line, out, err))
+    if (!craft_talk(line, h->talks, out, err))
         return false;
     size_t n = wr_len(out) - start;
     if (!has_modifier(line, "cut") && !has_modifier(line, "fcs") && n < ETH_MIN)
@@ -121,9 +126,10 @@ bool sc_frame_text(struct sc_parser *p, struct span *out)
     if (!sc_string(p, "a frame in quotes, such as \"eth dst=... / arp op=reply ...\"", &w))
         return false;
     struct wr room = wr_of(p->scratch, APP_BUFFER);
+    const struct scenario_hearing nothing = {.heard = NULL};
     if (w->text.n > SC_FRAME_MAX)
         return sc_fail_word(p, w, "at most 4096 bytes");
-    if (!scenario_frame(w->text, true, NULL, &room, &e))
+    if (!scenario_frame(w->text, true, &nothing, &room, &e))
         return sc_fail_inside(p, w, &e);
     *out = w->text;
     return true;

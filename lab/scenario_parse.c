@@ -10,8 +10,8 @@
 #define PORT_WORDS                                                                                 \
     "an address, mtu, mac, ip6, ra, probe, nodad, nat, igmp, mld, queue or | and another port"
 #define CONFIG_WORDS                                                                               \
-    "strong-host, send-redirects, accept-redirects, echo-group, ttl, memory, connections or "      \
-    "icmp-rate"
+    "strong-host, send-redirects, accept-redirects, echo-group, ttl, memory, connections, "        \
+    "icmp-rate or tcp"
 #define VLAN_MAX 4094
 
 /* ---- text around the world ---- */
@@ -503,6 +503,8 @@ static bool config_word(struct sc_parser *p, struct sc_node *n)
         return sc_u(p, 1, 65536, &v) && (c->connections = (uint32_t)v, true);
     if (sc_take(p, "icmp-rate"))
         return sc_u(p, 1, 1000000, &v) && (c->icmp_per_s = (uint32_t)v, true);
+    if (sc_take(p, "tcp"))
+        return sc_config_tcp(p, &c->tcp);
     return sc_fail_words(p, CONFIG_WORDS);
 }
 

@@ -4,6 +4,7 @@
  *   scenario_text.c   words, parameters, values       scenario_act.c      at, on, route, neigh ...
  *   scenario_parse.c  statements about the world      scenario_expect.c   expect
  *   scenario_frame.c  frames of scripted peers         scenario_nodes.c    names of nodes and ports
+ *   scenario_tcp.c    TCP: what happens                scenario_tcp_expect.c  what must come of it
  *
  * Every helper that takes a value from the line returns false after it has recorded what is wrong;
  * the first error stays. A statement is one line; it goes on behind a backslash at the end of a
@@ -89,7 +90,20 @@ bool sc_name(struct sc_parser *p, const char *what, struct span *out);
 bool sc_string(struct sc_parser *p, const char *what, const struct sc_word **out);
 bool sc_u(struct sc_parser *p, uint64_t min, uint64_t max, uint64_t *out);
 bool sc_time(struct sc_parser *p, oriel_time *out);
+bool sc_u32(struct sc_parser *p, uint64_t min, uint64_t max, uint32_t *out);
+bool sc_u16(struct sc_parser *p, uint64_t min, uint16_t *out);
+bool sc_u8(struct sc_parser *p, uint64_t min, uint8_t *out);
 bool sc_size(struct sc_parser *p, uint64_t max, uint64_t *out);         /* 64k, 2M */
+bool sc_rate(struct sc_parser *p, uint64_t *out);                       /* 10mbit */
+bool sc_dev(struct sc_parser *p, uint16_t node, int *out);              /* see struct sc_act */
+bool sc_count(struct sc_parser *p, struct ex_count *out);               /* 3, >= 3, between 3 5 */
+enum ex_how sc_how(struct sc_parser *p);                                /* the words before it */
+
+/* The text of a string with its escapes replaced, in memory of its own. */
+bool sc_text(struct sc_parser *p, const struct sc_word *w, struct span *out);
+
+/* The next word if it is one of these; it is taken then. */
+bool sc_one_of(struct sc_parser *p, const char *const *words, size_t n, struct span *out);
 bool sc_host_addr(struct sc_parser *p, struct oriel_addr *out);
 bool sc_addr_len(struct sc_parser *p, struct sc_addr *out);             /* 10.0.0.1/24 */
 bool sc_mac(struct sc_parser *p, struct mac *out);
@@ -110,6 +124,15 @@ struct mac sc_default_mac(uint16_t node, unsigned i);
 typedef bool sc_statement_fn(struct sc_parser *p);
 
 sc_statement_fn sc_at, sc_on, sc_route, sc_neigh, sc_rarp;              /* scenario_act.c */
+
+/* Behind `tcp` of an action and of `config`; [PORT] [@N]. scenario_tcp.c */
+bool sc_act_tcp(struct sc_parser *p, struct sc_act *a);
+bool sc_config_tcp(struct sc_parser *p, struct oriel_tcp_config *c);
+bool sc_talks_of(struct sc_parser *p, uint16_t node, struct sc_talks *out);
+
+/* Behind `tcp` of an expectation; behind `expect ratio`. scenario_tcp_expect.c */
+bool sc_ex_tcp(struct sc_parser *p, struct expect *e);
+bool sc_ex_ratio(struct sc_parser *p, struct expect *e);
 
 /* Behind `expect`; with `at` the moment when it is asked, otherwise NULL. scenario_expect.c */
 bool sc_expect(struct sc_parser *p, const oriel_time *at);

@@ -1,6 +1,7 @@
 /* Captures of a port, the ladder of all wires, and the log of events. */
 #include "lab/vantage.h"
 
+#include "lens/label.h"
 #include "wire/eth.h"
 
 /* ---- words ---- */
@@ -79,7 +80,7 @@ void vantage_sentence(struct txt *t, const struct world_frame *f)
         txt_s(t, "; this is the wire's second copy");
 }
 
-void vantage_keys(struct txt *t, const struct world_frame *f)
+void vantage_keys(struct txt *t, const struct world_frame *f, const char *state)
 {
     txt_s(t, "ev=");
     txt_u(t, f->ev);
@@ -93,6 +94,10 @@ void vantage_keys(struct txt *t, const struct world_frame *f)
     }
     txt_s(t, " node=");
     txt_s(t, f->port->node->name);
+    if (state[0] != '\0') {
+        txt_s(t, " state=");
+        txt_s(t, state);
+    }
     if (f->fate != FATE_ARRIVES) {
         txt_s(t, " fate=");
         txt_s(t, fate_names[f->fate]);
@@ -201,6 +206,19 @@ bool vantage_open(struct vantage *v, const struct lab *l, uint16_t port, struct 
     return add_section(v) && add_interface(v, port) && add_names(v);
 }
 
+/* Of the end of the connection that is at this port's node; "" where there is none. */
+static const char *state_here(const struct lab *l, const struct world_frame *f)
+{
+    struct oriel_endpoint src, dst;
+    struct lens_frame in = {.link = LENS_ETHERNET, .bytes = f->bytes};
+    if (!f->port->node->stack)
+        return "";
+    dissect(&in, l->d);
+    if (!lab_tcp_ends(l->d, &src, &dst))
+        return "";
+    return lab_tcp_state(f->port->node, f->out ? &src : &dst, f->out ? &dst : &src);
+}
+
 void vantage_frame(struct vantage *v, const struct world_frame *f)
 {
     char sentence[VANTAGE_COMMENT_MAX], keys[VANTAGE_COMMENT_MAX];
@@ -208,7 +226,7 @@ void vantage_frame(struct vantage *v, const struct world_frame *f)
         return;
     struct txt s = txt_of(sentence, sizeof(sentence)), k = txt_of(keys, sizeof(keys));
     vantage_sentence(&s, f);
-    vantage_keys(&k, f);
+    vantage_keys(&k, f, state_here(v->lab, f));
     const struct span comments[] = {span_of(s.p, s.n), span_of(k.p, k.n)};
     struct pcapng_frame p = {
         .interface = v->interface, .time = f->time, .bytes = f->bytes,
@@ -232,7 +250,12 @@ void lab_ladder_open(struct lab_ladder *g, const struct lab *l, struct sink out,
                      struct ladder_style style)
 {
     const struct world *w = l->w;
+    for (uint16_t i = 0; i < l->s->acts_n; i++)
+        style.states = style.states || l->s->acts[i].kind == ACT_TCP_LISTEN ||
+                       l->s->acts[i].kind == ACT_TCP_CONNECT;
     ladder_init(&g->ladder, out, style);
+    for (size_t i = 0; i < ARRAY_LEN(g->talks); i++)
+        conversations_init(&g->talks[i]);
     g->frames = 0;
     for (uint16_t i = 0; i < w->nodes_n; i++) {
         bool last = i == LADDER_LINES_MAX - 1 && w->nodes_n > LADDER_LINES_MAX;
@@ -241,19 +264,6 @@ void lab_ladder_open(struct lab_ladder *g, const struct lab *l, struct sink out,
                           : LADDER_LINES_MAX - 1;
     }
     (void)ladder_begin(&g->ladder);
-}
-
-/* "UDP 40000 > 7 Len=32" with single spaces. */
-static void put_label(struct txt *t, const struct dissection *d)
-{
-    bool blank = true;
-    txt_s(t, d->proto);
-    txt_c(t, ' ');
-    for (const char *c = d->info; *c != '\0'; c++) {
-        if (*c != ' ' || !blank)
-            txt_c(t, *c);
-        blank = *c == ' ';
-    }
 }
 
 static enum ladder_fate drawn_fate(enum frame_fate fate)
@@ -273,10 +283,11 @@ void lab_ladder_frame(struct lab_ladder *g, const struct world_frame *f)
         return;
     const struct wire *x = f->port->wire;
     struct lens_frame in = {.link = LENS_ETHERNET, .bytes = f->bytes, .number = ++g->frames,
-                            .time = f->time, .time_before = f->time};
+                            .time = f->time, .time_before = f->time,
+                            .conversations = &g->talks[x->id]};
     dissect(&in, &g->d);
     struct txt t = txt_of(label, sizeof(label)), e = txt_of(end, sizeof(end));
-    put_label(&t, &g->d);
+    label_print(&t, &g->d);
     txt_s(&e, ends[f->fate]);
     if (f->fate != FATE_ARRIVES)
         put_draw(&e, f->draw);
@@ -289,6 +300,11 @@ void lab_ladder_frame(struct lab_ladder *g, const struct world_frame *f)
         .fate = drawn_fate(f->fate),
         .fate_text = span_of(e.p, e.n),
     };
+    struct oriel_endpoint src, dst;
+    if (lab_tcp_ends(&g->d, &src, &dst)) {
+        s.from_state = span_str(lab_tcp_state(f->port->node, &src, &dst));
+        s.to_state = span_str(lab_tcp_state(x->end[!f->port->side]->node, &dst, &src));
+    }
     (void)ladder_put(&g->ladder, &s);
 }
 

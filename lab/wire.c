@@ -170,8 +170,7 @@ static bool fail(struct words *w, struct span found, const char *expected)
     return syntax_fail(w->err, w->at + 1, found, expected);
 }
 
-/* "2.5" -> 2500000 (millionths of one), with what follows it. */
-static bool decimal(struct span s, uint64_t *micros, struct span *unit)
+bool wire_decimal(struct span s, uint64_t *micros, struct span *unit)
 {
     uint64_t whole = 0, part = 0, scale = MILLION;
     size_t i = 0;
@@ -199,7 +198,7 @@ static bool percent(struct words *w, uint32_t *out)
 {
     struct span s = word(w), unit;
     uint64_t v;
-    if (!decimal(s, &v, &unit) || (unit.n != 0 && !span_is(unit, "%")))
+    if (!wire_decimal(s, &v, &unit) || (unit.n != 0 && !span_is(unit, "%")))
         return fail(w, s, "a share such as 2% or 0.02");
     if (unit.n)
         v /= 100;
@@ -213,7 +212,7 @@ static bool duration_of(struct span s, oriel_time *out)
 {
     struct span unit;
     uint64_t v;
-    if (!decimal(s, &v, &unit) || v > UINT64_MAX / 1000000)
+    if (!wire_decimal(s, &v, &unit) || v > UINT64_MAX / 1000000)
         return false;
     if (span_is(unit, "s"))
         *out = v * 1000;
@@ -245,7 +244,7 @@ static bool delay(struct words *w, oriel_time *out, oriel_time *jitter)
     uint64_t v;
     if (duration_of(rest, jitter) && *jitter)
         return true;
-    if (!decimal(rest, &v, &unit) || unit.n)
+    if (!wire_decimal(rest, &v, &unit) || unit.n)
         return fail(w, s, "a time such as 40ms±5ms");
     *jitter = v;                        /* no unit: milliseconds */
     return true;
@@ -259,7 +258,7 @@ static bool rate(struct words *w, uint64_t *out)
     } units[] = {{"bit", 1}, {"kbit", 1000}, {"mbit", 1000000}, {"gbit", 1000000000}};
     struct span s = word(w), unit;
     uint64_t v;
-    if (decimal(s, &v, &unit))
+    if (wire_decimal(s, &v, &unit))
         for (unsigned i = 0; i < ARRAY_LEN(units); i++)
             if (span_is(unit, units[i].name) && v / MILLION < 10000) {
                 *out = units[i].bps >= MILLION ? v * (units[i].bps / MILLION)

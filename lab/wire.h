@@ -87,4 +87,7 @@ struct wire_verdict wire_pass(struct wire_dir *d, oriel_time now, size_t len);
  */
 bool wire_params_parse(struct span text, struct wire_params *p, struct syntax_error *err);
 
+/* "2.5 Mbit" -> 2500000 (millionths of one), with what follows the digits. False: there is none. */
+bool wire_decimal(struct span s, uint64_t *micros, struct span *unit);
+
 #endif

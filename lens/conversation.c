@@ -74,6 +74,24 @@ static struct conversation *find(struct conversations *t, const struct tcp_sight
     return NULL;
 }
 
+struct conversation_bases conversation_bases(const struct conversations *t,
+                                             const struct oriel_endpoint *src,
+                                             const struct oriel_endpoint *dst)
+{
+    const struct tcp_sighting s = {.src = *src, .dst = *dst};
+    uint32_t hash = hash_of(&s);
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct conversation *c = &t->entry[i];
+        int side = t->hash[i] == hash ? side_of(c, &s) : -1;
+        if (side >= 0)
+            return (struct conversation_bases){
+                .has_seq = c->side[side].has_base, .seq = c->side[side].base,
+                .has_ack = c->side[!side].has_base, .ack = c->side[!side].base,
+            };
+    }
+    return (struct conversation_bases){.has_seq = false};
+}
+
 /* A free entry, or the one that was silent longest. */
 static struct conversation *make_room(struct conversations *t, uint32_t hash)
 {

@@ -100,6 +100,16 @@ struct tcp_view {
 
 void conversations_init(struct conversations *c);
 
+/* Where the numbers of a connection count from, for what src would send to dst. */
+struct conversation_bases {
+    bool has_seq, has_ack;
+    uint32_t seq, ack;
+};
+
+struct conversation_bases conversation_bases(const struct conversations *c,
+                                             const struct oriel_endpoint *src,
+                                             const struct oriel_endpoint *dst);
+
 /* Learn from a segment, and say what it is. */
 struct tcp_view conversation_see(struct conversations *c, const struct tcp_sighting *s);
 

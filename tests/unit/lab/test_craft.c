@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "lab/craft.h"
+#include "lens/dissect.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/fault.h"
@@ -457,4 +458,60 @@ TEST("layers and words have limits")
         txt_s(&t, " pad1");
     EXPECT(!craft(span_str(line), &w, &wrong));
     EXPECT_STR(wrong.expected, "fewer words in this layer");
+}
+
+/* ---- numbers that count from the start of a connection ---- */
+
+static const char *talk_numbers(const char *line, const struct conversations *talks)
+{
+    static char text[200];
+    uint8_t bytes[256];
+    struct wr w = wr_of(bytes, sizeof(bytes));
+    struct syntax_error err;
+    if (!craft_talk(span_str(line), talks, &w, &err)) {
+        snprintf(text, sizeof(text), "%s", err.expected);
+        return text;
+    }
+    struct lens_frame f = {.link = LENS_RAW, .bytes = wr_span(&w)};
+    static struct dissection d;
+    dissect(&f, &d);
+    const struct field *sack = dissection_first(&d, F_TCP_OPTIONS_SACK_LE);
+    snprintf(text, sizeof(text), "%lu %lu %lu",
+             (unsigned long)dissection_first(&d, F_TCP_SEQ_RAW)->value.u,
+             (unsigned long)dissection_first(&d, F_TCP_ACK_RAW)->value.u,
+             sack ? (unsigned long)sack->value.u : 0);
+    return text;
+}
+
+TEST("numbers with @ count from the SYNs that were seen, of either direction")
+{
+    static struct conversations talks;
+    struct tcp_sighting s = {.src = {.port = 1000}, .dst = {.port = 80}, .seq = 5000, .flags = 2};
+    EXPECT(addr_parse(span_str("10.0.0.1"), &s.src.addr));
+    EXPECT(addr_parse(span_str("10.0.0.2"), &s.dst.addr));
+    conversations_init(&talks);
+    (void)conversation_see(&talks, &s);
+#define BACK "ip src=10.0.0.2 dst=10.0.0.1 / tcp 80>1000 "
+    EXPECT_STR(talk_numbers(BACK "seq=4294967290 ack=@1", &talks), "4294967290 5001 0");
+    EXPECT_STR(talk_numbers(BACK "seq=@1", &talks),
+               "a number of its own: no SYN of that direction was seen here");
+    s.seq = 4294967290;
+    s.ack = 5001;
+    s.flags = 0x12;
+    struct oriel_endpoint e = s.src;
+    s.src = s.dst;
+    s.dst = e;
+    (void)conversation_see(&talks, &s);
+    EXPECT_STR(talk_numbers(BACK "seq=@10 ack=@1461+100 sack=@3001-@4001", &talks),
+               "4 6561 8001");
+    EXPECT_STR(talk_numbers("ip src=10.0.0.1 dst=10.0.0.2 / tcp 1000>80 seq=@1 ack=@1", &talks),
+               "5001 4294967291 0");
+    EXPECT_STR(talk_numbers("ip src=10.0.0.1 dst=10.0.0.2 / tcp 1001>80 seq=@1", &talks),
+               "a number of its own: no SYN of that direction was seen here");
+}
+
+TEST("without a table numbers with @ count from 0, so that a line can be tried")
+{
+    EXPECT_STR(talk_numbers(BACK "seq=@1 ack=@7+3 sack=@1-@2", NULL), "1 10 1");
+    EXPECT_STR(talk_numbers(BACK "seq=@", NULL), "a number, such as 1000 or @1");
 }

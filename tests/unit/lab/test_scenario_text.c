@@ -136,7 +136,7 @@ static const struct {
      "ean loss?"},
     {HOSTS "config a strong-hots\n",
      "3:10: found `strong-hots`, expected strong-host, send-redirects, accept-redirects, echo-gr"
-     "oup, ttl, memory, connections or icmp-rate; did you mean strong-host?"},
+     "oup, ttl, memory, connections, icmp-rate or tcp; did you mean strong-host?"},
     {HOSTS "config a ttl 0\n",
      "3:14: found `0`, expected a whole number from 1 to 255"},
     {"peer x eth0\nconfig x ttl 3\n",
@@ -174,8 +174,8 @@ static const struct {
     {HOSTS "at 1s c ping 10.0.0.1\n",
      "3:7: found `c`, expected the name of a node that stands above"},
     {HOSTS "at 1s a pign 10.0.0.2\n",
-     "3:9: found `pign`, expected an action: ping, traceroute, udp-listen, udp-send, addr, route"
-     ", neigh, up, down, mtu, vlan, ...; did you mean ping?"},
+     "3:9: found `pign`, expected an action: ping, traceroute, udp-listen, udp-send, tcp, addr, "
+     "route, neigh, up, down, mtu, vlan, ...; did you mean ping?"},
     {HOSTS "at 1s a ping\n",
      "3:13: found the end, expected an address"},
     {HOSTS "at 1s a ping 10.0.0.2 cuont 3\n",
@@ -259,17 +259,17 @@ static const struct {
     {PEER "on x \"arp\" send \"eth / fill 9\" twice\n",
      "4:32: found `twice`, expected once, times or after"},
     {LINKED "expect\n",
-     "4:7: found the end, expected quiet, drop NAME at ..., why NAME from ..., NODE.PORT sees or"
-     " sends, or a node that stands above"},
+     "4:7: found the end, expected quiet, drop NAME at ..., why NAME from ..., ratio NODE tcp ...,"
+     " NODE.PORT sees or sends, or a node that stands above"},
     {LINKED "expect something\n",
-     "4:8: found `something`, expected quiet, drop NAME at ..., why NAME from ..., NODE.PORT see"
-     "s or sends, or a node that stands above"},
+     "4:8: found `something`, expected quiet, drop NAME at ..., why NAME from ..., ratio NODE tcp"
+     " ..., NODE.PORT sees or sends, or a node that stands above"},
     {LINKED "expect c ping received 1\n",
-     "4:8: found `c`, expected quiet, drop NAME at ..., why NAME from ..., NODE.PORT sees or sen"
-     "ds, or a node that stands above"},
+     "4:8: found `c`, expected quiet, drop NAME at ..., why NAME from ..., ratio NODE tcp ..., NO"
+     "DE.PORT sees or sends, or a node that stands above"},
     {LINKED "expect a pong received 1\n",
-     "4:10: found `pong`, expected ping, trace, udp, udp-send, neigh, addr, route, group, pmtu, "
-     "socket, nat, reasm or netif; did you mean ping?"},
+     "4:10: found `pong`, expected ping, trace, udp, udp-send, tcp, neigh, addr, route, group, "
+     "pmtu, socket, nat, reasm or netif; did you mean ping?"},
     {LINKED "expect a ping got 1\n",
      "4:15: found `got`, expected received, sent, errors or duplicates"},
     {LINKED "expect a ping received x\n",
