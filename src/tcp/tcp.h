@@ -655,6 +655,10 @@ void tcp_on_profile(struct tcp *t, struct tcp_conn *c, const struct tcp_profile 
 /* ORIEL_OPT_QUICKACK was set: the acknowledgements to come, and the one that is owed, are not delayed. */
 void tcp_on_quickack(struct tcp *t, struct tcp_conn *c, bool quick);
 
+/* tcp_check.c, for the simulator and for tests: a sentence about what is wrong, or NULL. */
+const char *tcp_check(const struct tcp *t, const struct tcp_conn *c);
+const char *tcp_check_lists(const struct tcp *t);
+
 /* tcp_limit.c */
 void tcp_limit_init(struct tcp *t, struct tcp_conn *c);
 void tcp_limit_note(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now);

@@ -108,7 +108,9 @@ static void on_step(void *ctx, struct node *n)
         again(s);
         exit(1);
     }
+    check_streams(s, n);
     sim_read_eager(s, n);
+    s->stepped = n;
 }
 
 /* ---- phases ---- */

@@ -155,6 +155,7 @@ struct sim {
     bool healing;               /* no new traffic */
     uint64_t events, frames, doubles;
     uint64_t hash;              /* of everything that was seen */
+    const struct node *stepped; /* last */
     uint64_t steps_now;         /* steps without time going on */
     oriel_time steps_at;
     uint8_t recent[8][FRAME_AT_MOST];   /* frames to make garbage of */
@@ -226,6 +227,7 @@ void sim_heal(struct sim *s);
 /* check.c */
 void check_frame(struct sim *s, const struct world_frame *f);
 void check_event(struct sim *s);
+void check_streams(struct sim *s, const struct node *n);
 void check_quiet(struct sim *s);
 bool sim_is_quiet(const struct sim *s);
 
