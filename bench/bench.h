@@ -5,9 +5,9 @@
  *     peer   NAME VALUE UNIT MIN MAX      somebody else's way to do the same, in the same run
  *     bound  NAME VALUE UNIT MIN MAX      the best this machine could do
  *
- * VALUE is a median; MIN and MAX are the extremes of its repetitions. A figure that has something to
- * reach goes on in the same line: the bound of the same run and the ratio to it where there are any,
- * what to reach (of the ratio, if there is one), and whether it does:
+ * VALUE is a median; MIN and MAX are the extremes of its repetitions. A figure that has something
+ * to reach goes on in the same line: the bound of the same run and the ratio to it where there are
+ * any, what to reach (of the ratio, if there is one), and whether it does:
  *
  *     figure NAME VALUE UNIT MIN MAX  bound X  ratio Y  to reach Z  ok|short
  *

@@ -1,5 +1,5 @@
 /*
- * The bounds alone (bound.h): what this machine could move between two stacks in one process, by window.
+ * The bounds alone (bound.h): what this machine could move between two stacks in one process.
  *
  *     bound.summed     copy and sum at the sender, sum and copy at the receiver; segments of 1,460
  *     bound.copied     copied at both ends, the link vouches for sums

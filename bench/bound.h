@@ -1,20 +1,20 @@
 /*
- * The most that two stacks in one process could reach: what has to happen to the payload, a header's
- * worth of bytes written and looked at, and nothing else.
+ * The most that two stacks in one process could reach: what has to happen to the payload, a
+ * header's worth of bytes written and looked at, and nothing else.
  *
  * A sender copies from the application into a frame and sums in the same pass; a receiver sums, and
  * later copies out. Frames lie in a ring as large as the window: each is read a window after it was
- * written, and written again at once, which is what a stack's blocks see that come back from a pool.
- * Work alternates in batches, as frames pass between the stacks.
+ * written, and written again at once, which is what a stack's blocks see that come back from a
+ * pool. Work alternates in batches, as frames pass between the stacks.
  *
  * Each kind of work is done in the fastest of the ways at hand (the loops below and those of
- * base/csum.h), found by trying on the same ring: a bound that somebody's slow loop set would be none.
- * Lengths reach memcpy through a pointer, or the compiler may put a `rep movs` in its place, which
- * starts slowly: 150 ns for 1,460 bytes on one of our machines.
+ * base/csum.h), found by trying on the same ring: a bound that somebody's slow loop set would be
+ * none. Lengths reach memcpy through a pointer, or the compiler may put a `rep movs` in its place,
+ * which starts slowly: 150 ns for 1,460 bytes on one of our machines.
  *
- * All buffers lie in one area, huge pages where the system gives them, each 4 KiB and 640 bytes further
- * than the one before ends: some processors copy three times slower at distances of 256 MiB (Zen 4),
- * others wait for a store when a load has the same lower twelve bits.
+ * All buffers lie in one area, in huge pages where the system gives them, each 4 KiB and 640 bytes
+ * further than the one before ends: some processors copy three times slower at distances of 256 MiB
+ * (Zen 4), others wait for a store when a load has the same lower twelve bits.
  */
 #ifndef ORIEL_BENCH_BOUND_H
 #define ORIEL_BENCH_BOUND_H

@@ -2,8 +2,8 @@
  * Instructions by function, counted by callgrind in a run of this program itself.
  *
  * The program is started again as `SELF --inside WHAT N` under valgrind; it makes everything ready,
- * and counts only between CALLS_START and CALLS_STOP, so that preparations, however long, are neither
- * counted nor slowed down by counting. The same binary and the same N give the same number.
+ * and counts only between CALLS_START and CALLS_STOP, so that preparations, however long, are
+ * neither counted nor slowed down by counting. The same binary and N give the same number.
  */
 #ifndef ORIEL_BENCH_CALLS_H
 #define ORIEL_BENCH_CALLS_H

@@ -66,9 +66,9 @@ static inline void crowd_free(struct crowd *c)
 }
 
 /*
- * Open, one byte each way, close, by applications that act as soon as they are told. Seven frames: SYN,
- * SYN-ACK, a byte, a byte, FIN, FIN, ACK; every other acknowledgement rides on one of them. The
- * connecting end stays in TIME-WAIT.
+ * Open, one byte each way, close, by applications that act as soon as they are told. Seven frames:
+ * SYN, SYN-ACK, a byte, a byte, FIN, FIN, ACK; every other acknowledgement rides on one of them.
+ * The connecting end stays in TIME-WAIT.
  */
 static inline void crowd_visit(struct pair *x, uint64_t i)
 {

@@ -1,6 +1,6 @@
 /*
- * Two stacks in one process, both ends on one processor: how fast bytes go from an application to the
- * other, and how many instructions a segment, a round trip and a whole connection take.
+ * Two stacks in one process, both ends on one processor: how fast bytes go from one application to
+ * the other, and how many instructions a segment, a round trip and a whole connection take.
  *
  *     build/bench/inproc             everything
  *     build/bench/inproc bulk        throughput by window, beside the bound of the same run
@@ -9,16 +9,17 @@
  *     build/bench/inproc idle        a connection beside a million idle and a million in TIME-WAIT
  *     build/bench/inproc profile WHAT     where the instructions go; WHAT as under --inside
  *     ... --strict                   exits 1 when a figure falls short
- *     build/bench/inproc --inside segment|super|zero|pingpong|connection|crowd N    what callgrind sees
+ *     build/bench/inproc --inside segment|super|zero|pingpong|connection|crowd N
+ *                                    what callgrind sees
  *
  * MTU 1500, segments of 1460 bytes, no timestamps, checksums on, nothing lost. Bound and stack take
  * turns, repetition by repetition, and the ratio is taken within one; time is what the thread ran.
  * These two make figures that another load on the machine changes little.
  *
- * Instructions are of both ends and of all that happens between the two applications, and of the two
- * applications themselves (a few dozen): nothing is taken off, but for inproc.ir.segment_protocol,
- * which is without the functions that copy and sum (calls_is_payload). A segment is 1460 bytes of
- * payload, with its share of acknowledgements.
+ * Instructions are of both ends and of all that happens between the two applications, and of the
+ * two applications themselves (a few dozen): nothing is taken off, but for
+ * inproc.ir.segment_protocol, which is without the functions that copy and sum
+ * (calls_is_payload). A segment is 1460 bytes of payload, with its share of acknowledgements.
  */
 #include "bench/pump.h"
 
@@ -166,8 +167,8 @@ static void inside_pingpong(long n)
 }
 
 /*
- * Connections that come and go. TIME-WAIT is so short, or time passes so fast, that as many leave it as
- * enter it, and what that takes is counted with the rest.
+ * Connections that come and go. TIME-WAIT is so short, or time passes so fast, that as many leave
+ * it as enter it, and what that takes is counted with the rest.
  */
 #define CROWD       1000000u
 #define CROWD_PORTS 256u
@@ -193,7 +194,8 @@ static void inside_crowd(long n)
     struct crowd all;
     struct pair_config c = {.connections = CROWD + 1024, .ports = CROWD_PORTS,
                             .stack_bytes = (size_t)2 << 30,
-                            .tcp = {.no_timestamps = true, .msl_ms = 30000, .time_wait = CROWD + 65536}};
+                            .tcp = {.no_timestamps = true, .msl_ms = 30000,
+                                    .time_wait = CROWD + 65536}};
     pair_make(&x, &c);
     pair_listen(&x, 0);
     crowd_open(&all, &x, CROWD);

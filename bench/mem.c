@@ -3,12 +3,12 @@
  *
  *     build/bench/mem [idle|half_open|time_wait] [--detail] [--strict]
  *
- * A stack uses nothing but the area that it was given, and touches of it only what it needs: pools are
- * reserved whole and touched as they are used, tables are cleared when it is made. So we ask the
- * system which pages of the area are there (mincore, pages of 4 KiB, no huge ones), and take off what
- * a stack has touched that was made for a few thousand connections and had one. The rest is what a million
- * connections took, divided by a million: the connection, its socket and its share of all indexes.
- * Packets lie in another area, and none may be held when we look.
+ * A stack uses nothing but the area that it was given, and touches of it only what it needs: pools
+ * are reserved whole and touched as they are used, tables are cleared when it is made. So we ask
+ * the system which pages of the area are there (mincore, pages of 4 KiB, no huge ones), and take
+ * off what a stack has touched that was made for a few thousand connections and had one. The rest
+ * is what a million connections took, divided by a million: the connection, its socket and its
+ * share of all indexes. Packets lie in another area, and none may be held when we look.
  *
  * mem.idle is the greater of the two ends: both are measured, connecting and accepting.
  */
@@ -57,8 +57,8 @@ static void check(uint32_t is, uint32_t should_be, const char *what)
 
 static struct pair_config config(bool ip6, uint32_t conns, uint32_t half_open, uint32_t time_wait)
 {
-    struct pair_config c = {.connections = conns + PORTS, .ports = PORTS, .ip6 = ip6, .small_pages = true,
-                            .stack_bytes = AREA};
+    struct pair_config c = {.connections = conns + PORTS, .ports = PORTS, .ip6 = ip6,
+                            .small_pages = true, .stack_bytes = AREA};
     c.tcp.half_open = half_open;
     c.tcp.time_wait = time_wait;
     c.tcp.msl_ms = 60000;
@@ -69,8 +69,8 @@ static struct pair_config config(bool ip6, uint32_t conns, uint32_t half_open, u
 /* ---- idle ---- */
 
 /*
- * Each batch is used, and left alone until nothing is owed and what the use took is freed: only what an
- * idle connection needs is touched a million times.
+ * Each batch is used, and left alone until nothing is owed and what the use took is freed: only
+ * what an idle connection needs is touched a million times.
  */
 static void open_and_use(struct crowd *all, struct pair *x, uint32_t n)
 {

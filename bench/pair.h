@@ -3,8 +3,9 @@
  * oriel_netif_take of one to oriel_step of the other, through packet pools that both use.
  *
  * Side 0 is 10.1.0.1 (fd00::1:0:0:1) and connects; side 1 has `peers` addresses from 10.2.0.1
- * (fd00::2:0:0:1) on and listens on `ports` ports. Neighbours are known from the start. Time is a number: it moves on
- * by `tick` with every batch of frames, and to the next deadline where nothing moves.
+ * (fd00::2:0:0:1) on and listens on `ports` ports. Neighbours are known from the start. Time is a
+ * number: it moves on by `tick` with every batch of frames, and to the next deadline where nothing
+ * moves.
  *
  * Each stack lives in an area of its own, so that what it touches can be counted; packets live in a
  * third. The areas are asked for in huge pages unless `small_pages` is set.

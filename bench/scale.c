@@ -8,9 +8,9 @@
  * Both ends of each connection are here, in two stacks. A round takes 32 connections at random; on
  * each a byte goes there and one comes back, and the last acknowledgement leaves by its timer (time
  * moves on by 50 ms): three segments in all, each built by one stack and received by the other, in
- * batches. The cost of a segment is the round's divided by 96. It is the same with 100 connections, but
- * everything is in the cache then; with ten million nothing is. Both areas are asked for in huge
- * pages: without them every look-up also misses in the translation of addresses.
+ * batches. The cost of a segment is the round's divided by 96. It is the same with 100 connections,
+ * but everything is in the cache then; with ten million nothing is. Both areas are asked for in
+ * huge pages: without them every look-up also misses in the translation of addresses.
  *
  * scale.established counts the ends on which a ping was answered: all of them are tried.
  */
@@ -173,7 +173,8 @@ static void time_part(void)
     bench_figure("scale.ns.open", &open, "ns");
     struct bench_runs b = ns_runs(&many);
     bench_figure("scale.ns.many", &b, "ns");
-    struct bench_runs answered = bench_once(2.0 * ping_all(&many)), gib = bench_once(resident_gib());
+    struct bench_runs answered = bench_once(2.0 * ping_all(&many));
+    struct bench_runs gib = bench_once(resident_gib());
     bench_reach("scale.established", &answered, "ends", BENCH_AT_LEAST, ends);
     bench_figure("scale.resident", &gib, "GiB");
     struct bench_runs ratio = bench_once(bench_median(&b) / bench_median(&a));

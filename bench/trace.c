@@ -1,17 +1,17 @@
 /*
  * What tracing costs: compiled in and off, and on.
  *
- *     build/bench/trace [--strict]        it makes the other build, without tracing, if it is not there
- *     build/bench/trace --ns              nanoseconds a segment: what the two builds are compared by
+ *     build/bench/trace [--strict]        it makes the other build, without tracing, where it lacks
+ *     build/bench/trace --ns              nanoseconds a segment: by what two builds are compared
  *     build/bench/trace --inside segment N
  *
  * trace.off compares this program with the same one built with ORIEL_TRACE=0 (in build-notrace) by
- * instructions a segment, which are the same on every run. trace.off_time compares them by time: the
- * two take turns, and the ratio is taken within a turn; trace.noise is what two turns of one and the
- * same program differ by. What is not beyond that cannot be measured.
+ * instructions a segment, which are the same on every run. trace.off_time compares them by time:
+ * the two take turns, and the ratio is taken within a turn; trace.noise is what two turns of one
+ * and the same program differ by. What is not beyond that cannot be measured.
  *
- * trace.on is the time of a transfer with all topics on, less that of the same with all off, divided
- * by the events that were written.
+ * trace.on is the time of a transfer with all topics on, less that of the same with all off,
+ * divided by the events that were written.
  */
 #include "bench/pump.h"
 
