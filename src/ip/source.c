@@ -71,7 +71,7 @@ bool ip_source_for(const struct ip *ip, const struct oriel_addr *dst, uint16_t n
     const struct ifaddr *best = NULL;
     bool v4 = addr_is_v4(dst);
     bool narrow = addr_scope(dst) <= SCOPE_LINK && !v4;     /* only that interface's (RFC 6724, 4) */
-    for (uint16_t i = 1; i <= ip->link->max; i++) {
+    for (uint16_t i = 1; i <= ip->link->used; i++) {
         if (!netif_at(ip->link, i) || (narrow && i != nif))
             continue;
         LIST_EACH(node, &ip_if_of(ip, i)->addrs) {

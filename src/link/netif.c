@@ -91,6 +91,8 @@ int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif
     memcpy(nif->name, cfg->name, strlen(cfg->name) + 1);
     if (cfg->kind == ORIEL_NETIF_LOOPBACK)
         l->loopback = nif->index;
+    if (nif->index > l->used)
+        l->used = nif->index;
     TRACE(l->env, EV_NETIF_UP, nif->index);
     *out = nif;
     return 0;

@@ -59,6 +59,7 @@ struct link {
     struct env *env;
     struct netif *netifs;       /* netifs[0] is index 1 */
     uint16_t max;
+    uint16_t used;              /* no interface has a higher index */
     uint16_t loopback;          /* index of the loopback interface, 0 when there is none */
     struct pkt_queue loop;      /* packets to ourselves, for the next step; they have no frame */
 };

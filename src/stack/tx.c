@@ -17,7 +17,7 @@ bool stack_has_output(const struct oriel_stack *s)
 {
     if (s->link.loop.n > 0)
         return true;
-    for (uint16_t i = 0; i < s->link.max; i++)
+    for (uint16_t i = 0; i < s->link.used; i++)
         if (s->link.netifs[i].index && netif_has_output(s, &s->link.netifs[i]))
             return true;
     return false;
