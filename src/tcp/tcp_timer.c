@@ -140,11 +140,12 @@ void tcp_timer_on_held(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit b
 
 void tcp_timer_on_stalled(struct tcp *t, struct tcp_conn *c)
 {
+    bool fin_waits = (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT);
     if (c->out.want & TCP_WANT_ACK) {
         c->timer.delack_at = in(t, t->set.delack);
         c->out.want &= (uint8_t)~TCP_WANT_ACK;
     }
-    if (c->timer.rtx_at == ORIEL_NEVER)
+    if (c->timer.rtx_at == ORIEL_NEVER && (tcp_outstanding(c) || tcp_unsent(c) > 0 || fin_waits))
         c->timer.rtx_at = in(t, tcp_rto(t, c));
     tcp_timer_sync(t, c);
 }
