@@ -346,16 +346,21 @@ static void remember(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h
                                             .gen = ip->gen, .nif = p->nif};
 }
 
-/* The header is contiguous afterwards, as far as the packet has it. */
+/*
+ * The header is contiguous afterwards, as far as the packet has it, and so is what the layers here look
+ * at behind it. Of TCP that is nothing: its payload stays in slices.
+ */
 static void need_header(struct ip *ip, struct pkt *p)
 {
+    struct ip4_hdr h;
     if (oriel_likely(p->more_n == 0))
         return;
     size_t len = pkt_len(p);
     (void)pkt_need(ip->env, p, len < IP4_HDR_LEN ? len : IP4_HDR_LEN);
     struct rd r = pkt_rd(p, 0);
-    size_t n = (rd_u8(&r) & 15u) * 4;
-    (void)pkt_need(ip->env, p, len < n ? len : n);
+    bool tcp = ip4_parse_quoted(&r, &h) && h.proto == IP_TCP;
+    if (!tcp)
+        (void)pkt_need(ip->env, p, len < IP4_HDR_MAX ? len : IP4_HDR_MAX);
 }
 
 static ORIEL_NEVER_INLINE enum ip_verdict input_any(struct ip *ip, struct pkt **pp,
@@ -403,9 +408,11 @@ enum ip_verdict ip4_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
     struct pkt *p = *pp;
     struct ip4_hdr h;
     struct rd r = pkt_rd(p, 0);
-    if (oriel_unlikely(p->more_n > 0 || !ip4_parse_plain(&r, &h) || !is_known(ip, p, &h)))
+    size_t held = pkt_len(p);
+    if (oriel_unlikely(!ip4_parse_plain_of(&r, held, &h) || !is_known(ip, p, &h)))
         return input_any(ip, pp, rx);
-    pkt_trim(p, h.total_len);                   /* padding of the link (RFC 894) */
+    if (oriel_unlikely(held > h.total_len))
+        pkt_trim(p, h.total_len);               /* padding of the link (RFC 894) */
     p->l4 = IP4_HDR_LEN;
     describe(rx, p, &h);
     if (oriel_likely(h.proto == IP_UDP))

@@ -359,12 +359,15 @@ enum ip_verdict ip6_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
     struct pkt *p = *pp;
     struct ip6_hdr h;
     enum drop why;
-    if (!pkt_linearize(ip->env, p))
-        return refuse(ip, pp, DROP_NO_MEMORY);
+    size_t held = pkt_len(p);
+    (void)pkt_need(ip->env, p, held < IP6_HDR_LEN ? held : IP6_HDR_LEN);
     struct rd r = pkt_rd(p, 0);
-    if (oriel_unlikely(!ip6_parse(&r, &h)))
+    if (oriel_unlikely(!ip6_parse_of(&r, held, &h)))
         return refuse(ip, pp, fault_reason(r.bad));
-    pkt_trim(p, IP6_HDR_LEN + (size_t)h.payload_len);
+    if (held > IP6_HDR_LEN + (size_t)h.payload_len)
+        pkt_trim(p, IP6_HDR_LEN + (size_t)h.payload_len);
+    if (oriel_unlikely(h.next != IP_TCP) && !pkt_linearize(ip->env, p))
+        return refuse(ip, pp, DROP_NO_MEMORY);  /* only TCP leaves its payload in slices */
     if ((why = check_addresses(ip, p, &h)) != DROP_NONE)
         return refuse(ip, pp, why);
     *rx = (struct ip_rx){.src = h.src, .dst = h.dst, .addrs_sum = csum_wide_addrs(&h.src, &h.dst),

@@ -78,9 +78,10 @@ bool ip4_parse(struct rd *r, struct ip4_hdr *out);
 
 /*
  * The same for what nearly every datagram is: whole, without options, and with nothing wrong. False
- * says only that ip4_parse has to look at it; r stays where it was.
+ * says only that ip4_parse has to look at it; r stays where it was. There are `held` bytes of it and
+ * what follows it, of which r need have the header only.
  */
-static inline bool ip4_parse_plain(struct rd *r, struct ip4_hdr *out)
+static inline bool ip4_parse_plain_of(struct rd *r, size_t held, struct ip4_hdr *out)
 {
     struct rd rest = *r;
     const uint8_t *b = rd_bytes(&rest, IP4_HDR_LEN).p;
@@ -89,7 +90,7 @@ static inline bool ip4_parse_plain(struct rd *r, struct ip4_hdr *out)
     uint16_t total_len = load_be16(b + IP4_AT_TOTAL_LEN), fragment = load_be16(b + IP4_AT_FRAGMENT);
     if (oriel_unlikely(b[0] != IP4_FIRST || (fragment & (IP4_MF | IP4_OFF_MASK)) != 0))
         return false;
-    if (oriel_unlikely(total_len < IP4_HDR_LEN || total_len > rd_left(r)))
+    if (oriel_unlikely(total_len < IP4_HDR_LEN || total_len > held))
         return false;
     if (oriel_unlikely(!csum_wide_good(csum_words(b, IP4_HDR_LEN))))
         return false;
@@ -108,6 +109,11 @@ static inline bool ip4_parse_plain(struct rd *r, struct ip4_hdr *out)
     };
     *r = rest;
     return true;
+}
+
+static inline bool ip4_parse_plain(struct rd *r, struct ip4_hdr *out)
+{
+    return ip4_parse_plain_of(r, rd_left(r), out);
 }
 
 /*

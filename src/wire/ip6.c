@@ -49,9 +49,14 @@ static inline bool has_mapped(const struct ip6_hdr *h)
 
 bool ip6_parse(struct rd *r, struct ip6_hdr *out)
 {
+    return ip6_parse_of(r, rd_left(r), out);
+}
+
+bool ip6_parse_of(struct rd *r, size_t held, struct ip6_hdr *out)
+{
     if (!read_header(r, out))
         return false;
-    if (oriel_unlikely(out->payload_len > rd_left(r)))
+    if (oriel_unlikely(out->payload_len > held - IP6_HDR_LEN))
         return rd_fail(r, FAULT_TOTAL_LEN);
     if (oriel_unlikely(has_mapped(out)))
         return rd_fail(r, FAULT_ADDR);

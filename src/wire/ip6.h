@@ -28,6 +28,8 @@ struct ip6_hdr {
  * FAULT_ADDR: a mapped IPv4 address as source or destination. The zone of addresses is left 0.
  */
 bool ip6_parse(struct rd *r, struct ip6_hdr *out);
+/* The same of a packet of `held` bytes, of which r need have the 40 only. */
+bool ip6_parse_of(struct rd *r, size_t held, struct ip6_hdr *out);
 bool ip6_parse_quoted(struct rd *r, struct ip6_hdr *out);      /* payload may be cut */
 void ip6_emit(struct wr *w, const struct ip6_hdr *h);
 void ip6_print(struct txt *t, const struct ip6_hdr *h);

@@ -782,3 +782,98 @@ TEST("what is remembered of a packet to one host does not excuse a broadcast fra
     EXPECT_QUIET(f);
     fx_free(f);
 }
+
+/* ---- packets whose payload stands in slices ---- */
+
+/* Bytes of a frame behind the link's header, cut at random into a head and slices. */
+static struct pkt *in_slices(struct fx *f, struct rng *g, size_t head)
+{
+    struct env *env = &f->s->env;
+    size_t at = 14 + head, n = f->frame_n;
+    struct pkt *p = pkt_new_copy(env, PKT_HEADROOM, span_of(f->frame + 14, head));
+    while (at < n) {
+        size_t part = p->more_n == PKT_SLICES_MAX - 1 ? n - at : 1 + rng_below(g, n - at);
+        struct pkt *q = pkt_new_copy(env, 0, span_of(f->frame + at, part));
+        p->more[p->more_n++] = slice_share(q->head);
+        pkt_free(q);
+        at += part;
+    }
+    p->nif = (uint16_t)f->nif;
+    return p;
+}
+
+static bool same_rx(const struct ip_rx *a, const struct ip_rx *b)
+{
+    return addr_identical(&a->src, &b->src) && addr_identical(&a->dst, &b->dst) &&
+           a->addrs_sum == b->addrs_sum && a->nif == b->nif && a->payload_len == b->payload_len &&
+           a->next_at == b->next_at && a->proto == b->proto && a->ttl == b->ttl &&
+           a->tos == b->tos && a->to_group == b->to_group && a->fragmented == b->fragmented;
+}
+
+static void same_bytes(const struct pkt *a, const struct pkt *b)
+{
+    static uint8_t x[2048], y[2048];
+    EXPECT_EQ(pkt_len(a), pkt_len(b));
+    pkt_read(a, 0, x, pkt_len(a));
+    pkt_read(b, 0, y, pkt_len(b));
+    EXPECT_MEM(x, y, pkt_len(a));
+}
+
+TEST("a packet in slices is what it is in one piece, wherever it is cut")
+{
+    static const char *const lines[] = {
+        TO "/ tcp 1000>80 flags=A / fill 300",
+        TO "/ tcp 1000>80 flags=A ts=1,2 / fill 3",
+        TO "opt=01010101 / tcp 1000>80 flags=A / fill 20",
+        TO "/ tcp 1000>80 flags=A ; cut 70",
+        TO "badcsum / tcp 1000>80 flags=A / fill 20",
+        TO "len=100 / tcp 1000>80 flags=A / fill 200",
+        TO "len=400 / tcp 1000>80 flags=A / fill 200",
+        TO "ihl=9 / tcp 1000>80 flags=A / fill 4",
+        TO "/ udp 1>2 / fill 100",
+        "ip src=10.0.0.2 dst=10.0.0.9 / tcp 1>2 / fill 30",
+    };
+    struct fx *f = fx_host();
+    struct rng g;
+    rng_seed(&g, 1, 2);
+    for (unsigned i = 0; i < ARRAY_LEN(lines) * 200; i++) {
+        struct ip_rx a, b;
+        fx_craft(f, f->nif, lines[i % ARRAY_LEN(lines)]);
+        size_t whole = f->frame_n - 14;
+        struct pkt *p = in_slices(f, &g, whole), *q = in_slices(f, &g, rng_below(&g, whole + 1));
+        uint64_t drops[2][DROP_N];
+        memcpy(drops[0], f->s->env.drop_count, sizeof(drops[0]));
+        enum ip_verdict v = ip4_input(&f->s->ip, &p, &a);
+        memcpy(drops[1], f->s->env.drop_count, sizeof(drops[1]));
+        EXPECT_EQ(ip4_input(&f->s->ip, &q, &b), v);
+        for (unsigned k = 0; k < DROP_N; k++)
+            EXPECT_EQ(drops[1][k] - drops[0][k], f->s->env.drop_count[k] - drops[1][k]);
+        if (v == IP_CONSUMED)
+            continue;
+        EXPECT(same_rx(&a, &b));
+        EXPECT_EQ(p->l4, q->l4);
+        same_bytes(p, q);
+        pkt_free(p);
+        pkt_free(q);
+    }
+    fx_free(f);
+}
+
+TEST("TCP's payload stays where it is, from the first packet on")
+{
+    struct fx *f = fx_host();
+    struct rng g;
+    rng_seed(&g, 1, 2);
+    for (unsigned i = 0; i < 4; i++) {
+        struct ip_rx rx;
+        fx_craft(f, f->nif, i % 2 ? TO "/ tcp 1000>80 flags=A / fill 1000"
+                                  : TO "opt=01010101 / tcp 1000>80 flags=A / fill 1000");
+        struct pkt *p = in_slices(f, &g, i % 2 ? 40 : 44);
+        const struct blk *payload = p->more[0].blk;
+        EXPECT_EQ(ip4_input(&f->s->ip, &p, &rx), IP_TO_TCP);
+        EXPECT(p->more_n > 0 && p->more[0].blk == payload);
+        EXPECT_EQ(rx.payload_len, 1020);
+        pkt_free(p);
+    }
+    fx_free(f);
+}

@@ -472,3 +472,55 @@ TEST("no address leaves its scope through a router")
     EXPECT_QUIET(f);
     fx_free(f);
 }
+
+/* ---- packets whose payload stands in slices ---- */
+
+static struct pkt *in_two(struct fx *f, size_t head)
+{
+    struct env *env = &f->s->env;
+    struct pkt *p = pkt_new_copy(env, PKT_HEADROOM, span_of(f->frame + 14, head));
+    struct pkt *q = pkt_new_copy(env, 0, span_of(f->frame + 14 + head, f->frame_n - 14 - head));
+    if (q->head.len > 0)
+        p->more[p->more_n++] = slice_share(q->head);
+    pkt_free(q);
+    p->nif = (uint16_t)f->nif;
+    return p;
+}
+
+TEST("a packet in two slices is what it is in one piece, wherever it is cut")
+{
+    static const char *const lines[] = {
+        "ip6 src=2001:db8::2 dst=2001:db8::1 / tcp 1>2 / fill 40",
+        "ip6 src=2001:db8::2 dst=2001:db8::1 len=30 / tcp 1>2 / fill 40",
+        "ip6 src=2001:db8::2 dst=2001:db8::1 len=90 / tcp 1>2 / fill 40",
+        "ip6 src=2001:db8::2 dst=2001:db8::1 / dstopts opt=1e0401020304 / tcp 1>2 / fill 40",
+        "ip6 src=2001:db8::2 dst=2001:db8::1 / frag id=2 / tcp 1>2 / fill 40",
+        "ip6 src=2001:db8::2 dst=2001:db8::1 / udp 1>2 / fill 40",
+        "ip6 src=2001:db8::2 dst=2001:db8::9 / tcp 1>2 / fill 40",
+    };
+    struct fx *f = fx_host();
+    for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
+        fx_craft(f, f->nif, lines[i]);
+        for (size_t head = 0; head <= f->frame_n - 14; head++) {
+            struct ip_rx a, b;
+            struct pkt *p = in_two(f, f->frame_n - 14), *q = in_two(f, head);
+            uint64_t before = fx_drops_all(f);
+            enum ip_verdict v = ip6_input(&f->s->ip, &p, &a);
+            uint64_t dropped = fx_drops_all(f) - before;
+            EXPECT_EQ(ip6_input(&f->s->ip, &q, &b), v);
+            EXPECT_EQ(fx_drops_all(f) - before, 2 * dropped);
+            if (v == IP_CONSUMED)
+                continue;
+            EXPECT(addr_identical(&a.src, &b.src) && addr_identical(&a.dst, &b.dst));
+            EXPECT(a.proto == b.proto && a.payload_len == b.payload_len && a.next_at == b.next_at);
+            EXPECT(a.addrs_sum == b.addrs_sum && a.fragmented == b.fragmented);
+            EXPECT_EQ(p->l4, q->l4);
+            EXPECT_EQ(pkt_len(p), pkt_len(q));
+            EXPECT(q->more_n == 0 || a.proto == IP_TCP);
+            EXPECT(i != 0 || head < 40 || head == pkt_len(p) || q->more_n == 1);
+            pkt_free(p);
+            pkt_free(q);
+        }
+    }
+    fx_free(f);
+}
