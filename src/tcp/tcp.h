@@ -311,6 +311,9 @@ struct tcp {
     uint32_t *dirty;            /* pool indices: whose sockets are to be told */
     uint32_t dirty_n, dirty_max;
     struct siphash_key isn_key, port_key;
+    struct {                    /* where initial numbers lie: anywhere, unless a test says otherwise */
+        uint32_t from, mask;
+    } isn_range;
     uint32_t port_clock[TCP_PORT_CLOCKS];       /* RFC 6056, 3.3.4 */
     struct tcp_path paths[1 << TCP_PATH_BITS];
     uint32_t path_ids;

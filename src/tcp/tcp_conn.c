@@ -38,6 +38,7 @@ bool tcp_init(struct tcp *t, struct env *env, struct ip *ip, struct arena *a,
     *t = (struct tcp){.env = env, .ip = ip};
     tcp_settings_from(&t->set, cfg);
     t->isn_key = siphash_derive(env->seed, "tcp isn");
+    t->isn_range.mask = UINT32_MAX;
     t->port_key = siphash_derive(env->seed, "tcp port");
     list_init(&t->dirty_listeners);
     wheel_init(&t->departures, env->now);

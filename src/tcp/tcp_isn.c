@@ -43,7 +43,7 @@ struct tcp_secret tcp_isn(const struct tcp *t, const struct tcp_tuple *k)
     uint32_t clock = (uint32_t)(t->env->now / ISN_TICK_NS);
     uint32_t off = (uint32_t)(f >> 32);
     return (struct tcp_secret){
-        .iss = seq_of((uint32_t)f + clock),
+        .iss = seq_of(t->isn_range.from + (((uint32_t)f + clock) & t->isn_range.mask)),
         .ts_off = t->set.ts_random ? off | (off == 0) : 0,
     };
 }
