@@ -30,7 +30,8 @@ Q := $(if $(VERBOSE),,@)
 SRC   := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 LENS  := $(sort $(wildcard lens/*.c))
 LAB   := $(sort $(wildcard lab/*.c))
-HOST  := $(sort $(wildcard host/*.c))
+DRILL := $(sort $(wildcard host/packetdrill*.c))
+HOST  := $(filter-out $(DRILL),$(sort $(wildcard host/*.c)))
 CLI   := $(sort $(wildcard cli/*.c))
 UNIT  := $(sort $(wildcard tests/unit/*/test_*.c))
 BENCH := $(sort $(wildcard bench/*.c))
@@ -43,7 +44,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all lib
 all: $(B)/oriel lib
-lib: $(B)/liboriel.a $(B)/liboriel.so
+lib: $(B)/liboriel.a $(B)/liboriel.so $(B)/liboriel-packetdrill.so
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -75,6 +76,12 @@ $(B)/liboriel.so: $(call obj,$(SRC))
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel.so.0 -Wl,-z,defs $^ -o $@
 	$(Q)ln -sf liboriel.so $(B)/liboriel.so.0
 
+# Oriel where packetdrill expects a kernel: packetdrill --so_filename=build/liboriel-packetdrill.so
+$(B)/liboriel-packetdrill.so: $(call obj,$(DRILL)) $(B)/core.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel-packetdrill.so -Wl,-z,defs \
+	    -Wl,--version-script,host/packetdrill.map $^ -pthread -ldl -o $@
+
 $(B)/oriel: $(call obj,$(CLI) $(HOST)) $(B)/core.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
@@ -90,6 +97,8 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/test.o $(call obj,$(fil
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %test.o $(B)/obj/tests/unit/$*.o,$^) \
 	    $(if $(filter cli/% host/%,$*),$(call obj,$(filter-out cli/main.c,$(CLI)) $(HOST))) \
 	    $(B)/core.a -lcmocka -o $@
+
+$(B)/unit/host/test_packetdrill: $(B)/liboriel-packetdrill.so
 
 ORACLE_BIN := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(ORACLE))
 .PHONY: oracle
@@ -131,7 +140,7 @@ fuzz: deps-test fuzz-build
 
 # Every object again with clang, for its warnings.
 .PHONY: objects
-objects: $(call obj,$(SRC) $(LENS) $(LAB) $(HOST) $(CLI) $(BENCH) $(UNIT) $(SIM) tests/unit/test.c)
+objects: $(call obj,$(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(CLI) $(BENCH) $(UNIT) $(SIM) tests/unit/test.c)
 
 # ---- WebAssembly: no operating system, no C library but string.h ----
 
@@ -189,7 +198,7 @@ sim: deps-run
 	$(Q)tools/sim.sh build/sim/sim $(SEEDS)
 
 print-sources:
-	@printf '%s\n' $(SRC) $(LENS) $(LAB) $(HOST) $(CLI) $(UNIT) tests/unit/test.c $(BENCH) $(FUZZ) \
+	@printf '%s\n' $(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(CLI) $(UNIT) tests/unit/test.c $(BENCH) $(FUZZ) \
 	    $(ORACLE) $(SIM) $(EXAMPLES) tools/wasm/libc.c
 
 VERSION := $(shell sed -n 's/^#define ORIEL_VERSION "\(.*\)"/\1/p' include/oriel/oriel.h)
@@ -202,6 +211,7 @@ install: all
 	install -m 755 build/liboriel.so $(I)/lib/liboriel.so.$(VERSION)
 	ln -sf liboriel.so.$(VERSION) $(I)/lib/liboriel.so.0
 	ln -sf liboriel.so.0 $(I)/lib/liboriel.so
+	install -m 755 build/liboriel-packetdrill.so $(I)/lib/liboriel-packetdrill.so
 	install -m 644 include/oriel/oriel.h $(I)/include/oriel/oriel.h
 	install -m 644 labs/*.lab $(I)/share/oriel/labs/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' tools/oriel.pc.in > $(I)/lib/pkgconfig/oriel.pc

@@ -111,6 +111,12 @@ struct oriel_stack *script_stack(const struct script_setup *c, bool v6, void *me
 struct oriel_addr script_local(const struct script_setup *c, bool v6);
 struct oriel_addr script_remote(const struct script_setup *c, bool v6);
 
+/* Reports of membership and neighbour discovery: they come with addresses, not with a script. */
+bool script_is_aside(struct span packet);
+
+/* Where an IP packet is sent; false: it is none. */
+bool script_destination(struct span packet, struct oriel_addr *out);
+
 /* ---- a script ---- */
 
 enum script_time {

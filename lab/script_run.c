@@ -16,7 +16,6 @@
 #include "lab/script_run.h"
 
 #include "stack/stack.h"
-#include "wire/icmp6.h"
 
 #define NETIF 1
 
@@ -80,17 +79,6 @@ struct sr_record *sr_record(struct script_run *r, enum sr_kind kind, struct span
     return rec;
 }
 
-/* Membership reports and neighbour discovery come with addresses, whatever a script is about. */
-static bool is_aside(const struct sr_record *rec)
-{
-    struct sr_seen s;
-    if (!sr_see(rec->bytes, &s))
-        return false;
-    return s.v6 ? s.whole && s.proto == SCRIPT_ICMP &&
-           ((s.type >= ICMP6_MLD_QUERY && s.type <= ICMP6_REDIRECT) || s.type == ICMP6_MLD2_REPORT)
-                : s.ip_proto == IP_IGMP;
-}
-
 static void collect_one(struct script_run *r, struct pkt *p)
 {
     struct sr_seen s;
@@ -98,7 +86,7 @@ static void collect_one(struct script_run *r, struct pkt *p)
     struct sr_record *rec = sr_record(r, SR_OUT, span_of(r->packet, n));
     if (rec) {
         rec->why = (enum why)p->why;
-        rec->aside = is_aside(rec);
+        rec->aside = script_is_aside(rec->bytes);
         if (sr_see(rec->bytes, &s) && s.whole)
             rec->flow = sr_flow_at(r, s.proto, &s.src, &s.dst);
     }

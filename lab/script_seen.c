@@ -179,6 +179,26 @@ bool sr_see(struct span packet, struct sr_seen *out)
     return version == 6 ? see6(r, out) : version == 4 && see4(r, out);
 }
 
+bool script_is_aside(struct span packet)
+{
+    struct sr_seen s;
+    if (!sr_see(packet, &s))
+        return false;
+    if (!s.v6)
+        return s.ip_proto == IP_IGMP;
+    return s.whole && s.proto == SCRIPT_ICMP &&
+           ((s.type >= ICMP6_MLD_QUERY && s.type <= ICMP6_REDIRECT) ||
+            s.type == ICMP6_MLD2_REPORT);
+}
+
+bool script_destination(struct span packet, struct oriel_addr *out)
+{
+    struct sr_seen s;
+    bool good = sr_see(packet, &s);
+    *out = good ? s.dst.addr : ADDR_NONE;
+    return good;
+}
+
 /* ---- writing down ---- */
 
 static void print_flags(struct txt *t, uint16_t flags)
