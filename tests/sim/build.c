@@ -86,6 +86,43 @@ static void join(struct sim *s, struct port *a, struct port *b, const struct seg
 
 /* ---- nodes ---- */
 
+/* What its TCP can do and how it is set; half of all are as they come. */
+static void random_tcp(struct sim *s, struct oriel_tcp_config *c)
+{
+    static const char *const cc[] = {"cubic", "newreno", "bbr"};
+    c->msl_ms = (uint32_t)sim_scale(s, 30000);
+    if (one_in(s, 2))
+        return;
+    c->personality = (enum oriel_personality)rng_below(&s->rng, 4);
+    c->ecn = (enum oriel_ecn)rng_below(&s->rng, 5);
+    c->cookies = one_in(s, 3) ? (enum oriel_cookies)rng_below(&s->rng, 3) : 0;
+    c->congestion = one_in(s, 2) ? cc[rng_below(&s->rng, ARRAY_LEN(cc))] : NULL;
+    c->sndbuf = one_in(s, 3) ? (uint32_t)sim_scale(s, 300000) : 0;
+    c->rcvbuf = one_in(s, 3) ? (uint32_t)sim_scale(s, 300000) : 0;
+    c->rto_min_ms = one_in(s, 3) ? (uint32_t)sim_scale(s, 2000) : 0;
+    c->rto_max_ms = one_in(s, 6) ? (uint32_t)between(s, 1000, 100000) : 0;
+    c->rto_init_ms = one_in(s, 4) ? (uint32_t)between(s, 100, 5000) : 0;
+    c->delack_ms = one_in(s, 3) ? (uint32_t)sim_scale(s, 600) : 0;
+    c->initial_window = one_in(s, 3) ? (uint8_t)between(s, 1, 40) : 0;
+    c->window_scale = one_in(s, 3) ? (int8_t)(between(s, 0, 15) - 1) : 0;
+    c->no_timestamps = one_in(s, 4);
+    c->no_sack = one_in(s, 5);
+    c->no_rack = one_in(s, 4);
+    c->mtu_probing = one_in(s, 4);
+    c->half_open = one_in(s, 4) ? (uint32_t)sim_scale(s, 8) : 0;
+    c->time_wait = one_in(s, 4) ? (uint32_t)sim_scale(s, 8) : 0;
+}
+
+/* Half of all connections begin just before the numbers go round, or before their middle. */
+static void choose_numbers(struct sim *s, struct tcp *t)
+{
+    if (one_in(s, 2))
+        return;
+    t->isn_range.mask = (1u << between(s, 4, 17)) - 1;
+    t->isn_range.from = (one_in(s, 2) ? 0x80000000u : 0) - t->isn_range.mask - 1 +
+                        (one_in(s, 4) ? (uint32_t)between(s, 0, 20) : 0);
+}
+
 static struct oriel_config random_config(struct sim *s, bool router)
 {
     struct oriel_config c;
@@ -98,8 +135,8 @@ static struct oriel_config random_config(struct sim *s, bool router)
     c.echo_group = one_in(s, 2);
     c.ttl = one_in(s, 3) ? (uint8_t)between(s, 10, 255) : 0;
     c.icmp_per_s = one_in(s, 3) ? (uint32_t)sim_scale(s, 1000) : 0;
+    random_tcp(s, &c.tcp);
     c.tcp.no_fast_path = s->second;
-    c.tcp.msl_ms = (uint32_t)sim_scale(s, 30000);
     return c;
 }
 
@@ -115,6 +152,7 @@ static void add_actor(struct sim *s, bool router, size_t memory)
         sim_wrong(s, "a world of that size cannot be built: nodes");
         return;
     }
+    choose_numbers(s, &a->node->stack->tcp);
     if (one_in(s, 6))
         a->node->stack->budget.max = between(s, 96, 400) * 1024;
     if (!one_in(s, 4)) {
@@ -445,6 +483,7 @@ static void choose(struct sim *s)
     s->v4 = families != 1;
     s->v6 = families != 2;
     s->calm = !one_in(s, 3);
+    s->short_memory = one_in(s, 3);
     s->hostile = !s->calm && one_in(s, 4);
     s->bare = one_in(s, 12);
     s->has_nat = s->v4 && one_in(s, 6);

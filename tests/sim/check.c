@@ -144,6 +144,7 @@ static uint32_t held(const struct oriel_stack *k, uint32_t *frags)
 static void census(struct sim *s)
 {
     uint32_t n = s->w.heap_n, frags = 0, live = s->w.mem.pkts.live - s->w.mem.ready_n;
+    live -= hoard_of(s, &s->w.mem.pkts);
     for (unsigned i = 0; i < s->all; i++)
         n += held(s->who[i].node->stack, &frags);
     if (live < n || live > n + frags)

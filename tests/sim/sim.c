@@ -173,6 +173,7 @@ static void heal(struct sim *s)
 {
     sim_say(s, "---- healing");
     s->healing = true;
+    hoard_end(s);
     sim_close_all(s);
     sim_sweep(s);
     for (unsigned i = 0; i < SWEEPS_AT_MOST && !world_quiet(&s->w); i++)
@@ -325,6 +326,7 @@ static bool make(struct sim *s, uint64_t seed, bool strange)
 static void unmake(struct sim *s)
 {
     struct arena a;
+    hoard_end(s);
     arena_init(&a, s->memory, MEMORY + 64);     /* it is nobody's again */
     free(s->memory);
     free(s->buffer);

@@ -5,6 +5,7 @@
  *   traffic.c  what applications do: datagrams, pings, groups, sockets
  *   stream.c   what applications do with streams; every byte is looked at
  *   meddle.c   what is done to it: links, addresses, routes, neighbours, garbage; and undone
+ *   hoard.c    memory runs short
  *   payload.c  datagrams that can be recognised when they arrive, and judged
  *   check.c    what must hold after each event, and when everything has become quiet
  *   sim.c      phases: traffic, healing, quiet, everybody can reach everybody, the end; twice
@@ -119,6 +120,17 @@ struct sent {
     uint8_t got[NODES_AT_MOST][SOCKS_AT_MOST];
 };
 
+/* What somebody holds of a pool, or has taken off a budget. */
+struct hoard {
+    struct pool *from;
+    struct budget *budget;
+    uint64_t max;
+    void **held;
+    uint32_t n;
+};
+
+#define HOARDS_AT_MOST 3
+
 struct sim {
     struct world w;
     struct rng rng;
@@ -131,6 +143,7 @@ struct sim {
     /* the world */
     bool v4, v6;
     bool calm;                  /* only streams, and nobody meddles with addresses and routes */
+    bool short_memory;          /* memory runs short now and then */
     bool hostile;               /* a peer sends garbage */
     bool bare;                  /* without check sequences: damage reaches the stacks */
     bool has_nat;
@@ -142,6 +155,8 @@ struct sim {
     unsigned legs;
     struct actor who[NODES_AT_MOST];
     struct end end[ENDS_AT_MOST];
+    struct hoard hoard[HOARDS_AT_MOST];
+    bool starved;               /* memory ran short once */
     unsigned ends;
     unsigned routers, all;      /* who[0..routers) are the routers, then hosts up to all */
     struct node *sw;
@@ -217,6 +232,11 @@ void stream_hurry(struct sim *s);               /* everybody comes to an end */
 bool stream_all_done(struct sim *s);            /* and has; those that are lazy do something */
 void stream_stuck(struct sim *s);               /* says who has not */
 void stream_close_all(struct sim *s);
+
+/* hoard.c */
+void hoard_act(struct sim *s, unsigned who);
+void hoard_end(struct sim *s);
+uint32_t hoard_of(const struct sim *s, const struct pool *p);   /* of that pool's objects */
 
 /* meddle.c */
 void sim_meddle(struct sim *s, unsigned who);

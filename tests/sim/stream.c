@@ -248,6 +248,44 @@ static void drive(struct sim *s, struct end *e, uint32_t events, bool all)
     end_of_writing(s, e);
 }
 
+/* ---- options ---- */
+
+static const struct {
+    enum oriel_opt opt;
+    int64_t lo, hi;
+    bool scaled;                /* small values are as likely as large ones */
+} options[] = {
+    {ORIEL_OPT_NODELAY, 0, 1, false},       {ORIEL_OPT_CORK, 0, 1, false},
+    {ORIEL_OPT_CONGESTION, 0, 2, false},    {ORIEL_OPT_SNDBUF, 2048, 400000, true},
+    {ORIEL_OPT_RCVBUF, 2048, 400000, true}, {ORIEL_OPT_KEEPALIVE, 0, 1, false},
+    {ORIEL_OPT_KEEPIDLE_MS, 100, 100000, true}, {ORIEL_OPT_KEEPINTVL_MS, 100, 20000, true},
+    {ORIEL_OPT_KEEPCNT, 1, 10, false},      {ORIEL_OPT_ECN, 0, 4, false},
+    {ORIEL_OPT_MAXSEG, 88, 3000, true},     {ORIEL_OPT_NOTSENT_LOWAT, 0, 50000, true},
+    {ORIEL_OPT_QUICKACK, 0, 1, false},      {ORIEL_OPT_WINDOW_CLAMP, 0, 100000, true},
+    {ORIEL_OPT_MAX_PACING_RATE, 10000, 10000000, true}, {ORIEL_OPT_TTL, 10, 255, false},
+    {ORIEL_OPT_TOS, 0, 255, false},         {ORIEL_OPT_SYNCNT, 3, 10, false},
+    {ORIEL_OPT_SOFT_ERRORS, 0, 1, false},   {ORIEL_OPT_LINGER, -1, 60000, true},
+    {ORIEL_OPT_USER_TIMEOUT_MS, 30000, 600000, true}, {ORIEL_OPT_RCVLOWAT, 1, 5000, true},
+};
+
+static void set_one(struct sim *s, unsigned who, oriel_handle h)
+{
+    unsigned i = (unsigned)rng_below(&s->rng, ARRAY_LEN(options));
+    int64_t lo = options[i].lo, hi = options[i].hi, v;
+    v = options[i].scaled ? lo - 1 + (int64_t)sim_scale(s, (uint64_t)(hi - lo + 1))
+                          : lo + (int64_t)rng_below(&s->rng, (uint64_t)(hi - lo + 1));
+    int err = oriel_setopt(stack_of(s, who), h, options[i].opt, v);
+    sim_see(s, (uint64_t)err);
+    sim_see(s, (uint64_t)oriel_getopt(stack_of(s, who), h, options[i].opt, &v));
+    sim_see(s, (uint64_t)v);
+}
+
+static void set_some(struct sim *s, unsigned who, oriel_handle h)
+{
+    for (unsigned n = one_in(s, 2) ? (unsigned)between(s, 1, 6) : 0; n > 0; n--)
+        set_one(s, who, h);
+}
+
 /* ---- opening ---- */
 
 static struct end *new_end(struct sim *s, unsigned who)
@@ -280,6 +318,7 @@ static void listen_at(struct sim *s, unsigned who, unsigned slot)
         return;
     }
     l->lazy = one_in(s, 4);
+    set_some(s, who, l->h);
     err = oriel_bind(k, l->h, &at);
     if (!err)
         err = oriel_listen(k, l->h, &how);
@@ -340,6 +379,7 @@ static struct end *connect_to(struct sim *s, unsigned who, uint16_t from, struct
         e->h = 0;
         return NULL;
     }
+    set_some(s, who, e->h);
     if (from)
         err = oriel_bind(k, e->h, &local);
     if (!err)
@@ -438,9 +478,19 @@ static void stop_one(struct sim *s)
     poke(s, e->who);
 }
 
+static void set_something(struct sim *s)
+{
+    struct end *e = any_end(s);
+    if (!e)
+        return;
+    set_one(s, e->who, e->h);
+    poke(s, e->who);
+}
+
 void stream_act(struct sim *s, unsigned who)
 {
     switch (rng_below(&s->rng, 16)) {
+    case 6: set_something(s); break;
     case 0: case 1: case 2: case 3: connect_somebody(s, who); break;
     case 4: cross(s, who); break;
     case 5: stop_one(s); break;
@@ -450,18 +500,31 @@ void stream_act(struct sim *s, unsigned who)
 
 /* ---- the end ---- */
 
+/* Nothing that was set keeps it back, and who is gone is found out. */
+static void hurry_end(struct sim *s, struct end *e)
+{
+    static const struct {
+        enum oriel_opt opt;
+        int64_t value;
+    } hurried[] = {
+        {ORIEL_OPT_KEEPIDLE_MS, 10000},  {ORIEL_OPT_KEEPINTVL_MS, 5000}, {ORIEL_OPT_KEEPCNT, 9},
+        {ORIEL_OPT_KEEPALIVE, 1},        {ORIEL_OPT_RCVLOWAT, 1},        {ORIEL_OPT_LINGER, -1},
+        {ORIEL_OPT_MAX_PACING_RATE, 0},  {ORIEL_OPT_USER_TIMEOUT_MS, 0},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(hurried); i++)
+        sim_see(s, (uint64_t)oriel_setopt(stack_of(s, e->who), e->h, hurried[i].opt,
+                                          hurried[i].value));
+    poke(s, e->who);
+}
+
 void stream_hurry(struct sim *s)
 {
     for (unsigned i = 0; i < s->ends; i++) {
         struct end *e = &s->end[i];
         if (e->total > e->written + 100000)
             e->total = e->written + 100000;
-        if (!e->h)
-            continue;
-        sim_see(s, (uint64_t)oriel_setopt(stack_of(s, e->who), e->h, ORIEL_OPT_KEEPIDLE_MS, 10000));
-        sim_see(s, (uint64_t)oriel_setopt(stack_of(s, e->who), e->h, ORIEL_OPT_KEEPINTVL_MS, 5000));
-        sim_see(s, (uint64_t)oriel_setopt(stack_of(s, e->who), e->h, ORIEL_OPT_KEEPALIVE, 1));
-        poke(s, e->who);
+        if (e->h)
+            hurry_end(s, e);
     }
 }
 

@@ -446,7 +446,11 @@ void sim_act(struct sim *s)
     unsigned who = (unsigned)rng_below(&s->rng, s->all);
     if (!sim_first_leg(s, who))
         return;
-    if (one_in(s, s->calm ? 1 : 3) || one_in(s, 2)) {
+    if (one_in(s, 16) && s->short_memory) {
+        hoard_act(s, who);
+        return;
+    }
+    if (s->calm || one_in(s, 2)) {
         stream_act(s, who);
         return;
     }
