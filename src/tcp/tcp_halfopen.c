@@ -64,6 +64,23 @@ static uint32_t index1_of(const struct tcp *t, const struct tcp_half *h)
     return pool_index(&t->half.pool, h) + 1;
 }
 
+/* Which options a SYN-ACK has and where they stand follows from what was agreed upon. */
+static unsigned layout_of(unsigned flags, bool wscale)
+{
+    return (flags & (HALF_TS | HALF_SACK)) | (wscale ? 4u : 0u);
+}
+
+static_assert((HALF_TS | HALF_SACK) == 3, "the layouts are numbered by these two and the shift");
+
+static void lay_out(struct tcp *t)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(t->half.layout); i++) {
+        struct tcp_opts o = {.has_mss = true, .has_ts = (i & HALF_TS) != 0,
+                             .sack_perm = (i & HALF_SACK) != 0, .has_wscale = (i & 4) != 0};
+        tcp_syn_options(t, &o, t->half.layout[i].kinds, &t->half.layout[i].n);
+    }
+}
+
 bool tcp_halfopen_init(struct tcp *t, struct arena *a, uint32_t max)
 {
     struct tcp_halfopen *ho = &t->half;
@@ -76,6 +93,7 @@ bool tcp_halfopen_init(struct tcp *t, struct arena *a, uint32_t max)
         ho->interval[i] = rto < most ? rto : most;
     }
     ho->interval[TCP_HALF_HELD] = ho->interval[TCP_HALF_NAMED] = HELD_NS;
+    lay_out(t);
     ho->cookie_key = siphash_derive(t->env->seed, "tcp cookie");
     ho->mask = buckets - 1;
     timer_init(&ho->timer, TIMER_TCP_HALF_OPEN);
@@ -148,12 +166,12 @@ struct tcp_listener *tcp_half_listener(const struct tcp *t, const struct tcp_hal
     return pool_at(&t->listeners, h->listener);
 }
 
-void tcp_half_forget(struct tcp *t, struct tcp_half *h)
+static void forget(struct tcp *t, struct tcp_half *h, uint32_t hash)
 {
     struct tcp_halfopen *ho = &t->half;
     struct tcp_listener *l = tcp_half_listener(t, h);
     uint32_t i = index1_of(t, h);
-    uint32_t *link = &ho->bucket[tcp_tuple_hash(t, &h->tuple) & ho->mask];
+    uint32_t *link = &ho->bucket[hash & ho->mask];
     while (*link != i) {
         ORIEL_ASSERT(*link != 0);
         link = &half_at(t, *link)->next;
@@ -164,6 +182,11 @@ void tcp_half_forget(struct tcp *t, struct tcp_half *h)
     if ((h->flags & (HALF_HELD | HALF_NAMED)) == HALF_HELD)
         l->unnamed--;
     pool_put(&ho->pool, h);
+}
+
+void tcp_half_forget(struct tcp *t, struct tcp_half *h)
+{
+    forget(t, h, tcp_tuple_hash(t, &h->tuple));
 }
 
 void tcp_half_forget_all(struct tcp *t, struct tcp_listener *l)
@@ -321,8 +344,12 @@ void tcp_half_answer(struct tcp *t, const struct tcp_listener *l, const struct t
         tcp_tfo_cookie(t, &h->tuple, cookie);
         r.opts.has_fastopen = true;
         r.opts.fastopen = span_of(cookie, sizeof(cookie));
+        tcp_syn_options(t, &r.opts, r.kinds, &r.kinds_n);
+    } else {
+        unsigned i = layout_of(h->flags, h->wscale != 0xff);
+        memcpy(r.kinds, t->half.layout[i].kinds, sizeof(r.kinds));
+        r.kinds_n = t->half.layout[i].n;
     }
-    tcp_syn_options(t, &r.opts, r.kinds, &r.kinds_n);
     tcp_reply(t, &r, why);
 }
 
@@ -551,7 +578,7 @@ static void on_held(struct tcp *t, struct tcp_half *h, struct tcp_seg *g)
 }
 
 /* The handshake is done. */
-static void on_ack(struct tcp *t, struct tcp_half *h, struct tcp_seg *g)
+static void on_ack(struct tcp *t, struct tcp_half *h, struct tcp_seg *g, uint32_t hash)
 {
     struct tcp_listener *l = tcp_half_listener(t, h);
     bool bare = g->len == 0 && !(g->flags & TCP_FIN);
@@ -571,7 +598,7 @@ static void on_ack(struct tcp *t, struct tcp_half *h, struct tcp_seg *g)
         tcp_seg_drop(t, g, DROP_TCP_FULL);
         return;
     }
-    tcp_half_forget(t, h);
+    forget(t, h, hash);
     tcp_rx_synchronized(t, c, g);
 }
 
@@ -590,7 +617,7 @@ static bool timestamps_good(struct tcp *t, const struct tcp_half *h, struct tcp_
     return false;
 }
 
-void tcp_half_input(struct tcp *t, struct tcp_half *h, struct tcp_seg *g)
+void tcp_half_input(struct tcp *t, struct tcp_half *h, struct tcp_seg *g, uint32_t hash)
 {
     if (oriel_unlikely(h->flags & HALF_HELD)) {
         on_held(t, h, g);
@@ -619,6 +646,6 @@ void tcp_half_input(struct tcp *t, struct tcp_half *h, struct tcp_seg *g)
         tcp_reset_for(t, g, WHY_RST_HALF_OPEN);
         tcp_seg_drop(t, g, DROP_TCP_ACK_UNSENT);
     } else {
-        on_ack(t, h, g);
+        on_ack(t, h, g, hash);
     }
 }

@@ -24,6 +24,7 @@ void tcp_listen_init(struct tcp *t)
     list_init(&t->listen.ranges);
     for (unsigned i = 0; i < TCP_LISTEN_BUCKETS; i++)
         list_init(&t->listen.by_port[i]);
+    t->listen.gen = 1;
     tcp_port_init(t);
 }
 
@@ -127,8 +128,28 @@ static struct tcp_listener *share(const struct tcp *t, const struct tcp_tuple *k
     return c->best;
 }
 
-struct tcp_listener *tcp_listener_find(const struct tcp *t, const struct tcp_tuple *k,
-                                       uint16_t nif)
+static struct tcp_listen_known *known_slot(struct tcp *t, const struct tcp_tuple *k)
+{
+    return &t->listen.known[k->local_port % TCP_LISTEN_KNOWN];
+}
+
+static bool is_known(const struct tcp *t, const struct tcp_listen_known *n,
+                     const struct tcp_tuple *k, uint16_t nif)
+{
+    return n->port == k->local_port && n->local_lo == k->local_lo && n->local_hi == k->local_hi &&
+           n->zone == k->zone && n->nif == nif && n->gen == t->listen.gen &&
+           n->ip_gen == t->ip->gen;
+}
+
+/* What was found of where segments go may be wrong now. */
+static void listeners_changed(struct tcp *t)
+{
+    if (++t->listen.gen == 0)
+        t->listen.gen = 1;      /* 0 is the generation of nothing */
+}
+
+static ORIEL_NEVER_INLINE struct tcp_listener *find_any(struct tcp *t, const struct tcp_tuple *k,
+                                                        uint16_t nif)
 {
     const struct oriel_addr to = tuple_local(k);
     bool ours = true;
@@ -137,10 +158,27 @@ struct tcp_listener *tcp_listener_find(const struct tcp *t, const struct tcp_tup
         ours = false;           /* seldom: only a link that brings everything brings such */
         c = choose(t, k, nif, ours);
     }
+    if (oriel_likely(c.equals == 1))
+        *known_slot(t, k) = (struct tcp_listen_known){
+            .l = c.best,
+            .local_hi = k->local_hi,
+            .local_lo = k->local_lo,
+            .zone = k->zone,
+            .gen = t->listen.gen,
+            .ip_gen = t->ip->gen,
+            .port = k->local_port,
+            .nif = nif,
+        };
     if (oriel_likely(c.equals <= 1))
         return c.best;
     uint32_t n = (uint32_t)((uint64_t)tcp_tuple_hash(t, k) * c.equals >> 32);
     return share(t, k, nif, ours, &c, n);
+}
+
+struct tcp_listener *tcp_listener_find(struct tcp *t, const struct tcp_tuple *k, uint16_t nif)
+{
+    const struct tcp_listen_known *n = known_slot(t, k);
+    return oriel_likely(is_known(t, n, k, nif)) ? n->l : find_any(t, k, nif);
 }
 
 /* ---- binding ---- */
@@ -276,6 +314,7 @@ int tcp_listen_start(struct tcp *t, const struct oriel_endpoint *local,
     tcp_listen_set_backlog(n, want->backlog);
     list_push_back(&t->listen.all, &n->node);
     list_push_back(bucket_of(t, at.port, last), &n->hashed);
+    listeners_changed(t);
     *out = n;
     return 0;
 }
@@ -299,6 +338,7 @@ void tcp_listen_stop(struct tcp *t, struct tcp_listener *l)
     disown(t, l);
     list_remove(&l->node);
     list_remove(&l->hashed);
+    listeners_changed(t);
     if (list_on(&l->dirty))
         list_remove(&l->dirty);
     tcp_profile_put(t, l->prof);
@@ -312,6 +352,7 @@ void tcp_listen_set_profile(struct tcp *t, struct tcp_listener *l, struct tcp_pr
     if (!now)
         return;                 /* cannot be: who gives it holds it */
     l->prof = now;
+    listeners_changed(t);
     tcp_profile_put(t, was);
 }
 
@@ -494,7 +535,7 @@ void tcp_listen_input(struct tcp *t, struct tcp_seg *g)
     uint32_t hash = tcp_tuple_hash(t, &g->tuple);
     struct tcp_half *h = tcp_half_find(t, &g->tuple, hash);
     if (h) {
-        tcp_half_input(t, h, g);
+        tcp_half_input(t, h, g, hash);
         return;
     }
     struct tcp_tw *w = tcp_tw_find(t, &g->tuple, hash);

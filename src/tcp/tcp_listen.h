@@ -53,7 +53,20 @@ struct tcp_listener {
 
 #define TCP_LISTEN_BUCKETS 1024
 
+#define TCP_LISTEN_KNOWN 8
+
+/* The listener that a segment to that address and port, by that interface, went to alone: the next
+ * goes to it too, while gen is that of struct tcp_listen and ip_gen that of struct ip. */
+struct tcp_listen_known {
+    struct tcp_listener *l;
+    uint64_t local_hi, local_lo;
+    uint32_t zone, gen, ip_gen;
+    uint16_t port, nif;
+};
+
 struct tcp_listen {
+    uint32_t gen;               /* changes with every listener; never 0 */
+    struct tcp_listen_known known[TCP_LISTEN_KNOWN];
     struct list all;
     struct list by_port[TCP_LISTEN_BUCKETS];    /* by `hashed`: listeners on one port */
     struct list ranges;         /* by `hashed`: on more than one, looked at one by one */
@@ -63,8 +76,7 @@ void tcp_listen_init(struct tcp *t);
 
 /* NULL: nobody. The most specific: address before any, interface before none; shared by REUSEPORT,
  * chosen by the hash of the tuple. */
-struct tcp_listener *tcp_listener_find(const struct tcp *t, const struct tcp_tuple *k,
-                                       uint16_t nif);
+struct tcp_listener *tcp_listener_find(struct tcp *t, const struct tcp_tuple *k, uint16_t nif);
 struct tcp_listener *tcp_listener_at(const struct tcp *t, uint32_t index);
 
 /*
@@ -154,6 +166,10 @@ struct tcp_halfopen {
     uint64_t interval[TCP_HALF_QUEUES];
     struct timer timer;
     uint32_t next_id;           /* of held SYNs */
+    struct {                    /* the options of a SYN-ACK, by HALF_TS | HALF_SACK and the shift */
+        uint8_t kinds[TCP_OPTS_MAX];
+        uint8_t n;
+    } layout[8];
     struct siphash_key cookie_key;
     oriel_time cookies_until;   /* cookies that were sent may come back until then */
 };
@@ -176,7 +192,7 @@ struct tcp_half tcp_half_of_syn(struct tcp *t, const struct tcp_listener *l,
 bool tcp_half_add(struct tcp *t, struct tcp_listener *l, const struct tcp_half *made,
                   uint32_t hash);
 /* RFC 9293, 3.10.7.4 for SYN-RECEIVED. Consumes g->p. */
-void tcp_half_input(struct tcp *t, struct tcp_half *h, struct tcp_seg *g);
+void tcp_half_input(struct tcp *t, struct tcp_half *h, struct tcp_seg *g, uint32_t hash);
 /* The handshake of h is done (or all but done, with data): a connection, on l's accept queue; NULL:
  * no room. h goes on to be the caller's. */
 struct tcp_conn *tcp_half_born(struct tcp *t, struct tcp_listener *l, const struct tcp_half *h,
