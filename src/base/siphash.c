@@ -14,7 +14,7 @@ struct sip {
     uint64_t a, b, c, d;
 };
 
-static uint64_t rotl(uint64_t x, unsigned n)
+static inline uint64_t rotl(uint64_t x, unsigned n)
 {
     return (x << n) | (x >> (64 - n));
 }
@@ -37,7 +37,7 @@ static struct sip sip_start(const struct siphash_key *key)
     };
 }
 
-static void sip_round(struct sip *s)
+static ORIEL_ALWAYS_INLINE void sip_round(struct sip *s)
 {
     s->a += s->b;
     s->c += s->d;
@@ -51,7 +51,7 @@ static void sip_round(struct sip *s)
     s->c = rotl(s->c, 32);
 }
 
-static void sip_word(struct sip *s, uint64_t word)
+static ORIEL_ALWAYS_INLINE void sip_word(struct sip *s, uint64_t word)
 {
     s->d ^= word;
     sip_round(s);
