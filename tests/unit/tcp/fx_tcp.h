@@ -1,6 +1,7 @@
 /*
- * One TCP on one bare IP interface, without sockets: for tests of what happens before a connection has
- * a socket and after it has none. Addresses 10.0.0.1/24, 2001:db8::1/64 and fe80::1/64 are ours.
+ * One TCP on one bare IP interface, without sockets: for tests of what happens before a connection
+ * has a socket and after it has none. Addresses 10.0.0.1/24, 2001:db8::1/64 and fe80::1/64 are
+ * ours.
  *
  *     struct fx_tcp *f = fx_tcp(.cookies = ORIEL_COOKIES_ALWAYS);     fields of oriel_tcp_config
  *     struct tcp_listener *l = fx_listener(f, 80);
@@ -10,8 +11,8 @@
  *     EXPECT_NO_SEG(f);
  *     fx_tcp_free(f);                                         nothing may be alive
  *
- * Segments come in through the IP layer and leave through it. fx_tcp_pass lets time go by: timers fire
- * at their own nanosecond.
+ * Segments come in through the IP layer and leave through it. fx_tcp_pass lets time go by: timers
+ * fire at their own nanosecond.
  */
 #ifndef ORIEL_TESTS_TCP_FX_TCP_H
 #define ORIEL_TESTS_TCP_FX_TCP_H

@@ -85,7 +85,8 @@ TEST("refused with a reset, the peer learns it at once, and the SYN is forgotten
 
 TEST("refused as unreachable, ICMP of either family quotes the SYN")
 {
-    static const char *const ends[2][2] = {{"10.0.0.2", "10.0.0.1"}, {"2001:db8::2", "2001:db8::1"}};
+    static const char *const ends[2][2] = {{"10.0.0.2", "10.0.0.1"},
+                                           {"2001:db8::2", "2001:db8::1"}};
     for (unsigned v = 0; v < 2; v++) {
         struct fx_tcp *f = fx_tcp();
         struct tcp_listener *l = deferring(f);
@@ -170,7 +171,7 @@ TEST("an id is for one SYN of one listener")
     EXPECT_EQ(tcp_admit(&f->tcp, l, 0, ORIEL_ADMIT), ORIEL_ENOENT);
     EXPECT_EQ(tcp_admit(&f->tcp, l, first.id, ORIEL_ADMIT_RESET), 0);
     fx_tcp_drain(f);
-    fx_seg(f, .flags = TCP_SYN, .to_port = 81, .port = 4000, .seq = 1);   /* takes the same record */
+    fx_seg(f, .flags = TCP_SYN, .to_port = 81, .port = 4000, .seq = 1); /* takes the same record */
     EXPECT_EQ(tcp_held_next(&f->tcp, l, &second), 0);
     EXPECT((uint32_t)second.id == (uint32_t)first.id && second.id != first.id);
     EXPECT_EQ(tcp_admit(&f->tcp, l, first.id, ORIEL_ADMIT), ORIEL_ENOENT);

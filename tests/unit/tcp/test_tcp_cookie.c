@@ -172,7 +172,7 @@ TEST("what we do not offer is not kept: no shift, no SACK")
 
 /* ---- handshakes ---- */
 
-/* The SYN of a peer that can everything, or nothing, to a stack that keeps no half-open connections. */
+/* The SYN of a peer that can everything, or nothing, to a stack that keeps no records. */
 static struct tcp_conn *by_cookie(struct fx_tcp *f, struct tcp_listener *l, bool able, uint16_t len)
 {
     fx_seg(f, .flags = TCP_SYN, .seq = FX_ISS, .mss = 1400, .wscale = able ? 8 : 0, .sack = able,
@@ -310,7 +310,7 @@ TEST("ECN outlives a cookie where the peer has timestamps")
 {
     struct fx_tcp *f = fx_tcp(.cookies = ORIEL_COOKIES_ALWAYS, .ecn = ORIEL_ECN_ACCURATE);
     struct tcp_listener *l = fx_listener(f, 80);
-    for (unsigned i = 0; i < 2; i++) {          /* accurate feedback does not: it is the older kind */
+    for (unsigned i = 0; i < 2; i++) {          /* accurate feedback does not: the older kind */
         fx_seg(f, .flags = (uint16_t)(TCP_SYN | TCP_ECE | TCP_CWR | (i ? TCP_AE : 0)),
                .seq = FX_ISS, .mss = 1460, .ts = true, .ts_val = 5000);
         EXPECT_SEG(f, TCP_SYN | TCP_ACK | TCP_ECE, WHY_SYN_COOKIE);

@@ -306,7 +306,7 @@ TEST("a cookie and MSS are remembered for their server, and the newest counts")
     fx_tcp_free(f);
 }
 
-TEST("after a SYN with data was not answered there are none for an hour, then again with its cookie")
+TEST("after a SYN with data was not answered there are none for an hour, then with its cookie")
 {
     COVERS("7413-6");
     struct fx_tcp *f = fx_tcp();

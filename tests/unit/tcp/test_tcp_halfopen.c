@@ -61,8 +61,8 @@ TEST("what one side does not have is not used: every pair of abilities")
                                       .window_scale = (mine & 4) ? 5 : -1);
             struct tcp_listener *l = fx_listener(f, 80);
             unsigned both = mine & theirs;
-            fx_seg(f, .flags = TCP_SYN, .seq = FX_ISS, .mss = 1460, .ts = theirs & 1, .ts_val = 5000,
-                   .sack = (theirs & 2) != 0, .wscale = (theirs & 4) ? 8 : 0);
+            fx_seg(f, .flags = TCP_SYN, .seq = FX_ISS, .mss = 1460, .ts = theirs & 1,
+                   .ts_val = 5000, .sack = (theirs & 2) != 0, .wscale = (theirs & 4) ? 8 : 0);
             EXPECT_SEG(f, TCP_SYN | TCP_ACK, WHY_SYN_ACK);
             EXPECT_EQ(f->out.o.has_ts, both & 1);
             EXPECT_EQ(f->out.o.sack_perm, (both & 2) != 0);
@@ -120,7 +120,7 @@ TEST("ECN: asked for by both bits, answered by one, and nothing else is ECN")
         }
 }
 
-TEST("accurate ECN: the SYN-ACK tells how the SYN's own mark arrived; who is older gets the older kind")
+TEST("accurate ECN: the SYN-ACK tells how the SYN's own mark arrived; the older get the older kind")
 {
     static const uint16_t echo[] = {TCP_CWR, TCP_CWR | TCP_ECE, TCP_AE, TCP_AE | TCP_CWR};
     struct fx_tcp *f = fx_tcp(.ecn = ORIEL_ECN_ACCURATE);

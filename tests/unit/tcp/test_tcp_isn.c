@@ -84,7 +84,7 @@ TEST("numbers of neighbouring tuples look like chance: every bit, and one after 
     fx_tcp_free(f);
 }
 
-TEST("timestamps have an offset of their own for each tuple, never 0, and none where scripts compare")
+TEST("timestamps have an offset for each tuple, never 0, and none where scripts compare")
 {
     struct fx_tcp *f = fx_tcp();
     struct tcp_tuple a = fx_tuple("10.0.0.1", 80, "10.0.0.2", 4000);

@@ -151,7 +151,7 @@ TEST("listeners that share a port each get their share of tuples, and a tuple al
 
 /* ---- LISTEN: 3.10.7.2 ---- */
 
-TEST("a LISTEN ignores resets, resets acknowledgements, opens for a SYN and drops the rest: all flags")
+TEST("a LISTEN ignores RST, resets ACK, opens for SYN and drops the rest: all flags")
 {
     COVERS("9293-LISTEN");
     struct fx_tcp *f = fx_tcp();
