@@ -49,7 +49,7 @@ TEST("when all profiles are taken another is refused, and an equal one is not")
 {
     COVERS("INV-6");
     struct fx_tcp *f = fx_tcp();
-    struct tcp_profile *p[64];
+    struct tcp_profile *p[65];
     struct tcp_profile want = tcp_profile_default(&f->tcp);
     unsigned n = 0;
     for (want.rcvlowat = 1; (p[n] = tcp_profile_get(&f->tcp, &want)) != NULL; want.rcvlowat++)
