@@ -12,8 +12,8 @@ import sys
 import tempfile
 
 WRONG = ("_ws.malformed || eth.fcs.status == 0 || ip.checksum.status == 0 || udp.checksum.status == 0 "
-         "|| tcp.checksum.status == 0 || icmp.checksum.status == 0 || icmpv6.checksum.status == 0 "
-         "|| igmp.checksum.status == 0")
+         "|| (tcp.checksum.status == 0 && !icmp && !icmpv6) || icmp.checksum.status == 0 "
+         "|| icmpv6.checksum.status == 0 || igmp.checksum.status == 0")
 PREFS = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
          "-o", "eth.check_fcs:TRUE"]
 
