@@ -183,13 +183,30 @@ static void join_children(struct seqtree *t, struct seqnode *n)
         rest->up = up;
 }
 
+static void remove_first(struct seqtree *t, struct seqnode *n)
+{
+    struct seqnode *r = n->right;
+    struct seqnode *up = n->up;
+    if (up)
+        up->left = r;
+    else
+        t->root = r;
+    if (r)
+        r->up = up;
+    t->first = r ? leftmost(r) : up;
+    if (!t->first)
+        t->last = NULL;
+}
+
 void seqtree_remove(struct seqtree *t, struct seqnode *n)
 {
     ORIEL_ASSERT(t->n > 0);
-    if (n == t->first)
-        t->first = n->right ? leftmost(n->right) : n->up;
+    t->n--;
+    if (n == t->first) {
+        remove_first(t, n);
+        return;
+    }
     if (n == t->last)
         t->last = n->left ? rightmost(n->left) : n->up;
     join_children(t, n);
-    t->n--;
 }

@@ -6,7 +6,7 @@
  *
  *   tcp_sent.c      one record a transmission: the scoreboard (RFC 6675, 4), delivery rate
  *   tcp_rack.c      what is lost by time (RFC 8985), tail loss probes
- *   tcp_recovery.c  recovery, RTO, marks
+ *   tcp_recovery.c  recovery, RTO, marks; tcp_plain.c: its short way
  *   tcp_prr.c       how much may leave (9937)
  *   tcp_undo.c      was it for nothing: F-RTO (5682), Eifel (3522, 4015), D-SACK (2883)
  *   tcp_reasm.c     what lies out of order
@@ -132,6 +132,14 @@ bool tcp_sent_split(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, uint3
  * records run short: what is not marked SACKED will be acknowledged or sent again. */
 void tcp_sent_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a,
                      struct tcp_delivered *d);
+/*
+ * The same where nothing is SACKED, lost, sent again or a probe: all was sent once, and in order. ack
+ * acknowledges something. Fills of *s what the scoreboard knows (acked_bytes, delivered_*, flight,
+ * rtt_ns, and the rate); when the first of what was acknowledged had left.
+ */
+oriel_time tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *s);
+/* The delivery rate that an acknowledgement shows: fills those fields of *s. */
+void tcp_sent_rate(const struct tcp_conn *c, const struct tcp_delivered *d, struct cc_sample *s);
 /* Without SACK: another segment has left the network, says a duplicate. Adds to d->bytes. */
 void tcp_sent_on_duplicate(struct tcp *t, struct tcp_conn *c, struct tcp_delivered *d);
 void tcp_sent_no_emulation(struct tcp_conn *c);
@@ -190,10 +198,18 @@ void tcp_rack_init(struct tcp_conn *c);
 /* The newest delivered, reordering, D-SACK: before tcp_rack_detect. */
 void tcp_rack_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a,
                      const struct tcp_delivered *d);
+/* The same where all was sent once and in order, up to ack; rtt_ns: of the last. */
+static inline void rack_on_plain_ack(struct tcp_rack *k, oriel_time now, uint64_t rtt_ns, seq_t ack)
+{
+    k->rtt_ns = rtt_ns;
+    k->xmit_at = now - rtt_ns;
+    k->end_seq = ack;
+    k->tlp_fresh = true;
+}
 /* Marks what is lost by time, or by RFC 6675 or 6582 where there is no RACK or no SACK; bytes that it
  * marked. Arms reo_at. */
 uint32_t tcp_rack_detect(struct tcp *t, struct tcp_conn *c, const struct tcp_delivered *d);
-bool tcp_rack_in_use(const struct tcp *t, const struct tcp_conn *c);
+#define tcp_rack_in_use(t, c) ((t)->set.rack && ((c)->is & TCP_IS_SACK) != 0)    /* it needs SACK */
 /* The timeout of r: might it still arrive in order? Not lost by a retransmission timeout then (6.3). */
 bool tcp_rack_is_recent(const struct tcp *t, const struct tcp_conn *c, const struct tcp_sent *r);
 void tcp_rack_on_recovered(struct tcp_conn *c);         /* fast or RTO recovery ended */
@@ -222,14 +238,20 @@ enum tcp_frto {                 /* RFC 5682 */
 };
 
 struct tcp_recov {
+    /* All zero while nothing is the matter (OPEN): tcp_plain.c looks at these eight bytes as one. */
     uint8_t ca;                 /* enum oriel_tcp_ca */
     uint8_t frto;               /* enum tcp_frto */
+    bool undo;
     bool has_point;
+    bool has_cwr_end;
+    uint8_t nothing;
+    uint16_t dups;              /* duplicate ACKs in a row */
+
     bool has_partial;           /* a partial ACK came in this recovery (6582: only it resets the RTO) */
     bool has_rescued;           /* 6675, 4 NextSeg (4): once a recovery */
-    bool has_cwr_end;
     bool has_full;
-    uint16_t dups;              /* duplicate ACKs in a row */
+    bool undo_any;              /* something was sent again since undo_mark */
+    bool undo_by_ts;            /* rtx_ts is valid */
     seq_t point;                /* RecoveryPoint: snd.nxt when it began; valid with has_point */
     seq_t judged;               /* 6675: IsLost was asked of all below it in this recovery */
     /* PRR */
@@ -237,9 +259,6 @@ struct tcp_recov {
     uint32_t quota;             /* SndCnt: bytes that may leave now */
     uint32_t forced;            /* bytes that leave whatever the window says: timeout, partial ACK */
     /* undo */
-    bool undo;
-    bool undo_any;              /* something was sent again since */
-    bool undo_by_ts;            /* rtx_ts is valid */
     seq_t undo_mark;            /* snd.una when the reduction was made; valid with undo */
     seq_t undo_end;             /* recovery over: what is D-SACKed later does not count */
     uint32_t undo_resent;       /* segments sent again since then and not D-SACKed */
@@ -268,7 +287,9 @@ struct tcp_acked {
 };
 
 void tcp_recovery_init(struct tcp_conn *c);
+/* The one way of an acknowledgement: the short one of tcp_plain.c, or the long one; the result is equal. */
 void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a);
+void tcp_recovery_long_way(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a);
 /* The retransmission timer expired with data under way: all that is not SACKed is lost, window 1. */
 void tcp_recovery_on_rto(struct tcp *t, struct tcp_conn *c);
 /* The path's MTU fell: what is under way and too big is to be sent again, without blame. */

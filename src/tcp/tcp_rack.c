@@ -37,11 +37,6 @@ void tcp_rack_init(struct tcp_conn *c)
     };
 }
 
-bool tcp_rack_in_use(const struct tcp *t, const struct tcp_conn *c)
-{
-    return t->set.rack && (c->is & TCP_IS_SACK);
-}
-
 static struct tcp_sent *of_time(struct list *n)
 {
     return CONTAINER_OF(n, struct tcp_sent, by_time);
@@ -249,14 +244,15 @@ oriel_time tcp_tlp_deadline(const struct tcp *t, const struct tcp_conn *c)
     const struct tcp_flight *f = c->flight;
     const struct tcp_rack *k = &f->rack;
     bool calm = f->recov.ca == ORIEL_CA_OPEN || f->recov.ca == ORIEL_CA_CWR;
-    if (f->sent.out_bytes == 0 || !calm || f->sent.sacked_bytes + f->sent.lost_bytes > 0)
+    uint32_t out = f->sent.out_bytes;
+    if (out == 0 || !calm || (f->sent.sacked_bytes | f->sent.lost_bytes) != 0)
         return ORIEL_NEVER;
-    if (!tcp_rack_in_use(t, c) || k->tlp_out || !k->tlp_fresh)
+    if (k->tlp_out || !k->tlp_fresh || !tcp_rack_in_use(t, c))
         return ORIEL_NEVER;
     uint64_t pto = 2 * tcp_srtt_ns(c);
-    if (pto == 0)
+    if (oriel_unlikely(pto == 0))
         pto = PTO_UNKNOWN;
-    else if (f->sent.out_bytes <= c->snd.mss)
+    else if (out <= c->snd.mss)
         pto += MAX_ACK_DELAY;
     oriel_time at = t->env->now + pto;
     return at < c->timer.rtx_at ? at : c->timer.rtx_at;

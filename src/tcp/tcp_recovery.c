@@ -8,7 +8,7 @@
  *        v |                                                        v |      | it was a mistake
  *        CWR                                      (from any) ----> LOSS -----+--> OPEN
  *
- * Every acknowledgement takes one way: scoreboard, round trip, RACK; then what the state makes of it
+ * Every acknowledgement (but those of which tcp_plain.c knows better) takes one way: scoreboard, round trip, RACK; then what the state makes of it
  * (undo, end of recovery); then what is newly lost (beginning of recovery, reduction); then Proportional
  * Rate Reduction (RFC 9937), congestion control, and what is wanted and when.
  *
@@ -295,22 +295,6 @@ static void round_trip(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
     tcp_rtt_sample(t, c, w->rtt_ns);
 }
 
-static void rate_sample(const struct tcp_conn *c, const struct tcp_delivered *d, struct cc_sample *s)
-{
-    const struct tcp_scoreboard *b = &c->flight->sent;
-    uint64_t sending = d->newest_sent_at - d->newest_first_sent_at;
-    uint64_t acking = b->delivered_at - d->newest_delivered_at;
-    uint64_t interval = sending > acking ? sending : acking;
-    s->prior_delivered = d->newest_delivered;
-    s->tx_flight = d->newest_tx_flight;
-    s->tx_lost = (uint32_t)b->lost_total - d->newest_tx_lost;
-    s->app_limited = d->newest_app_limited;
-    if (interval >= s->min_rtt_ns) {    /* shorter ones are of compressed ACKs */
-        s->interval_ns = interval;
-        s->rate_bytes = b->delivered - d->newest_delivered;
-    }
-}
-
 static void tell_cc(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
 {
     struct tcp_flight *f = c->flight;
@@ -336,7 +320,7 @@ static void tell_cc(struct tcp *t, struct tcp_conn *c, const struct ack_way *w)
         .delivered_total = f->sent.delivered,
     };
     if (w->d.has_newest)
-        rate_sample(c, &w->d, &s);
+        tcp_sent_rate(c, &w->d, &s);
     ops_of(f)->on_ack(&f->cc, &s);
     if (r->has_full && seq_leq(r->full_end, w->a->ack))
         r->has_full = false;
@@ -443,11 +427,9 @@ static void react(struct tcp *t, struct tcp_conn *c, struct ack_way *w, enum tcp
 
 /* ---- the way of an acknowledgement ---- */
 
-void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a)
+void tcp_recovery_long_way(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a)
 {
     struct tcp_flight *f = c->flight;
-    if (!f)
-        return;
     struct ack_way w = {
         .a = a,
         .pipe = scoreboard_pipe(&f->sent),

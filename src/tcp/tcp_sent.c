@@ -521,6 +521,80 @@ void tcp_sent_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *
     note_reordering(s, a, d);
 }
 
+/* ---- delivery rate ---- */
+
+/* Of intervals shorter than the path is: those are of acknowledgements that came in a bunch. */
+static void rate_over(struct cc_sample *s, uint64_t sending, uint64_t acking, uint64_t bytes,
+                      uint64_t least)
+{
+    uint64_t interval = sending > acking ? sending : acking;
+    bool good = interval >= least;
+    s->interval_ns = good ? interval : 0;
+    s->rate_bytes = good ? bytes : 0;
+}
+
+void tcp_sent_rate(const struct tcp_conn *c, const struct tcp_delivered *d, struct cc_sample *s)
+{
+    const struct tcp_scoreboard *b = &c->flight->sent;
+    s->prior_delivered = d->newest_delivered;
+    s->tx_flight = d->newest_tx_flight;
+    s->tx_lost = (uint32_t)b->lost_total - d->newest_tx_lost;
+    s->app_limited = d->newest_app_limited;
+    rate_over(s, d->newest_sent_at - d->newest_first_sent_at,
+              b->delivered_at - d->newest_delivered_at, b->delivered - d->newest_delivered,
+              s->min_rtt_ns);
+}
+
+/* ---- the short way ---- */
+
+static void drop_plain(struct tcp *t, struct tcp_scoreboard *s, struct tcp_sent *r)
+{
+    list_remove(&r->by_time);
+    s->out_bytes -= r->len;
+    seqtree_remove(&s->tree, &r->node);
+    pool_put(&t->records, r);
+}
+
+static void plain_rate(struct tcp_scoreboard *s, const struct tcp_sent *r, oriel_time now,
+                       struct cc_sample *out)
+{
+    out->rtt_ns = now - r->sent_at;
+    out->prior_delivered = r->delivered;
+    out->tx_flight = r->tx_flight;
+    out->tx_lost = (uint32_t)s->lost_total - r->tx_lost;
+    out->app_limited = (r->flags & SENT_APP_LIMITED) != 0;
+    out->delivered_total = s->delivered;
+    rate_over(out, r->sent_at - r->first_sent_at, now - r->delivered_at,
+              s->delivered - r->delivered, out->min_rtt_ns);
+    s->first_sent_at = r->sent_at;
+}
+
+/* The last record is the newest, the first one the oldest: they leave the front of both orders. */
+oriel_time tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *out)
+{
+    struct tcp_scoreboard *s = &c->flight->sent;
+    struct tcp_sent *r = of_node(s->tree.first);
+    oriel_time first_at = r->sent_at;
+    uint32_t bytes = (uint32_t)seq_diff(r->node.key, ack);
+    for (; (uint32_t)seq_diff(r->node.key, ack) > r->len; r = of_node(s->tree.first))
+        drop_plain(t, s, r);
+    s->delivered += bytes;
+    s->delivered_at = t->env->now;
+    plain_rate(s, r, t->env->now, out);
+    uint32_t n = (uint32_t)seq_diff(r->node.key, ack);
+    if (n < r->len)
+        trim(s, r, n);
+    else
+        drop_plain(t, s, r);
+    if (s->app_limited != 0 && s->delivered > s->app_limited)
+        s->app_limited = 0;
+    if (seq_lt(s->fack, ack))
+        s->fack = ack;
+    out->acked_bytes = out->delivered_bytes = bytes;
+    out->flight = s->out_bytes;
+    return first_at;
+}
+
 /* ---- lost, and not lost after all ---- */
 
 void tcp_sent_mark_lost(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, enum why why)
@@ -552,6 +626,10 @@ static bool left_before(const struct tcp_sent *a, const struct tcp_sent *b)
 /* Back among those under way, by time; the search begins at `near`, a node of that list or its head. */
 static void back_in_time(struct tcp_scoreboard *s, struct tcp_sent *r, struct list *near)
 {
+    if (r->flags & SENT_EVER_RESENT) {
+        r->flags |= SENT_RESENT;
+        s->resent_bytes += r->len;
+    }
     while (near != &s->by_time && left_before(r, of_time(near)))
         near = near->prev;
     while (near->next != &s->by_time && left_before(of_time(near->next), r))

@@ -41,13 +41,14 @@ struct fx_loss_opts {
     bool no_sack, no_rack, ts, ecn, super;
     enum cc_kind cc;                    /* NewReno */
     uint32_t rtt_ms;                    /* a first sample; 0: none */
-    bool linux_rto;
+    bool linux_rto, long_way;
 };
 
 static inline void fx_loss_settings(struct fx_loss *f, const struct fx_loss_opts *o)
 {
     f->t.set = (struct tcp_settings){
         .rack = !o->no_rack,
+        .fast_path = !o->long_way,
         .initial_window = 10,
         .dupthresh = 3,
         .rto_min = o->linux_rto ? 200 * NS_PER_MS : NS_PER_S,

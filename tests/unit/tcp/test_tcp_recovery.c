@@ -823,6 +823,7 @@ struct net {
     uint32_t recent;
     uint32_t ts_recent;
     uint64_t sent;
+    uint64_t digest;            /* of what left, when, and with which window */
 };
 
 static struct net net;
@@ -842,11 +843,32 @@ static void launch(const struct flying *p)
     net.n++;
 }
 
+static void add_to_digest(uint64_t v)
+{
+    net.digest = (net.digest ^ v) * 0x100000001b3u;
+}
+
+static void note_in_digest(void)
+{
+    const struct tcp_flight *fl = net.f->c->flight;
+    for (const char *p = net.f->log; *p; p++)
+        add_to_digest((uint64_t)*p);
+    add_to_digest(net.f->fx.env.now);
+    add_to_digest(fl->cc.cwnd);
+    add_to_digest(fl->cc.ssthresh);
+    add_to_digest(fl->sent.delivered);
+    add_to_digest(fl->rack.rtt_ns);
+    add_to_digest(fl->rack.tlp_at);
+    add_to_digest(net.f->c->timer.rtx_at);
+    add_to_digest(net.f->c->stat.delivered);
+}
+
 /* What left just now, by the fixture's log. */
 static void launch_log(void)
 {
     struct fx_loss *f = net.f;
     char *at = f->log;
+    note_in_digest();
     while (*at) {
         uint32_t seg = (uint32_t)strtoul(at + 1, &at, 10);
         struct flying p = {.first = seg, .n = 1, .ts = tcp_ts_now(&f->t, f->c)};
@@ -975,7 +997,7 @@ static bool net_event(void)
     return true;
 }
 
-static void transfer(struct fx_loss_opts o, unsigned loss, unsigned reorder, uint64_t seed)
+static uint64_t transfer(struct fx_loss_opts o, unsigned loss, unsigned reorder, uint64_t seed)
 {
     net = (struct net){.f = fx_loss_new(o), .loss = loss, .reorder = reorder, .dup = loss / 3,
                        .ack_loss = loss};
@@ -996,6 +1018,19 @@ static void transfer(struct fx_loss_opts o, unsigned loss, unsigned reorder, uin
     EXPECT(ca(f) == ORIEL_CA_OPEN);
     EXPECT_EQ(tcp_pipe(f->c), 0);
     fx_loss_free(f);
+    return net.digest;
+}
+
+static struct fx_loss_opts kind_of_sender(uint64_t seed)
+{
+    return (struct fx_loss_opts){
+        .no_sack = seed % 5 == 0,
+        .no_rack = seed % 3 == 0,
+        .ts = seed % 2 == 0,
+        .linux_rto = seed % 7 < 4,
+        .super = seed % 4 == 1,
+        .cc = seed % 8 < 3 ? CC_CUBIC : seed % 8 == 3 ? CC_BBR : CC_NEWRENO,
+    };
 }
 
 TEST("through any network everything arrives, and the sums are right at every step")
@@ -1004,15 +1039,18 @@ TEST("through any network everything arrives, and the sums are right at every st
     for (uint64_t seed = 0; seed < 60; seed++) {
         static const unsigned losses[] = {0, 1, 5, 20};
         for (size_t l = 0; l < ARRAY_LEN(losses); l++) {
-            struct fx_loss_opts o = {
-                .no_sack = seed % 5 == 0,
-                .no_rack = seed % 3 == 0,
-                .ts = seed % 2 == 0,
-                .linux_rto = seed % 7 < 4,
-                .super = seed % 4 == 1,
-                .cc = seed % 8 < 3 ? CC_CUBIC : seed % 8 == 3 ? CC_BBR : CC_NEWRENO,
-            };
-            transfer(o, losses[l], seed % 3 == 1 ? 20 : 0, seed * 10 + l);
+            transfer(kind_of_sender(seed), losses[l], seed % 3 == 1 ? 20 : 0, seed * 10 + l);
         }
+    }
+}
+
+TEST("the short way of an acknowledgement and the long one come to the same")
+{
+    for (uint64_t seed = 100; seed < 160; seed++) {
+        struct fx_loss_opts o = kind_of_sender(seed);
+        unsigned loss = seed % 4 == 0 ? 0 : seed % 4, reorder = seed % 7 == 0 ? 10 : 0;
+        uint64_t by_short = transfer(o, loss, reorder, seed);
+        o.long_way = true;
+        EXPECT_EQ(by_short, transfer(o, loss, reorder, seed));
     }
 }

@@ -400,9 +400,13 @@ static void model_again(uint32_t from, uint32_t to)
     cut_into_pieces(from, to);
 }
 
-static void model_reneged(void)
+/* What melted knows only whether any of it was sent again. */
+static void model_reneged(struct fx_loss *f)
 {
     m.reneged = true;
+    for (uint32_t i = m.una; i < m.nxt; i++)
+        if ((m.flags[i] & SENT_SACKED) && (at(f, i)->flags & SENT_EVER_RESENT))
+            m.flags[i] |= SENT_RESENT | SENT_EVER_RESENT;
     for (uint32_t i = m.una, end; i < m.nxt; i = end) {
         for (end = i + 1; end < m.nxt && (m.flags[end] & m.flags[i] & SENT_SACKED); end++)
             ;
@@ -542,8 +546,11 @@ static void model_touch(struct fx_loss *f)
 static void model_unmark(struct fx_loss *f)
 {
     tcp_sent_unmark_lost(f->c);
-    for (uint32_t i = m.una; i < m.nxt; i++)
+    for (uint32_t i = m.una; i < m.nxt; i++) {
+        if ((m.flags[i] & SENT_LOST) && (m.flags[i] & SENT_EVER_RESENT))
+            m.flags[i] |= SENT_RESENT;
         m.flags[i] &= (uint8_t)~SENT_LOST;
+    }
 }
 
 static void compare_with_bytes(uint64_t seed, int rounds)
@@ -563,7 +570,7 @@ static void compare_with_bytes(uint64_t seed, int rounds)
         else if (what < 99)
             model_unmark(f);
         else if (draw(4) == 0) {
-            model_reneged();
+            model_reneged(f);
             tcp_sent_reneged(f->c);
         }
         compare_sums(&f->c->flight->sent);
