@@ -54,13 +54,15 @@ bool ip_is_broadcast(const struct ip *ip, uint16_t nif, const struct oriel_addr 
         return false;
     if (addr_is_limited_broadcast(dst))
         return true;
+    uint32_t to = addr_to_v4(dst);
     LIST_EACH(node, &ip_if_of(ip, nif)->addrs) {
         const struct ifaddr *a = CONTAINER_OF(node, struct ifaddr, node);
         if (!addr_is_v4(&a->addr) || a->prefix_len >= 127)
             continue;           /* RFC 3021: a /31 has no broadcast address */
-        struct prefix p = prefix_of(a->addr, a->prefix_len);
-        struct oriel_addr all = prefix_v4_broadcast(&p);
-        if (addr_same_bits(&all, dst) || addr_same_bits(&p.addr, dst))
+        uint32_t hosts = UINT32_MAX >> (a->prefix_len - 96);
+        if (((to ^ addr_to_v4(&a->addr)) & ~hosts) != 0)
+            continue;
+        if ((to & hosts) == hosts || (to & hosts) == 0)
             return true;        /* the network's own address: the old form (RFC 1122, 3.3.6) */
     }
     return false;

@@ -68,6 +68,8 @@ int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct oriel_endpoint *
     if (c->state != TCP_CLOSED)
         return c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD ? ORIEL_EINPROGRESS
                                                                     : ORIEL_EISCONN;
+    if (c->is & TCP_IS_CONNECTING)
+        return ORIEL_EINPROGRESS;
     if (c->error)
         return ORIEL_EINVAL;    /* a connection lives once */
     int err = check_remote(t, remote);
@@ -84,6 +86,14 @@ int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct oriel_endpoint *
     while (nif->parent)
         nif = nif->parent;
     c->nif = nif->index;
+    if (c->prof->fastopen_connect && fastopen_data.n == 0) {
+        c->is |= TCP_IS_TFO;
+        if (tcp_open_fastopen_ready(t, c)) {    /* the SYN waits for the first data */
+            c->is |= TCP_IS_CONNECTING;
+            tcp_mark_dirty(t, c);
+            return 0;
+        }
+    }
     begin(t, c);
     if (fastopen_data.n > 0)
         return tcp_open_fastopen(t, c, fastopen_data);
@@ -185,6 +195,11 @@ static void wrote(struct tcp *t, struct tcp_conn *c, uint32_t n, uint32_t flags)
 
 int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags)
 {
+    if (oriel_unlikely(c->is & TCP_IS_CONNECTING)) {
+        c->is &= ~(uint32_t)TCP_IS_CONNECTING;
+        begin(t, c);
+        return tcp_open_fastopen(t, c, data);
+    }
     int err = check_send(c);
     if (oriel_unlikely(err))
         return err;
@@ -394,6 +409,8 @@ void tcp_close(struct tcp *t, struct tcp_conn *c)
 
 static bool can_write(const struct tcp *t, const struct tcp_conn *c)
 {
+    if (c->is & TCP_IS_CONNECTING)
+        return true;
     if (c->state == TCP_CLOSED)
         return c->tuple.remote_port != 0;       /* writing says what happened */
     if (!tcp_may_send(c) && !(c->state == TCP_SYN_RCVD && (c->is & TCP_IS_TFO)))
@@ -410,7 +427,8 @@ bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c)
 uint32_t tcp_ready(const struct tcp *t, const struct tcp_conn *c)
 {
     uint32_t events = 0;
-    bool ended = c->state == TCP_CLOSED && c->tuple.remote_port != 0;
+    bool ended = c->state == TCP_CLOSED && c->tuple.remote_port != 0 &&
+                 !(c->is & TCP_IS_CONNECTING);
     if (c->rcv.unread >= (c->prof->rcvlowat ? c->prof->rcvlowat : 1) || at_end(c) || ended)
         events |= ORIEL_READABLE;
     if (can_write(t, c))

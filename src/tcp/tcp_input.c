@@ -412,6 +412,8 @@ static ORIEL_NEVER_INLINE void rx_slow(struct tcp *t, struct tcp_conn *c, struct
 {
     if (c->state == TCP_SYN_SENT)
         tcp_rx_syn_sent(t, c, g);
+    else if (c->state == TCP_CLOSED)            /* its SYN waits for data (7413): not there yet */
+        tcp_listen_input(t, g);
     else
         tcp_rx_synchronized(t, c, g);
 }

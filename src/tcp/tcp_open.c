@@ -52,6 +52,15 @@ void tcp_open_fastopen_option(struct tcp *t, const struct tcp_conn *c, struct tc
     o->has_fastopen = !failed;
 }
 
+bool tcp_open_fastopen_ready(const struct tcp *t, const struct tcp_conn *c)
+{
+    struct oriel_addr peer = tuple_remote(&c->tuple);
+    struct span cookie;
+    uint16_t mss;
+    bool failed;
+    return tcp_tfo_lookup(t, &peer, &cookie, &mss, &failed);
+}
+
 uint32_t tcp_open_syn_data(const struct tcp *t, const struct tcp_conn *c)
 {
     struct oriel_addr peer = tuple_remote(&c->tuple);
@@ -149,9 +158,10 @@ static void take_syn(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
     tcp_mss_update(t, c);
 }
 
-static void rtt_of_handshake(struct tcp *t, struct tcp_conn *c)
+/* Since our SYN or SYN-ACK left at `from_us`; what was sent twice tells nothing (Karn). */
+static void rtt_of_handshake(struct tcp *t, struct tcp_conn *c, uint32_t from_us)
 {
-    uint32_t us = (uint32_t)(t->env->now / NS_PER_US) - c->tune.at_us;
+    uint32_t us = (uint32_t)(t->env->now / NS_PER_US) - from_us;
     if (!(c->is & TCP_IS_SYN_LOST))
         tcp_rtt_sample(t, c, (uint64_t)us * NS_PER_US);
 }
@@ -168,7 +178,6 @@ static void established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg 
 {
     c->snd.una = seq_add(c->iss, 1);
     tcp_timer_on_all_acked(t, c);
-    rtt_of_handshake(t, c);
     learn_fastopen(t, c, g);
     tcp_set_state(t, c, TCP_ESTABLISHED);
     if ((c->is & TCP_IS_ACCECN) && !tcp_flight_of(t, c))
@@ -248,7 +257,9 @@ void tcp_rx_syn_sent(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
         simultaneous(t, c, g);
         return;
     }
+    uint32_t syn_at_us = c->tune.at_us;         /* take_syn begins to measure something else with it */
     take_syn(t, c, g);
+    rtt_of_handshake(t, c, syn_at_us);
     established(t, c, g);
     tcp_ack_now(t, c, WHY_HANDSHAKE_DONE);
     rest_of_syn_ack(t, c, g);
@@ -270,7 +281,7 @@ bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     c->snd.wl2 = g->ack;
     c->out.want &= (uint8_t)~TCP_WANT_SYN;
     if (!(c->is & TCP_IS_PASSIVE))
-        rtt_of_handshake(t, c);
+        rtt_of_handshake(t, c, c->tune.at_us);
     c->snd.una = seq_add(c->iss, 1);
     tcp_timer_on_all_acked(t, c);
     if ((c->is & TCP_IS_ACCECN) && !tcp_flight_of(t, c))

@@ -310,10 +310,10 @@ static void pace(struct tcp *t, struct tcp_conn *c, uint32_t len)
     f->depart_at = from + (gap < NS_PER_S / 4 ? gap : NS_PER_S / 4);
 }
 
-/* PSH where the buffer is emptied (MUST-61), or where half a window was sent since the last. */
+/* PSH where the buffer is emptied (MUST-61). */
 static uint16_t push(const struct tcp_conn *c, seq_t seq, uint32_t len)
 {
-    return seq_eq(seq_add(seq, len), c->snd.end) ? TCP_PSH : 0;
+    return len > 0 && seq_eq(seq_add(seq, len), c->snd.end) ? TCP_PSH : 0;
 }
 
 static unsigned frames(const struct tcp_conn *c, uint32_t len)
@@ -444,6 +444,8 @@ static void settle(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit limit
     else if (!tcp_outstanding(c) && limit != ORIEL_LIMIT_APPLICATION)
         tcp_timer_on_held(t, c, limit);
     c->out.want &= (uint8_t)~(TCP_WANT_LIMITED | TCP_WANT_TAIL);
+    if (c->flight && !timer_armed(&c->timer.wake))
+        tcp_flight_maybe_free(t, c);            /* nobody else will look at it */
 }
 
 /* Everything was sent, and nothing else is wanted: no need to ask for the next action. */

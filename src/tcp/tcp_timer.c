@@ -329,8 +329,10 @@ static void flight_deadlines(struct tcp *t, struct tcp_conn *c)
         tcp_rack_on_timer(t, c);
     }
     if (due(t, r->tlp_at)) {
-        note(t, c, WHICH_TAIL);
         r->tlp_at = ORIEL_NEVER;
+        if (due(t, c->timer.rtx_at))
+            return;             /* RFC 8985, 7.2: the timeout itself is there */
+        note(t, c, WHICH_TAIL);
         tcp_want(t, c, TCP_WANT_TAIL);
     }
 }

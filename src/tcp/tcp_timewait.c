@@ -200,7 +200,7 @@ static void answer(struct tcp *t, const struct tcp_tw *w, enum why why)
         .seq = w->snd_nxt,
         .ack = w->rcv_nxt,
         .flags = TCP_ACK,
-        .wnd = ANSWER_WINDOW,
+        .wnd = (uint16_t)(ANSWER_WINDOW >> (t->set.wscale <= TCP_WSCALE_MAX ? t->set.wscale : 0)),
     };
     if (w->has_ts) {
         static const uint8_t kinds[] = {TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_TS};
