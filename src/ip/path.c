@@ -232,7 +232,7 @@ void ip_path_doubt(struct ip *ip, const struct ip_path *path)
 void ip_path_set_mtu(struct ip *ip, const struct oriel_addr *dst, uint32_t mtu)
 {
     (void)pmtu_forget(&ip->pmtu, dst);
-    uint32_t now = pmtu_lower(&ip->pmtu, dst, mtu, 0);
+    uint32_t now = pmtu_lower(&ip->pmtu, dst, mtu, UINT16_MAX);
     TRACE(ip->env, EV_PMTU, dst->hi, dst->lo, now, mtu);
     ip_changed(ip);
 }
