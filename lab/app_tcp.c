@@ -8,13 +8,28 @@
 #include "lab/app_tcp.h"
 
 #define FNV_PRIME 0x100000001b3u
-#define CHUNK     (32u * 1024)      /* of the pattern, made and sent at once */
+#define CHUNK     (16u * 1024)      /* of the pattern, made and sent at once */
+
+/* Eight bytes of the pattern at once; the first is the lowest. */
+static uint64_t pattern_word(uint64_t i)
+{
+    uint64_t word = i * 0x9e3779b97f4a7c15u + 0x7f4a7c159e3779b9u;
+    return word ^ word >> 29;
+}
 
 uint8_t tcp_pattern(uint64_t n)
 {
-    uint64_t word = (n >> 3) * 0x9e3779b97f4a7c15u + 0x7f4a7c159e3779b9u;
-    word ^= word >> 29;
-    return (uint8_t)(word >> (8 * (n & 7)));
+    return (uint8_t)(pattern_word(n >> 3) >> (8 * (n & 7)));
+}
+
+static void pattern_fill(struct wr *w, uint64_t from, size_t n)
+{
+    uint64_t word = pattern_word(from >> 3) >> (8 * (from & 7));
+    for (uint64_t at = from; at < from + n; at++, word >>= 8) {
+        if ((at & 7) == 0)
+            word = pattern_word(at >> 3);
+        wr_u8(w, (uint8_t)word);
+    }
 }
 
 uint64_t tcp_hash(uint64_t h, struct span more)
@@ -101,6 +116,11 @@ static void say_end(const struct tcp_talk *t)
     app_say(&t->host, &line);
 }
 
+static bool told(const struct tcp_talk *t, uint32_t event)
+{
+    return t->sock && (oriel_ready(t->host.stack, t->sock) & event) != 0;
+}
+
 /* ---- ends ---- */
 
 static void is_over(struct tcp_talk *t, oriel_time now)
@@ -149,12 +169,16 @@ static void note_error(struct tcp_talk *t, int err, oriel_time now)
 static void hear(struct tcp_talk *t, struct span data, oriel_time now)
 {
     struct rd r = rd_of(data);
+    uint64_t word = pattern_word(t->received >> 3) >> (8 * (t->received & 7));
     if (t->received == 0)
         t->first_in = now;
     t->last_in = now;
     t->hash_in = tcp_hash(t->hash_in, data);
-    for (uint64_t n = t->received; t->intact && !rd_done(&r); n++)
-        t->intact = rd_u8(&r) == tcp_pattern(n);
+    for (uint64_t n = t->received; t->intact && !rd_done(&r); n++, word >>= 8) {
+        if ((n & 7) == 0)
+            word = pattern_word(n >> 3);
+        t->intact = rd_u8(&r) == (uint8_t)word;
+    }
     struct wr w = wr_of(t->text + t->text_n, TCP_TEXT_KEPT - t->text_n);
     wr_bytes(&w, span_of(data.p, data.n < wr_left(&w) ? data.n : wr_left(&w)));
     t->text_n += (uint32_t)wr_len(&w);
@@ -226,8 +250,7 @@ static struct span next_words(struct tcp_talk *t)
     uint64_t size = t->plan.size - t->pattern_out;
     size_t n = size < most ? (size_t)size : most;
     struct wr w = wr_of(t->host.buffer, n);
-    for (size_t i = 0; i < n; i++)
-        wr_u8(&w, tcp_pattern(t->pattern_out + i));
+    pattern_fill(&w, t->pattern_out, n);
     return wr_span(&w);
 }
 
@@ -246,17 +269,21 @@ static bool may_say(const struct tcp_talk *t, oriel_time now)
     bool early = false;
     for (uint8_t i = 0; i < t->plan.settings_n; i++)
         early = early || t->plan.settings[i].opt == ORIEL_OPT_FASTOPEN_CONNECT;
-    return t->sock && (t->connected || early) && !t->told_end && now >= t->next_write &&
-           (!t->plan.late || t->eof);
+    if (!t->sock || t->told_end || now < t->next_write || (t->plan.late && !t->eof))
+        return false;
+    return t->connected ? told(t, ORIEL_WRITABLE) : early;
+}
+
+static bool has_words(const struct tcp_talk *t)
+{
+    return t->text_at < t->plan.text.n || t->pattern_out < t->plan.size;
 }
 
 static void say(struct tcp_talk *t, oriel_time now)
 {
-    while (may_say(t, now)) {
+    while (has_words(t) && may_say(t, now)) {
         struct span words = next_words(t);
         struct oriel_msg m = {.flags = flags_of(t, words)};
-        if (words.n == 0)
-            return;
         int n = oriel_send(t->host.stack, t->sock, words.p, words.n, &m);
         if (n == ORIEL_EAGAIN || n == ORIEL_EINPROGRESS)
             return;
@@ -294,11 +321,6 @@ static void look(struct tcp_talk *t, oriel_time now)
     t->connected = true;
     t->connected_at = t->mark_at = now;
     say_connected(t);
-}
-
-static bool told(const struct tcp_talk *t, uint32_t event)
-{
-    return t->sock && (oriel_ready(t->host.stack, t->sock) & event) != 0;
 }
 
 /* All was said, or the peer has ended: when is it time to end as well? */
@@ -343,8 +365,7 @@ void tcp_talk_step(struct tcp_talk *t, oriel_time now)
 
 static bool wants_to_write(const struct tcp_talk *t)
 {
-    return !t->told_end && !all_said(t) && (t->text_at < t->plan.text.n ||
-                                            t->pattern_out < t->plan.size);
+    return !t->told_end && has_words(t);
 }
 
 oriel_time tcp_talk_deadline(const struct tcp_talk *t)
