@@ -217,6 +217,15 @@ static bool arrive(struct script_run *r, const struct script_event *v)
 
 /* ---- packets that leave ---- */
 
+/* Is a packet of no flow so far of that one, or of none at all? */
+static bool may_be_of(const struct sr_record *rec, const struct sr_flow *f)
+{
+    struct sr_seen s;
+    if (!f || !sr_see(rec->bytes, &s) || !s.whole || s.proto != f->proto)
+        return true;
+    return s.src.port == f->local.port && s.dst.port == f->remote.port;
+}
+
 /* The record that a line is about: the first that no line has had, of its flow. */
 static struct sr_record *candidate(struct script_run *r, const struct script_packet *k)
 {
@@ -232,7 +241,8 @@ static struct sr_record *candidate(struct script_run *r, const struct script_pac
         struct sr_record *rec = r->records[i];
         if (rec->kind != SR_OUT || rec->matched || rec->aside)
             continue;
-        if (!rec->flow || (named ? rec->flow == named : rec->flow == r->current))
+        bool its = rec->flow ? rec->flow == (named ? named : r->current) : may_be_of(rec, named);
+        if (its)
             return rec;
         first = first ? first : rec;
     }
