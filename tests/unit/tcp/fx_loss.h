@@ -345,6 +345,30 @@ static inline uint32_t fx_pipe(const struct fx_loss *f)
     return tcp_pipe(f->c) / f->mss;
 }
 
+static inline unsigned fx_ca(const struct fx_loss *f)
+{
+    return tcp_recovery_state(f->c);
+}
+
+static inline uint32_t fx_ssthresh(const struct fx_loss *f)
+{
+    return f->c->flight->cc.ssthresh / f->mss;
+}
+
+/* So many segments leave at 0 ms and there is more to send; the window is just full. */
+static inline struct fx_loss *fx_flying_new(struct fx_loss_opts o, uint32_t segs)
+{
+    o.cwnd = segs;
+    struct fx_loss *f = fx_loss_new(o);
+    fx_write(f, 10 * segs);
+    fx_run(f);
+    fx_clear(f);
+    EXPECT_EQ(fx_pipe(f), segs);
+    return f;
+}
+
+#define fx_flying(segs, ...) fx_flying_new((struct fx_loss_opts){__VA_ARGS__}, segs)
+
 static inline bool fx_traced(const struct fx_loss *f, enum event ev)
 {
     const struct trace *tr = &f->fx.trace;

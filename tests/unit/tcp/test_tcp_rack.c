@@ -2,11 +2,6 @@
 
 #include "tcp/tcp_rack.c"
 
-static unsigned ca(const struct fx_loss *f)
-{
-    return tcp_recovery_state(f->c);
-}
-
 static struct tcp_rack *rack(const struct fx_loss *f)
 {
     return &f->c->flight->rack;
@@ -30,7 +25,7 @@ TEST("segments sent before a delivered one are lost one reordering window later,
     fx_timers_until_ms(f, 50);
     EXPECT(fx_is(f, 0, SENT_LOST) && fx_is(f, 1, SENT_LOST));
     EXPECT_EQ(fx_record(f, 0)->why, WHY_RTX_RACK);
-    EXPECT_EQ(ca(f), ORIEL_CA_RECOVERY);
+    EXPECT_EQ(fx_ca(f), ORIEL_CA_RECOVERY);
     EXPECT(f->c->out.want & TCP_WANT_RTX);
     EXPECT_EQ(rack(f)->reo_at, ORIEL_NEVER);
     EXPECT_EQ(tcp_quota(f->c), 1000);           /* something leaves, though no ACK says so */
@@ -47,7 +42,7 @@ TEST("what arrives within the reordering window is not lost")
     fx_at_ms(f, 45);
     fx_ack(f, 3, 0, 0);
     EXPECT(rack(f)->reordering_seen);
-    EXPECT_EQ(ca(f), ORIEL_CA_OPEN);
+    EXPECT_EQ(fx_ca(f), ORIEL_CA_OPEN);
     EXPECT_EQ(rack(f)->reo_at, ORIEL_NEVER);
     fx_loss_free(f);
 }
@@ -108,7 +103,7 @@ TEST("RACK does not count duplicates: with reordering seen, three are only early
     for (uint32_t i = 1; i < 10; i++)
         fx_ack(f, 0, i, i + 1);
     EXPECT(!fx_is(f, 0, SENT_LOST));
-    EXPECT_EQ(ca(f), ORIEL_CA_DISORDER);
+    EXPECT_EQ(fx_ca(f), ORIEL_CA_DISORDER);
     fx_loss_free(f);
 }
 
@@ -262,7 +257,7 @@ TEST("three ACKs with news start recovery, though their segments are small")
     for (uint32_t i = 1; i < 4; i++) {
         fx_add_sack(f, seq_of(FX_BASE + 100 * i), seq_of(FX_BASE + 100 * (i + 1)));
         fx_ack(f, 0, 0, 0);
-        EXPECT_EQ(ca(f) == ORIEL_CA_RECOVERY, i == 3);
+        EXPECT_EQ(fx_ca(f) == ORIEL_CA_RECOVERY, i == 3);
     }
     EXPECT(fx_is(f, 0, SENT_LOST));
     fx_loss_free(f);
@@ -335,7 +330,7 @@ TEST("no probe where something is SACKed, in recovery, without SACK, without RAC
     EXPECT_EQ(rack(f)->tlp_at, ORIEL_NEVER);
     EXPECT_EQ(tcp_tlp_deadline(&f->t, f->c), ORIEL_NEVER);
     fx_timers_until_ms(f, 130);
-    EXPECT_EQ(ca(f), ORIEL_CA_RECOVERY);
+    EXPECT_EQ(fx_ca(f), ORIEL_CA_RECOVERY);
     EXPECT_EQ(tcp_tlp_deadline(&f->t, f->c), ORIEL_NEVER);
     fx_loss_free(f);
     f = fx_loss(.rtt_ms = 100, .no_sack = true);
@@ -418,7 +413,7 @@ TEST("a probe that repaired a loss means congestion; all other answers do not")
         EXPECT_EQ(!rack(f)->tlp_out, rows[i].expect_done);
         bool reduced = f->c->flight->cc.ssthresh != CC_SSTHRESH_NONE;
         EXPECT_EQ(reduced, rows[i].expect_reduced);
-        EXPECT_EQ(ca(f), ORIEL_CA_OPEN);
+        EXPECT_EQ(fx_ca(f), ORIEL_CA_OPEN);
         if (reduced)
             EXPECT_EQ(fx_cwnd(f), 5);
         fx_loss_free(f);
@@ -439,7 +434,7 @@ TEST("a probe's SACK lets RACK find the lost tail without a timeout")
     fx_ack(f, 1, 4, 5);
     fx_timers_until_ms(f, 425);
     EXPECT(fx_is(f, 1, SENT_LOST) && fx_is(f, 3, SENT_LOST));
-    EXPECT_EQ(ca(f), ORIEL_CA_RECOVERY);
+    EXPECT_EQ(fx_ca(f), ORIEL_CA_RECOVERY);
     EXPECT_EQ(f->c->stat.rtos, 0);
     fx_loss_free(f);
 }
@@ -460,7 +455,7 @@ TEST("a lost probe of the MTU is sent again and reduces nothing")
     fx_ack(f, 2, 0, 0);
     EXPECT(tcp_sent_first(f->c)->flags & SENT_LOST);
     EXPECT_EQ(f->c->flight->cc.ssthresh, CC_SSTHRESH_NONE);
-    EXPECT(ca(f) < ORIEL_CA_RECOVERY);
+    EXPECT(fx_ca(f) < ORIEL_CA_RECOVERY);
     EXPECT(f->c->out.want & TCP_WANT_RTX);
     fx_resend(f, tcp_sent_first(f->c), 1000);
     EXPECT(!(tcp_sent_first(f->c)->flags & SENT_PROBE));
