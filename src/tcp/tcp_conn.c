@@ -232,8 +232,9 @@ struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c)
 static bool flight_is_idle(const struct tcp_conn *c)
 {
     const struct tcp_flight *f = c->flight;
+    bool fin_to_come = (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT);
     return f->sent.tree.n == 0 && f->ooo.tree.n == 0 && !f->ooo.has_fin && f->sndq.len == 0 &&
-           !c->out.dsack && !(c->is & (TCP_IS_READY | TCP_IS_PACED | TCP_IS_ACCECN)) &&
+           !c->out.dsack && !fin_to_come && !(c->is & (TCP_IS_READY | TCP_IS_PACED | TCP_IS_ACCECN)) &&
            tcp_recovery_state(c) == ORIEL_CA_OPEN &&
            !cc_ops_of((enum cc_kind)f->cc.kind)->keeps_priv;
 }
