@@ -225,6 +225,14 @@ static struct span syn_options(struct tcp *t, struct tcp_conn *c, uint8_t *buf, 
     return wr_span(&w);
 }
 
+/* The right edge of what we take: it never goes back, whatever is told (RFC 7323, 2.4). */
+static void promise(struct tcp_conn *c, uint32_t wnd)
+{
+    seq_t edge = seq_add(c->rcv.nxt, wnd);
+    if (seq_lt(c->rcv.adv, edge))
+        c->rcv.adv = edge;
+}
+
 /* The window field. SYNs are not scaled (RFC 7323, 2.2); a reset promises nothing. */
 static uint16_t window_field(struct tcp *t, struct tcp_conn *c, uint16_t flags)
 {
@@ -233,10 +241,10 @@ static uint16_t window_field(struct tcp *t, struct tcp_conn *c, uint16_t flags)
     uint32_t wnd = tcp_window(t, c);
     if (flags & TCP_SYN) {
         wnd = wnd < UINT16_MAX ? wnd : UINT16_MAX;
-        c->rcv.adv = seq_add(c->rcv.nxt, wnd);
+        promise(c, wnd);
         return (uint16_t)wnd;
     }
-    c->rcv.adv = seq_add(c->rcv.nxt, wnd);
+    promise(c, wnd);
     return (uint16_t)(wnd >> c->rcv.wscale);
 }
 
