@@ -335,17 +335,24 @@ static uint64_t free_memory(const struct tcp *t)
     return b->used < b->max ? b->max - b->used : 0;
 }
 
+/* Less than a unit of the window field cannot be told, and would be nothing for ever. */
+static uint32_t unit_at_least(const struct tcp_conn *c, uint32_t bytes)
+{
+    uint32_t unit = 1u << c->rcv.wscale;
+    return bytes > unit ? bytes : unit;
+}
+
 /* How far the right edge may be from rcv.nxt: buffer, memory, and what the application allows. */
 static uint32_t room_of(const struct tcp *t, const struct tcp_conn *c)
 {
-    uint32_t buf = c->rcv.buf;
+    uint32_t buf = unit_at_least(c, c->rcv.buf);
     uint32_t room = c->rcv.unread < buf ? buf - c->rcv.unread : 0;
     uint64_t memory = RCV_MEMORY * (uint64_t)buf, taken = rcv_memory(c);
     uint64_t more = taken < memory ? (memory - taken) / RCV_PER_BYTE : 0;
     room = least(room, rcv_promised(c) + more);
     room = least(room, free_memory(t) / FREE_SHARE);
     if (c->prof->window_clamp)
-        room = least(room, c->prof->window_clamp);
+        room = least(room, unit_at_least(c, c->prof->window_clamp));
     return least(room, (uint64_t)WINDOW_MAX << c->rcv.wscale);
 }
 
