@@ -293,7 +293,9 @@ static const char *check_window(const struct tcp *t, const struct tcp_conn *c)
     (void)t;
     if (!seq_leq(c->rcv.nxt, c->rcv.adv) && !(c->is & TCP_IS_FIN_RCVD))
         return "RCV.NXT is beyond what was promised";
-    if (rcv_memory(c) > RCV_MEMORY * (uint64_t)c->rcv.buf + SLACK_BYTES)
+    /* What was promised before the application made its buffer smaller is still promised. */
+    bool fits = (uint64_t)c->rcv.unread + rcv_promised(c) <= c->rcv.buf;
+    if (fits && rcv_memory(c) > RCV_MEMORY * (uint64_t)c->rcv.buf + SLACK_BYTES)
         return "more memory is promised than the buffer may take";
     return NULL;
 }
