@@ -74,6 +74,7 @@ struct sim_sock {
 struct sim_listen {
     oriel_handle h;             /* 0: none */
     bool lazy;                  /* looked at now and then only */
+    bool later;                 /* no socket was left for what it has */
 };
 
 struct actor {                  /* a host or router */

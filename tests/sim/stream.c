@@ -355,6 +355,7 @@ static void accept_all(struct sim *s, unsigned who, struct sim_listen *l)
             drive(s, e, 0, true);
     }
     sim_see(s, (uint64_t)err);
+    l->later = err == ORIEL_ENOBUFS;
 }
 
 static struct oriel_addr address_of(struct sim *s, unsigned who)
@@ -448,7 +449,7 @@ static void drive_lazy(struct sim *s, bool all)
     }
     for (unsigned i = 0; i < s->all; i++)
         for (unsigned k = 0; k < LISTENS_AT_MOST; k++)
-            if (s->who[i].listen[k].lazy && (all || one_in(s, 4))) {
+            if ((s->who[i].listen[k].lazy || s->who[i].listen[k].later) && (all || one_in(s, 4))) {
                 accept_all(s, i, &s->who[i].listen[k]);
                 poke(s, i);
             }
