@@ -383,7 +383,7 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
                      enum why why)
 {
     struct tcp_path *path = tcp_conn_path(t, c, c->prof->tos);
-    if (oriel_unlikely(!is_bare(c, flags) || !path || why == WHY_PROBE_MTU))
+    if (oriel_unlikely(!t->set.fast_path || !is_bare(c, flags) || !path || why == WHY_PROBE_MTU))
         return emit_any(t, c, seq, len, flags, why);
     struct pkt *p = with_payload(t, c, seq, len, false);
     if (oriel_unlikely(!p))
@@ -397,7 +397,7 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
         .flags = flags,
         .wnd = (uint16_t)(wnd >> c->rcv.wscale),
     };
-    c->rcv.adv = seq_add(c->rcv.nxt, wnd);
+    promise(c, wnd);
     if (flags & TCP_ACK)
         acked(t, c);
     count_out(c, len);
