@@ -352,3 +352,149 @@ TEST("when there is no memory for another connection a SYN is not answered, an A
     EXPECT_SEG_DROP(f, TCP_FULL, fx_seg(f, .flags = TCP_SYN, .port = 4005, .seq = 1));
     fx_tcp_free(f);
 }
+
+/* ---- everything at once ---- */
+
+struct riot {
+    struct fx_tcp *f;
+    struct rng dice;
+    struct tcp_listener *l[4];
+    uint32_t last_seq[16], last_ack[16];        /* of what was sent to a port of the peer */
+};
+
+static uint32_t below(struct riot *r, uint32_t n)
+{
+    return (uint32_t)rng_below(&r->dice, n);
+}
+
+static void open_one(struct riot *r, unsigned i)
+{
+    struct tcp_profile p = tcp_profile_default(&r->f->tcp);
+    struct oriel_listen how = {.backlog = 3, .defer = i == 1};
+    p.fastopen = i == 2 ? 2 : 0;
+    p.defer_accept_ms = i == 3 ? 3000 : 0;
+    r->l[i] = fx_listen_as(r->f, NULL, (uint16_t)(80 + i), &how, &p);
+    EXPECT(r->l[i] != NULL);
+}
+
+static void send_one(struct riot *r)
+{
+    static const uint16_t flags[] = {TCP_SYN, TCP_SYN, TCP_SYN, TCP_ACK, TCP_ACK, TCP_ACK, TCP_RST,
+                                     TCP_RST | TCP_ACK, TCP_FIN | TCP_ACK, TCP_SYN | TCP_ACK,
+                                     TCP_SYN | TCP_FIN, 0};
+    uint32_t i = below(r, 16);
+    uint8_t cookie[8];
+    struct tcp_tuple k = fx_tuple("10.0.0.1", 80, "10.0.0.2", 4000);
+    tcp_tfo_cookie(&r->f->tcp, &k, cookie);
+    struct fx_segment s = {
+        .port = (uint16_t)(4000 + i), .to_port = (uint16_t)(80 + i % 4),
+        .flags = flags[below(r, ARRAY_LEN(flags))], .mss = (uint16_t)below(r, 2000),
+        .seq = below(r, 4) ? r->last_ack[i] : below(r, 4) ? FX_ISS : (uint32_t)rng_u64(&r->dice),
+        .ack = below(r, 4) ? r->last_seq[i] + 1 : (uint32_t)rng_u64(&r->dice),
+        .ts = below(r, 2), .ts_val = 5000 + below(r, 3), .wscale = (int)below(r, 3),
+        .sack = below(r, 2), .len = (uint16_t)(below(r, 2) ? 0 : below(r, 100)),
+        .tfo = i % 4 == 2 && below(r, 2), .cookie = span_of(cookie, below(r, 3) ? 8 : 0)};
+    fx_segment_in(r->f, &s);
+    while (fx_sent_next(r->f)) {
+        if (r->f->out.proto != IP_TCP)
+            continue;
+        uint32_t to = (r->f->out.h.dst_port - 4000u) % 16;
+        r->last_seq[to] = r->f->out.h.seq.v;
+        r->last_ack[to] = r->f->out.h.ack.v;
+    }
+}
+
+static void act(struct riot *r)
+{
+    struct oriel_held held;
+    unsigned i = below(r, 4);
+    struct tcp_conn *c;
+    switch (below(r, 12)) {
+    case 0:
+        if ((c = tcp_accept(&r->f->tcp, r->l[i])) != NULL) {
+            if (c->state != TCP_CLOSED && below(r, 2))
+                tcp_timewait_enter(&r->f->tcp, c);
+            tcp_abort(&r->f->tcp, c);
+        }
+        return;
+    case 1:
+        if (tcp_held_next(&r->f->tcp, r->l[1], &held) == 0 && below(r, 4))
+            EXPECT_EQ(tcp_admit(&r->f->tcp, r->l[1], held.id, (enum oriel_admission)below(r, 3)),
+                      0);
+        return;
+    case 2:
+        fx_tcp_pass(r->f, below(r, 3) ? below(r, 1000) * NS_PER_MS : below(r, 100) * NS_PER_S);
+        return;
+    case 3:
+        if (below(r, 20) == 0) {
+            tcp_listen_stop(&r->f->tcp, r->l[i]);
+            open_one(r, i);
+        }
+        return;
+    default:
+        send_one(r);
+    }
+}
+
+static uint32_t count_accept_queue(struct riot *r, const struct tcp_listener *l)
+{
+    uint32_t n = 0;
+    for (uint32_t i = l->first; i != TCP_NONE; i = tcp_conn_at(&r->f->tcp, i)->accept_next, n++)
+        EXPECT(tcp_conn_at(&r->f->tcp, i)->is & TCP_IS_ACCEPTQ);
+    return n;
+}
+
+static void check_sums(struct riot *r)
+{
+    struct tcp *t = &r->f->tcp;
+    uint32_t half[4] = {0}, unnamed[4] = {0}, queued = 0, resting = 0;
+    const struct tcp_half *h;
+    for (uint32_t cursor = 0; (h = tcp_half_each(t, &cursor)) != NULL;) {
+        unsigned i = h->tuple.local_port - 80u;
+        EXPECT(tcp_half_listener(t, h) == r->l[i]);
+        EXPECT(tcp_half_find(t, &h->tuple, tcp_tuple_hash(t, &h->tuple)) == h);
+        half[i]++;
+        unnamed[i] += (h->flags & (HALF_HELD | HALF_NAMED)) == HALF_HELD;
+    }
+    for (unsigned q = 0; q < TCP_HALF_QUEUES; q++)
+        for (uint32_t i = t->half.queue[q].first; i; queued++)
+            i = ((const struct tcp_half *)pool_at(&t->half.pool, i - 1))->q_next;
+    for (uint32_t i = t->tw.first; i; resting++)
+        i = ((const struct tcp_tw *)pool_at(&t->tw.pool, i - 1))->q_next;
+    EXPECT_EQ(queued, t->half.pool.live);
+    EXPECT_EQ(resting, t->tw.pool.live);
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ(r->l[i]->half_open, half[i]);
+        EXPECT_EQ(r->l[i]->unnamed, unnamed[i]);
+        EXPECT_EQ(r->l[i]->waiting, count_accept_queue(r, r->l[i]));
+        EXPECT(r->l[i]->waiting <= r->l[i]->backlog);
+        EXPECT(r->l[i]->fastopen_pending <= 2);
+    }
+    EXPECT(timer_armed(&t->half.timer) || queued == 0);
+    EXPECT(timer_armed(&t->tw.timer) || resting == 0);
+}
+
+TEST("whatever comes in whatever order, records, queues and counts agree")
+{
+    static const enum why whys[] = {WHY_SYN_ACK, WHY_SYN_COOKIE, WHY_RTX_SYN_ACK,
+                                    WHY_SYN_ACK_AGAIN, WHY_RST_HALF_OPEN, WHY_RST_REFUSED,
+                                    WHY_ICMP_UNREACHABLE, WHY_TIME_WAIT_ACK};
+    uint64_t seen[ARRAY_LEN(whys)] = {0}, shed = 0;
+    for (unsigned seed = 0; seed < 20; seed++) {
+        struct riot r = {.f = fx_tcp_make(&(struct oriel_tcp_config){.msl_ms = 30000}, 8, 1, 24)};
+        rng_seed(&r.dice, seed, 7);
+        for (unsigned i = 0; i < 4; i++)
+            open_one(&r, i);
+        for (unsigned n = 0; n < 5000; n++) {
+            act(&r);
+            check_sums(&r);
+        }
+        for (unsigned i = 0; i < ARRAY_LEN(whys); i++)
+            seen[i] += r.f->fx.env.why_count[whys[i]];
+        shed += r.f->tcp.tw.shed;
+        fx_tcp_free(r.f);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(whys); i++)
+        EXPECT(seen[i] > 0);                    /* it went everywhere */
+    EXPECT(shed > 0);
+}
