@@ -316,7 +316,7 @@ static void look(struct tcp_talk *t, oriel_time now)
     if (!t->sock || t->connected || oriel_tcp_info(t->host.stack, t->sock, &i) != 0)
         return;
     best_effort(oriel_local(t->host.stack, t->sock, &t->local));
-    if (i.state < ORIEL_TCP_ESTABLISHED)
+    if (i.state < ORIEL_TCP_ESTABLISHED && !t->passive)     /* fast open: accepted before that */
         return;
     t->connected = true;
     t->connected_at = t->mark_at = now;
