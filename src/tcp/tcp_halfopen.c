@@ -20,7 +20,7 @@
 #include "tcp/tcp.h"
 
 #define RETRIES         5       /* SYN-ACKs sent again: 63 s with a timeout of 1 s, as Linux */
-#define RETRIES_TO_RFC  7       /* MUST-23 to the letter: 3 minutes at least */
+#define RETRIES_TO_RFC  7       /* 9293, 3.8.3 to the letter: 3 minutes at least */
 #define ACCECN_RETRIES  2       /* then without ECN: perhaps it is what does not get through */
 #define HELD_NS         (75 * NS_PER_S) /* since its last SYN: a peer that is there repeats it */
 #define INTERVAL_MAX_NS (1000 * NS_PER_S)
@@ -396,8 +396,8 @@ static unsigned retries(const struct tcp *t, const struct tcp_listener *l)
 {
     if (l->prof->syncnt)
         return l->prof->syncnt;
-    /* DEVIATION(MUST-23): other than SYNs, SYN-ACKs are given up after a minute, as other systems
-     * do: whoever asks is there, and a forged SYN is not worth three. */
+    /* DEVIATION: RFC 9293, 3.8.3: other than SYNs, SYN-ACKs are given up after a minute, as other
+     * systems do: whoever asks is there, and a forged SYN is not worth three. */
     return t->set.personality == ORIEL_AS_RFC ? RETRIES_TO_RFC : RETRIES;
 }
 

@@ -94,7 +94,7 @@ static inline struct fx_tcp *fx_tcp_make(const struct oriel_tcp_config *cfg, uin
 {
     struct fx_tcp *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    fx_env_init_sized(&f->fx, (size_t)96 << 20, (size_t)16 << 20);
+    fx_env_init_sized(&f->fx, (size_t)8 << 20, (size_t)2 << 20);
     const struct ip_limits ipl = {.addrs = 32, .routes = 64, .neighs = 64, .frags = 8, .pmtus = 32,
                                   .groups = 24, .nat_sessions = 32, .frag_bytes = 1u << 20};
     const struct tcp_limits l = {.conns = conns, .flights = conns, .records = 4096, .ranges = 1024,

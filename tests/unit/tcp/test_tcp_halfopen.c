@@ -187,7 +187,6 @@ TEST("the SYN-ACK is sent again after 1, 2, 4, 8 and 16 seconds, then it is give
 
 TEST("how often is the application's choice, and three minutes by the letter")
 {
-    COVERS("MUST-23");
     struct fx_tcp *f = fx_tcp();
     struct tcp_profile p = tcp_profile_default(&f->tcp);
     p.syncnt = 2;
