@@ -114,11 +114,39 @@ static ORIEL_ALWAYS_INLINE void rx_one(struct oriel_stack *s, struct pkt *p)
     }
 }
 
+/* One packet, and what it began with, should others follow it that look the same. */
+static void rx_and_learn(struct oriel_stack *s, struct pkt *p)
+{
+    uint8_t began[RUN_HDR_MAX];
+    size_t n = p->head.len < sizeof(began) ? p->head.len : sizeof(began);
+    uint16_t nif = p->nif;
+    memcpy(began, pkt_data(p), n);
+    s->tcp.run.c = NULL;
+    rx_one(s, p);
+    if (s->tcp.run.c)
+        tcp_run_learn(&s->tcp, span_of(began, n), nif);
+}
+
+static void rx_batch(struct oriel_stack *s, struct pkt *pkts[], unsigned n)
+{
+    struct tcp_run *run = &s->tcp.run;
+    for (unsigned i = 0; i < n; i++) {
+        if (run->on && tcp_run_take(&s->tcp, pkts[i]))
+            continue;
+        run->on = false;
+        if (i + 1 < n)
+            rx_and_learn(s, pkts[i]);
+        else
+            rx_one(s, pkts[i]);
+    }
+    run->on = false;            /* applications act before the next one */
+}
+
 void stack_rx(struct oriel_stack *s, struct pkt_batch *rx)
 {
     for (unsigned n = s->link.loop.n; n > 0; n--)       /* not what is queued meanwhile */
         rx_one(s, pkt_dequeue(&s->link.loop));
-    for (unsigned i = 0; rx && i < rx->n; i++)
-        rx_one(s, rx->pkts[i]);
+    if (rx)
+        rx_batch(s, rx->pkts, rx->n);
     s->env.cause = 0;
 }

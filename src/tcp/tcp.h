@@ -31,6 +31,7 @@
 #include "pkt/stream.h"
 #include "tcp/cc/cc.h"
 #include "wire/frame.h"
+#include "wire/run.h"
 
 /* ---- numbers ---- */
 
@@ -293,6 +294,14 @@ struct tcp_path {
     struct frame_form frame;
 };
 
+/* tcp_run.c: segments of one connection that follow each other in a batch. */
+struct tcp_run {
+    struct tcp_conn *c;         /* whose data header prediction took last; NULL: nobody's */
+    struct wire_run wire;
+    uint16_t nif;
+    bool on;                    /* `wire` is what its frames look like */
+};
+
 #include "tcp/tcp_flight.h"
 #include "tcp/tcp_listen.h"
 
@@ -315,6 +324,7 @@ struct tcp {
         uint32_t from, mask;
     } isn_range;
     uint32_t port_clock[TCP_PORT_CLOCKS];       /* RFC 6056, 3.3.4 */
+    struct tcp_run run;
     struct tcp_path paths[1 << TCP_PATH_BITS];
     uint32_t path_ids;
     struct tcp_halfopen half;
@@ -359,6 +369,14 @@ void tcp_fini(struct tcp *t);
 
 /* A segment arrived: p->l4 at the TCP header. Consumes p. */
 void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx);
+
+/*
+ * tcp_run.c. After a packet took the whole way: was it plain data of a connection (t->run.c)? Then
+ * `frame` are the contiguous bytes that it began with, as it came. And is p the next of that run?
+ * True: consumed.
+ */
+void tcp_run_learn(struct tcp *t, struct span frame, uint16_t nif);
+bool tcp_run_take(struct tcp *t, struct pkt *p);
 
 /* May anything leave by that interface? And build up to max packets of it into the interface. */
 bool tcp_has_output(const struct tcp *t, uint16_t nif);
@@ -594,6 +612,8 @@ void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
 bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* All of g's payload was received before: the answer tells (RFC 2883). */
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
+/* The next `len` bytes in order, at `at` of p, on a connection with nothing out of order. Consumes p. */
+void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len);
 uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c);     /* to be advertised */
 void tcp_reasm_sacks(const struct tcp_conn *c, struct tcp_opts *o, unsigned max);
 void tcp_ooo_init(struct tcp *t, struct tcp_conn *c);           /* of a new flight block */

@@ -44,7 +44,12 @@ static bool checksum_good(const struct tcp *t, const struct pkt *p, const struct
 static enum drop parse_header(struct tcp *t, struct pkt *p, const struct ip_rx *rx,
                               struct tcp_hdr *h)
 {
-    size_t want = rx->payload_len < TCP_HDR_MAX ? rx->payload_len : TCP_HDR_MAX;
+    size_t want = rx->payload_len < TCP_HDR_LEN ? rx->payload_len : TCP_HDR_LEN;
+    if (oriel_unlikely(!pkt_need(t->env, p, p->l4 + want)))
+        return DROP_NO_MEMORY;
+    want = tcp_peek_hdr_len(span_of(pkt_data(p) + p->l4, want));
+    if (want > rx->payload_len)
+        want = rx->payload_len;
     if (oriel_unlikely(!pkt_need(t->env, p, p->l4 + want)))
         return DROP_NO_MEMORY;
     struct rd r = rd_of(span_of(pkt_data(p) + p->l4, want));
@@ -402,6 +407,7 @@ static inline bool rx_fast(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
         return true;
     }
     c->stat.data_in++;
+    t->run.c = c;
     (void)tcp_reasm_input(t, c, g);
     return true;
 }

@@ -574,6 +574,15 @@ bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     return false;
 }
 
+void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len)
+{
+    tcp_rcv_strip(p, at);
+    uint32_t unit = unit_of(p, len);
+    tcp_rcvq_append(t, c, p, len);
+    owe_ack(t, c, len, unit);
+    tcp_mark_dirty(t, c);
+}
+
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
 {
     struct arrival a = {.t = t, .c = c};

@@ -6,6 +6,10 @@
 #include "base/seq.h"
 #include "base/text.h"
 
+#define TCP_AT_SEQ      4
+#define TCP_AT_FLAGS    12      /* the word that begins with the data offset */
+#define TCP_AT_CSUM     16
+
 #define TCP_HDR_LEN     20
 #define TCP_HDR_MAX     60
 #define TCP_OPTS_MAX    40      /* bytes of options */
@@ -58,6 +62,12 @@ struct tcp_hdr {
  * checked by hardware.
  */
 bool tcp_parse(struct rd *r, struct tcp_hdr *out);
+
+/* What the data offset says, in bytes; 0 where less than TCP_HDR_LEN bytes are there. */
+static inline size_t tcp_peek_hdr_len(struct span hdr)
+{
+    return hdr.n < TCP_HDR_LEN ? 0 : (size_t)(hdr.p[12] >> 4) * 4;
+}
 
 /* Writes the header; the data offset is computed from opts (padded to words with EOL). */
 void tcp_emit(struct wr *w, const struct tcp_hdr *h);
