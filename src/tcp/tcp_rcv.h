@@ -71,6 +71,18 @@ void tcp_urgent_on_arrived(struct tcp *t, struct tcp_conn *c, seq_t from);
 struct pkt *tcp_rcv_squeeze(struct env *env, struct pkt *last, struct pkt *p, uint32_t *len);
 
 /* tcp_reasm.c: n bytes off the front of p; they may reach beyond its head. */
-void tcp_rcv_strip(struct pkt *p, uint32_t n);
+void tcp_rcv_strip_slow(struct pkt *p, uint32_t n);
+
+static inline void tcp_rcv_strip(struct pkt *p, uint32_t n)
+{
+    if (oriel_unlikely(n > p->head.len)) {
+        tcp_rcv_strip_slow(p, n);
+        return;
+    }
+    p->head.off += n;
+    p->head.len -= n;
+    p->l3 = 0;
+    p->l4 = 0;
+}
 
 #endif

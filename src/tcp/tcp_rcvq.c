@@ -100,19 +100,34 @@ void tcp_rcvq_append(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t 
         link_last(c, p);
 }
 
-/* The first n bytes are not needed any more. */
-static void consume(struct tcp_conn *c, uint32_t n)
+/* n bytes of p from off on; most packets are one piece by now. */
+static inline void copy_out(const struct pkt *p, uint32_t off, uint8_t *to, uint32_t n)
+{
+    const struct slice *s = p->more_n > 0 ? &p->more[0] : &p->head;
+    if (oriel_likely(p->more_n + (p->head.len != 0) == 1))
+        memcpy(to, s->blk->bytes + s->off + off, n);
+    else
+        pkt_read(p, off, to, n);
+}
+
+/* The first n bytes go: copied out where somebody wants them (to), and not needed any more. */
+static void consume(struct tcp_conn *c, uint8_t *to, uint32_t n)
 {
     ORIEL_ASSERT(n <= c->rcv.unread);
     c->rcv.unread -= n;
     while (n > 0) {
         struct pkt *p = c->rcvq;
         uint32_t left = (uint32_t)pkt_len(p) - c->rcvq_off;
-        if (n < left) {
-            c->rcvq_off += n;
+        uint32_t part = n < left ? n : left;
+        if (to) {
+            copy_out(p, c->rcvq_off, to, part);
+            to += part;
+        }
+        if (part < left) {
+            c->rcvq_off += part;
             return;
         }
-        n -= left;
+        n -= part;
         c->rcvq = p->next;
         c->rcvq_off = 0;
         if (!c->rcvq)
@@ -175,7 +190,7 @@ static uint8_t byte_at(const struct tcp_conn *c, uint32_t ahead)
 static void pass_over(struct tcp_conn *c)
 {
     if ((c->is & TCP_IS_URG_IN) && !c->prof->oobinline && c->rcv.unread > 0 && to_mark(c) == 0)
-        consume(c, 1);
+        consume(c, NULL, 1);
 }
 
 static void keep_apart(struct tcp *t, struct tcp_conn *c)
@@ -257,9 +272,10 @@ static uint32_t readable(const struct tcp_conn *c)
     return ahead > 0 && (uint32_t)ahead < c->rcv.unread ? (uint32_t)ahead : c->rcv.unread;
 }
 
-void tcp_reasm_skip(struct tcp *t, struct tcp_conn *c, uint32_t n)
+/* The first n bytes, copied out or not. */
+static inline void take(struct tcp *t, struct tcp_conn *c, uint8_t *to, uint32_t n)
 {
-    consume(c, n);
+    consume(c, to, n);
     if (oriel_unlikely(c->is & TCP_IS_URG_IN)) {
         pass_over(c);
         forget_mark(c);
@@ -267,26 +283,33 @@ void tcp_reasm_skip(struct tcp *t, struct tcp_conn *c, uint32_t n)
     tcp_reasm_on_read(t, c, n);
 }
 
+void tcp_reasm_skip(struct tcp *t, struct tcp_conn *c, uint32_t n)
+{
+    take(t, c, NULL, n);
+}
+
+static void peek_at(const struct tcp_conn *c, uint8_t *to, uint32_t n)
+{
+    uint32_t off = c->rcvq_off;
+    for (const struct pkt *p = c->rcvq; n > 0; p = p->next, off = 0) {
+        uint32_t left = (uint32_t)pkt_len(p) - off, part = n < left ? n : left;
+        copy_out(p, off, to, part);
+        to += part;
+        n -= part;
+    }
+}
+
 uint32_t tcp_reasm_read(struct tcp *t, struct tcp_conn *c, void *buf, uint32_t cap, bool peek)
 {
     if (oriel_unlikely(c->is & TCP_IS_URG_IN))
         pass_over(c);           /* OOBINLINE was switched off at the mark */
     uint32_t n = readable(c);
-    uint8_t *to = buf;
-    uint32_t off = c->rcvq_off;
     if (n > cap)
         n = cap;
-    uint32_t left = n;
-    for (const struct pkt *p = c->rcvq; left > 0; p = p->next, off = 0) {
-        uint32_t part = (uint32_t)pkt_len(p) - off;
-        if (part > left)
-            part = left;
-        pkt_read(p, off, to, part);
-        to += part;
-        left -= part;
-    }
-    if (!peek && n > 0)
-        tcp_reasm_skip(t, c, n);
+    if (peek)
+        peek_at(c, buf, n);
+    else if (n > 0)
+        take(t, c, buf, n);
     return n;
 }
 

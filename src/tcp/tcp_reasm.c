@@ -31,12 +31,8 @@ struct arrival {
 
 /* ---- packets that are nothing but payload ---- */
 
-void tcp_rcv_strip(struct pkt *p, uint32_t n)
+void tcp_rcv_strip_slow(struct pkt *p, uint32_t n)
 {
-    if (oriel_likely(n <= p->head.len)) {
-        pkt_pull(p, n);
-        return;
-    }
     n -= p->head.len;
     pkt_pull(p, p->head.len);
     unsigned gone = 0;

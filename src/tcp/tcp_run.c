@@ -60,7 +60,8 @@ bool tcp_run_take(struct tcp *t, struct pkt *p)
     c->stat.segs_in++;
     c->stat.data_in++;
     c->snd.wl1 = g.seq;
-    pkt_trim(p, g.at + g.len);          /* padding of the link */
+    if (oriel_unlikely(len > g.at + g.len))
+        pkt_trim(p, g.at + g.len);      /* padding of the link */
     tcp_reasm_next(t, c, p, g.at, g.len);
     return true;
 }
