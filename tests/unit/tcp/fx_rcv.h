@@ -105,7 +105,8 @@ static inline void fx_fill(uint8_t *to, const struct fx_rx *x, uint32_t from, ui
 static inline void fx_slice(struct env *env, struct pkt *p, const struct fx_rx *x, uint32_t from,
                             uint32_t n)
 {
-    struct blk *b = blk_get(env->mem, n < 4000 ? BLK_STREAM_M : BLK_STREAM_L);
+    struct blk *b = blk_get(env->mem, n < 480 ? BLK_STREAM_S : n < 4000 ? BLK_STREAM_M
+                                                                       : BLK_STREAM_L);
     assert_non_null(b);
     fx_fill(b->bytes + 3, x, from, n);
     p->more[p->more_n++] = (struct slice){.blk = b, .off = 3, .len = n};
