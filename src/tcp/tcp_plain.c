@@ -61,7 +61,7 @@ void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_ack
         return;
     }
     struct cc_sample s;
-    uint32_t cwnd = f->cc.cwnd;
+    uint32_t cwnd = f->cc.cwnd, ssthresh = f->cc.ssthresh;
     begin_sample(t, c, a->ack, &s);
     tcp_rtt_sample(t, c, s.now - tcp_sent_on_plain_ack(t, c, a->ack, &s));
     s.srtt_ns = tcp_srtt_ns(c);
@@ -74,6 +74,6 @@ void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_ack
         tcp_timer_on_progress(t, c);
     else
         tcp_timer_on_all_acked(t, c);
-    if (f->cc.cwnd != cwnd)
+    if (f->cc.cwnd != cwnd || f->cc.ssthresh != ssthresh)
         TRACE(t->env, EV_TCP_CWND, tcp_conn_id(t, c), f->cc.cwnd, f->cc.ssthresh, f->sent.out_bytes);
 }

@@ -454,13 +454,11 @@ void tcp_recovery_long_way(struct tcp *t, struct tcp_conn *c, const struct tcp_a
         note_counts(c, &w);
         tell_cc(t, c, &w);
     }
-    if (oriel_unlikely(f->mtu.high != 0))
+    if (oriel_unlikely(f->mtu.probe != 0 || f->mtu.suspect))
         tcp_mtu_on_ack(t, c, &w.d);
     wants(t, c, &w);
     timers(t, c, &w);
     note_window(t, c, &w);
-    if (oriel_unlikely(f->mtu.probe != 0 || f->mtu.suspect))
-        tcp_mtu_on_ack(t, c, &w.d);
 }
 
 void tcp_recovery_on_late(struct tcp *t, struct tcp_conn *c, uint32_t lost)
