@@ -1,9 +1,10 @@
-/* Any text as a script: a script, or an error that points into the text. */
+/* Any text as a script: an error that points into the text, or a script, which has one verdict. */
 #include "fuzz.h"
 
 #include "lab/script.h"
 
-#define MEMORY (4u << 20)
+#define MEMORY (24u << 20)
+#define STACK  (4u << 20)
 
 static uint32_t lines_of(struct span text)
 {
@@ -11,6 +12,29 @@ static uint32_t lines_of(struct span text)
     for (size_t i = 0; i < text.n; i++)
         n += text.p[i] == '\n';
     return n;
+}
+
+static bool put(void *ctx, struct span bytes)
+{
+    (void)ctx, (void)bytes;
+    return true;
+}
+
+static void play(struct arena *arena, struct script *s, bool v6)
+{
+    struct script_options o = {.v6 = v6};
+    struct script_error err;
+    char said[4000];
+    s->setup.memory = STACK;
+    struct script_run *r = script_open(arena, s, &o, &err);
+    if (!r)
+        return;
+    bool passed = script_play(r);
+    struct txt t = txt_of(said, sizeof(said));
+    script_print_failure(&t, r);
+    FUZZ_CHECK(passed == (t.n == 0));
+    (void)script_ladder(r, (struct sink){.put = put}, ladder_style_of(80, true, false));
+    script_close(r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -33,6 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             FUZZ_CHECK(v->line >= 1 && v->line <= lines_of(text));
             FUZZ_CHECK(v->text.p >= text.p && v->text.p + v->text.n <= text.p + text.n);
         }
+        play(&arena, s, size & 2);
+        arena_init(&arena, memory, MEMORY);     /* unpoisoned */
     } else {
         struct txt t = txt_of(said, sizeof(said));
         script_error_print(&t, &err);
