@@ -6,9 +6,9 @@
  *     build/bench/bulk send N      the same, and let them leave in super-segments of 44
  *     build/bench/bulk run N       and have each frame recognised as going on where the last one ended
  *
- * bulk.ir.write is stream_write; bulk.ir.cut is oriel_netif_take, 32 frames a call: from a
+ * bulk.ir.write is stream_write; bulk.ir.cut is oriel_netif_take, 64 frames a call: from a
  * super-segment to finished frames; bulk.ir.free is oriel_pkt_free of such a frame; bulk.ir.match is
- * run_match and run_good; bulk.ir.charge is pkt_recharge to another stack. What copies and sums
+ * pkt_run_match; bulk.ir.charge is pkt_recharge to another stack. What copies and sums
  * payload is left out (the processor's AVX2 loops): it is told apart as bulk.ir.copy and bulk.ir.sum.
  *
  * How it is counted: see udp.c.
@@ -16,6 +16,7 @@
 #include "bench.h"
 
 #include "oriel/oriel.h"
+#include "pkt/run.h"
 #include "pkt/stream.h"
 #include "stack/stack.h"
 #include "wire/tcp.h"
@@ -23,7 +24,7 @@
 #define MEMORY   ((size_t)64 << 20)
 #define MSS      1460
 #define SEGMENTS 44
-#define TAKE     32
+#define TAKE     64
 
 struct setup {
     struct oriel_stack *s;
@@ -33,6 +34,9 @@ struct setup {
     struct stream stream;
     struct budget other;
     uint8_t *data;
+    struct wire_run run;
+    bool learned;
+    seq_t next;
 };
 
 static void must(int err)
@@ -92,15 +96,43 @@ static void leave(struct setup *b)
     must(ip_output(&b->s->ip, p, &b->path, &tx, WHY_FORWARD));
 }
 
-static void take(struct setup *b)
+/*
+ * Apart, so that it can be counted: the first n frames go on where the last one ended. The answers are
+ * used as a receiver would use them.
+ */
+static ORIEL_NEVER_INLINE bool match(struct setup *b, struct pkt *const p[], unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct run_seg g;
+        if (!pkt_run_match(&b->s->env, &b->run, p[i], false, &g) || !seq_eq(g.seq, b->next))
+            return false;
+        b->next = seq_add(g.seq, g.len);
+    }
+    return true;
+}
+
+static void receive(struct setup *b, struct pkt *const p[], unsigned n)
+{
+    if (!b->learned) {
+        b->learned = run_learn(&b->run, pkt_span(p[0]), ETH_HDR_LEN + ETH_DATA_MAX);
+        b->next = seq_of(1);
+    }
+    if (!match(b, p, n))
+        exit(1);
+}
+
+static void take(struct setup *b, bool runs)
 {
     struct pkt *p[TAKE];
-    for (unsigned n; (n = oriel_netif_take(b->s, b->nif, p, TAKE)) > 0;)
+    for (unsigned n; (n = oriel_netif_take(b->s, b->nif, p, TAKE)) > 0;) {
+        if (runs)
+            receive(b, p, n);
         for (unsigned i = 0; i < n; i++) {
             if (!pkt_recharge(p[i], &b->other))
                 exit(1);
             oriel_pkt_free(p[i]);
         }
+    }
 }
 
 static void run(const char *what, long n)
@@ -111,7 +143,7 @@ static void run(const char *what, long n)
         write_some(&b);
         if (strcmp(what, "write") != 0) {
             leave(&b);
-            take(&b);
+            take(&b, strcmp(what, "run") == 0);
         }
         stream_ack(&b.s->env, &b.stream, seq_add(b.stream.base, SEGMENTS * MSS));
     }
@@ -166,6 +198,8 @@ int main(int argc, char **argv)
            "--toggle-collect=pkt_new --toggle-collect=stream_attach --toggle-collect=ip_output");
     report(self, "bulk.ir.cut", "send", "--toggle-collect=oriel_netif_take");
     report(self, "bulk.ir.charge", "send", "--toggle-collect=pkt_recharge");
+    report(self, "bulk.ir.match", "run", "--toggle-collect=match --toggle-collect=avx2_sum");
+    report(self, "bulk.ir.sum", "run", "--toggle-collect=avx2_sum");
     report(self, "bulk.ir.free", "send", "--toggle-collect=oriel_pkt_free");
     return 0;
 }

@@ -107,7 +107,8 @@ static void sum_tcp(struct cut_form *f, const uint8_t *tcp)
 
 bool cut_form_of(struct span net, struct cut_form *f)
 {
-    if (!transport_find(net, &f->t) || f->t.proto != IP_TCP || f->t.at + TCP_HDR_LEN > net.n)
+    if (!transport_find(net, &f->t) || f->t.proto != IP_TCP ||
+        (size_t)f->t.at + TCP_HDR_LEN > net.n)
         return false;
     const uint8_t *tcp = net.p + f->t.at;
     size_t hdr_len = (size_t)(tcp[TCP_AT_FLAGS] >> 4) * 4;

@@ -13,10 +13,6 @@
 #include "wire/ip6.h"
 #include "wire/tcp.h"
 
-#define TCP_AT_SEQ   4
-#define TCP_AT_FLAGS 12         /* the word that begins with the data offset */
-#define TCP_AT_CSUM  16
-
 /* Where the transport of a packet begins, counted from its network header; and which it is. */
 struct transport {
     bool v4;

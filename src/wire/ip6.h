@@ -12,6 +12,7 @@
 
 #define IP6_AT_PAYLOAD_LEN 4
 #define IP6_AT_NEXT        6
+#define IP6_AT_SRC         8
 
 struct ip6_hdr {
     uint8_t tclass;

@@ -17,7 +17,6 @@
 
 #define AT_SRC_PORT   0
 #define AT_DST_PORT   2
-#define AT_CSUM       16
 #define WORD          4
 #define HEAD          2         /* kind and length */
 #define TS_LEN        10
@@ -383,10 +382,10 @@ static void patch(uint8_t *hdr, size_t held, size_t port_at, uint16_t port, uint
     ORIEL_ASSERT(held >= port_at + 2);
     uint16_t was = word_at(hdr + port_at);
     put_word(hdr + port_at, port);
-    if (held < AT_CSUM + 2)
+    if (held < TCP_AT_CSUM + 2)
         return;
-    uint16_t csum = csum_update32(word_at(hdr + AT_CSUM), from, to);
-    put_word(hdr + AT_CSUM, csum_update16(csum, was, port));
+    uint16_t csum = csum_update32(word_at(hdr + TCP_AT_CSUM), from, to);
+    put_word(hdr + TCP_AT_CSUM, csum_update16(csum, was, port));
 }
 
 void tcp_patch_src(uint8_t *hdr, size_t held, uint16_t port, uint32_t from, uint32_t to)
