@@ -444,9 +444,9 @@ void lab_print_result(struct txt *t, const struct lab *l, const struct lab_resul
 {
     print_place(t, l, r->line);
     txt_span(t, r->e->text);
-    if (r->holds)
+    if (r->holds && r->seen[0] == '\0')
         return;
-    txt_s(t, "\n    but ");
+    txt_s(t, r->holds ? "\n    " : "\n    but ");
     txt_s(t, r->seen);
 }
 

@@ -54,7 +54,7 @@ struct lab_result {
     bool holds;
     enum why why;               /* reasons that the expectation names, once it holds */
     enum drop drop;
-    char seen[LAB_SEEN_MAX];    /* what was there instead; "" when it holds */
+    char seen[LAB_SEEN_MAX];    /* what was there instead; of a ratio also when it holds */
 };
 
 enum lab_app_kind {

@@ -335,7 +335,7 @@ void lab_ask(struct lab *l, uint16_t i)
     struct txt t = txt_of(r->seen, sizeof(r->seen));
     r->asked = true;
     r->holds = is_so(l, i, &t) != e->no;
-    if (r->holds)
+    if (r->holds && e->kind != EX_RATIO)
         r->seen[0] = '\0';
     if (r->holds && is_positive(e)) {
         r->why = e->why;

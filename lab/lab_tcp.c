@@ -474,8 +474,8 @@ bool lab_ask_ratio(const struct lab *l, const struct expect *e, struct txt *t)
         return false;
     }
     uint64_t ra = tcp_talk_rate(a), rb = tcp_talk_rate(b);
-    put(t, "they received ", ra, " and ");
-    put(t, "", rb, " bit/s");
+    put(t, "they received ", ra / 1000, " and ");
+    put(t, "", rb / 1000, " kbit/s");
     if (rb == 0 || ra > UINT64_MAX / 1000000)
         return false;
     uint64_t ratio = ra * 1000000 / rb;

@@ -255,7 +255,49 @@ TEST("a file that cannot be written is told at the end")
     watch_fini(&w);
 }
 
+#define TALK                                                                                       \
+    TWO_HOSTS "at 0 b tcp listen 7 say \"hi\" close\n"                                            \
+              "at 1s a tcp connect 10.0.0.2:7 pause 5ms\n"
+
+TEST("a segment's comment has the state of the end that is captured")
+{
+    struct watch w;
+    static const char *const ports[] = {"b.eth0"};
+    static const char *const states[] = {"LISTEN", "SYN_RCVD", "SYN_RCVD", "FIN_WAIT_1"};
+    watch_open(&w, TALK, ports, 1);
+    watch_run(&w);
+    struct capture *c = open_file(&w.file[0]);
+    struct capture_frame f;
+    unsigned n = 0;
+    while (n < ARRAY_LEN(states) && capture_next(c, &f) == CAPTURE_FRAME) {
+        struct span is = capture_key(&f, "state");
+        if (is.n > 0)                           /* ARP has none */
+            EXPECT(span_is(is, states[n++]));
+    }
+    EXPECT_EQ(n, ARRAY_LEN(states));
+    free(c);
+    watch_fini(&w);
+}
+
 /* ---- the ladder ---- */
+
+TEST("the ladder of a connection has relative numbers, and states at both ends")
+{
+    struct watch w;
+    struct fx_text out;
+    watch_open(&w, TALK, NULL, 0);
+    w.ladder = calloc(1, sizeof(*w.ladder));
+    lab_ladder_open(w.ladder, w.fx.lab, fx_text_sink(&out), ladder_style_of(90, true, false));
+    watch_run(&w);
+    EXPECT(lab_ladder_close(w.ladder));
+    EXPECT(strstr(out.p, "SYN_SENT |- SYN Seq=0 Win=") != NULL);
+    EXPECT(strstr(out.p, ">| LISTEN") != NULL);
+    EXPECT(strstr(out.p, " FIN,PSH,ACK Seq=1 Ack=1 Len=2 -| FIN_WAIT_1") != NULL);
+    EXPECT(strstr(out.p, "LAST_ACK |- FIN,ACK Seq=1 Ack=4") != NULL);
+    free(out.p);
+    free(w.ladder);
+    watch_fini(&w);
+}
 
 TEST("the ladder has a line for every node in their order, and an arrow for every frame")
 {
