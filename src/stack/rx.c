@@ -130,16 +130,15 @@ static void rx_and_learn(struct oriel_stack *s, struct pkt *p)
 static void rx_batch(struct oriel_stack *s, struct pkt *pkts[], unsigned n)
 {
     struct tcp_run *run = &s->tcp.run;
-    for (unsigned i = 0; i < n; i++) {
-        if (run->on && tcp_run_take(&s->tcp, pkts[i]))
-            continue;
-        run->on = false;
+    for (unsigned i = 0; i < n;) {
         if (i + 1 < n)
-            rx_and_learn(s, pkts[i]);
+            rx_and_learn(s, pkts[i++]);
         else
-            rx_one(s, pkts[i]);
+            rx_one(s, pkts[i++]);
+        if (run->on)
+            i += tcp_run_take(&s->tcp, pkts + i, n - i);
+        run->on = false;        /* what comes next may change anything; so may applications */
     }
-    run->on = false;            /* applications act before the next one */
 }
 
 void stack_rx(struct oriel_stack *s, struct pkt_batch *rx)

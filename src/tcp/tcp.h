@@ -372,11 +372,11 @@ void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx);
 
 /*
  * tcp_run.c. After a packet took the whole way: was it plain data of a connection (t->run.c)? Then
- * `frame` are the contiguous bytes that it began with, as it came. And is p the next of that run?
- * True: consumed.
+ * `frame` are the contiguous bytes that it began with, as it came. Of the packets that follow, how many
+ * go on with that run: those were consumed.
  */
 void tcp_run_learn(struct tcp *t, struct span frame, uint16_t nif);
-bool tcp_run_take(struct tcp *t, struct pkt *p);
+unsigned tcp_run_take(struct tcp *t, struct pkt *pkts[], unsigned n);
 
 /* May anything leave by that interface? And build up to max packets of it into the interface. */
 bool tcp_has_output(const struct tcp *t, uint16_t nif);
@@ -612,7 +612,8 @@ void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
 bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* All of g's payload was received before: the answer tells (RFC 2883). */
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
-/* The next `len` bytes in order, at `at` of p, on a connection with nothing out of order. Consumes p. */
+/* The next `len` bytes in order, at `at` of p, on a connection with nothing out of order. Consumes p;
+ * the caller marks c dirty. */
 void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len);
 uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c);     /* to be advertised */
 void tcp_reasm_sacks(const struct tcp_conn *c, struct tcp_opts *o, unsigned max);

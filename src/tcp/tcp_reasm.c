@@ -576,7 +576,6 @@ void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t a
     uint32_t unit = unit_of(p, len);
     tcp_rcvq_append(t, c, p, len);
     owe_ack(t, c, len, unit);
-    tcp_mark_dirty(t, c);
 }
 
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)

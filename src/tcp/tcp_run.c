@@ -3,8 +3,8 @@
  * without going up through the layers again.
  *
  * Header prediction (tcp_input.c) names the connection whose data it just took; the stack shows the
- * frame that brought it. Of the frames that follow in the batch, one that wire/run.h recognises as the
- * next of that run is checked (its sequence, the room for it, its checksum) and appended. Everything
+ * frame that brought it. Of the frames that follow in the batch, those that wire/run.h recognises as
+ * the next of that run are checked (its sequence, the room for it, its checksum) and appended. Everything
  * else takes the whole way and ends the run, so whatever such a packet changes cannot be overlooked.
  * What is left out is only what the whole way would find to be so again.
  */
@@ -28,7 +28,8 @@ static inline uint32_t payload_sum(const struct tcp *t, const struct pkt *p,
     return pkt_sum(t->env, p, g->at, g->len);
 }
 
-static void note(struct tcp *t, const struct tcp_conn *c, struct pkt *p, const struct run_seg *g)
+static ORIEL_NEVER_INLINE void note(struct tcp *t, const struct tcp_conn *c, struct pkt *p,
+                                    const struct run_seg *g)
 {
     struct env *env = t->env;
     if (TRACE_ON(env, EV_PKT_RX)) {
@@ -39,29 +40,49 @@ static void note(struct tcp *t, const struct tcp_conn *c, struct pkt *p, const s
     TRACE(env, EV_TCP_SEG_RX, tcp_conn_id(t, c), g->seq.v, c->snd.una.v, g->len);
 }
 
-bool tcp_run_take(struct tcp *t, struct pkt *p)
+/* Is p the next of the run, and right? */
+static inline bool is_next(struct tcp *t, struct tcp_run *run, struct pkt *p, size_t frame_len,
+                           struct run_seg *g)
+{
+    const struct tcp_conn *c = run->c;
+    if (oriel_unlikely(p->nif != run->nif || p->flags != 0 || p->gso != GSO_NONE ||
+                       p->csum == CSUM_PARTIAL ||
+                       !run_match(&run->wire, pkt_span(p), frame_len, g)))
+        return false;
+    return oriel_likely(seq_eq(g->seq, c->rcv.nxt) &&
+                        seq_diff(seq_add(g->seq, g->len), c->rcv.adv) >= 0 &&
+                        (p->csum != CSUM_NONE || run_good(g, payload_sum(t, p, g))) &&
+                        (p->budget == t->env->budget || pkt_recharge(p, t->env->budget)));
+}
+
+unsigned tcp_run_take(struct tcp *t, struct pkt *pkts[], unsigned n)
 {
     struct tcp_run *run = &t->run;
     struct tcp_conn *c = run->c;
-    struct run_seg g;
-    size_t len = pkt_len(p);
-    if (oriel_unlikely(p->nif != run->nif || p->flags != 0 || p->gso != GSO_NONE ||
-                       p->csum == CSUM_PARTIAL || !run_match(&run->wire, pkt_span(p), len, &g)))
-        return false;
-    if (oriel_unlikely(!seq_eq(g.seq, c->rcv.nxt) ||
-                       seq_diff(seq_add(g.seq, g.len), c->rcv.adv) < 0 ||
-                       (p->csum == CSUM_NONE && !run_good(&g, payload_sum(t, p, &g))) ||
-                       (p->budget != t->env->budget && !pkt_recharge(p, t->env->budget))))
-        return false;
-    struct netif *nif = netif_at(t->ip->link, p->nif);
-    nif->stats.rx_pkts++;
-    nif->stats.rx_bytes += len;
-    note(t, c, p, &g);
-    c->stat.segs_in++;
-    c->stat.data_in++;
+    struct netif *nif = netif_at(t->ip->link, run->nif);
+    bool traced = TRACE_ON(t->env, EV_PKT_RX) || TRACE_ON(t->env, EV_TCP_SEG_RX);
+    struct run_seg g = {0};
+    uint64_t bytes = 0;
+    unsigned i = 0;
+    for (; i < n; i++) {
+        struct pkt *p = pkts[i];
+        size_t len = pkt_len(p);
+        if (!is_next(t, run, p, len, &g))
+            break;
+        bytes += len;
+        if (oriel_unlikely(traced))
+            note(t, c, p, &g);
+        if (oriel_unlikely(len > g.at + g.len))
+            pkt_trim(p, g.at + g.len);  /* padding of the link */
+        tcp_reasm_next(t, c, p, g.at, g.len);
+    }
+    if (i == 0)
+        return 0;
+    nif->stats.rx_pkts += i;
+    nif->stats.rx_bytes += bytes;
+    c->stat.segs_in += i;
+    c->stat.data_in += i;
     c->snd.wl1 = g.seq;
-    if (oriel_unlikely(len > g.at + g.len))
-        pkt_trim(p, g.at + g.len);      /* padding of the link */
-    tcp_reasm_next(t, c, p, g.at, g.len);
-    return true;
+    tcp_mark_dirty(t, c);
+    return i;
 }
