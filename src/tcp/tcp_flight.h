@@ -135,9 +135,9 @@ void tcp_sent_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *
 /*
  * The same where nothing is SACKED, lost, sent again or a probe: all was sent once, and in order. ack
  * acknowledges something. Fills of *s what the scoreboard knows (acked_bytes, delivered_*, flight,
- * rtt_ns, and the rate); when the first of what was acknowledged had left.
+ * rtt_ns, and the rate).
  */
-oriel_time tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *s);
+void tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *s);
 /* The delivery rate that an acknowledgement shows: fills those fields of *s. */
 void tcp_sent_rate(const struct tcp_conn *c, const struct tcp_delivered *d, struct cc_sample *s);
 /* Without SACK: another segment has left the network, says a duplicate. Adds to d->bytes. */

@@ -62,8 +62,9 @@ void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_ack
     }
     struct cc_sample s;
     uint32_t cwnd = f->cc.cwnd, ssthresh = f->cc.ssthresh;
+    tcp_rtt_sample(t, c, t->env->now - tcp_sent_first(c)->sent_at);
     begin_sample(t, c, a->ack, &s);
-    tcp_rtt_sample(t, c, s.now - tcp_sent_on_plain_ack(t, c, a->ack, &s));
+    tcp_sent_on_plain_ack(t, c, a->ack, &s);
     s.srtt_ns = tcp_srtt_ns(c);
     rack_on_plain_ack(&f->rack, s.now, s.rtt_ns, a->ack);
     c->stat.delivered += (s.acked_bytes + c->snd.mss - 1) / c->snd.mss;

@@ -570,11 +570,10 @@ static void plain_rate(struct tcp_scoreboard *s, const struct tcp_sent *r, oriel
 }
 
 /* The last record is the newest, the first one the oldest: they leave the front of both orders. */
-oriel_time tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *out)
+void tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *out)
 {
     struct tcp_scoreboard *s = &c->flight->sent;
     struct tcp_sent *r = of_node(s->tree.first);
-    oriel_time first_at = r->sent_at;
     uint32_t bytes = (uint32_t)seq_diff(r->node.key, ack);
     for (; (uint32_t)seq_diff(r->node.key, ack) > r->len; r = of_node(s->tree.first))
         drop_plain(t, s, r);
@@ -592,7 +591,6 @@ oriel_time tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, s
         s->fack = ack;
     out->acked_bytes = out->delivered_bytes = bytes;
     out->flight = s->out_bytes;
-    return first_at;
 }
 
 /* ---- lost, and not lost after all ---- */
