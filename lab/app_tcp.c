@@ -308,7 +308,7 @@ static void look(struct tcp_talk *t, oriel_time now)
 {
     uint32_t ready = oriel_ready(t->host.stack, t->sock);
     int64_t err = 0;
-    bool reads = t->connected && !t->plan.unread;   /* then reading tells, behind the bytes */
+    bool reads = t->connected && !t->plan.unread && !t->eof;    /* then that tells, in its place */
     if ((ready & ORIEL_FAILED) && !reads &&
         oriel_getopt(t->host.stack, t->sock, ORIEL_OPT_ERROR, &err) == 0 && err)
         note_error(t, (int)err, now);
