@@ -56,7 +56,7 @@ struct tcp_sent {
     uint8_t why;                /* enum why of the resend that it waits for */
     uint16_t seg;               /* payload bytes of one segment of it */
     uint16_t skew;              /* of its first segment, so many are acknowledged or cut off */
-    uint32_t ts_val;            /* our timestamp when it was sent again: for Eifel */
+    uint32_t ts_val;            /* SENT_EVER_RESENT: our timestamp when it was sent again (Eifel) */
     oriel_time sent_at;         /* last transmission */
     union {
         struct list by_time;    /* neither SACKED nor LOST: of sent.by_time */

@@ -268,7 +268,8 @@ static void count_duplicates(struct tcp *t, struct tcp_conn *c, struct ack_way *
         return;
     if (r->dups < UINT16_MAX)
         r->dups++;
-    if (!sack)
+    bool of_given_up = r->ca == ORIEL_CA_LOSS && seq_leq(c->snd.nxt, r->point);
+    if (!sack && !of_given_up)
         tcp_sent_on_duplicate(t, c, &w->d);
 }
 

@@ -89,7 +89,8 @@ void tcp_sent_free(struct tcp *t, struct tcp_conn *c)
 /* ---- sending ---- */
 
 /* What a record remembers of the moment when it leaves; it is counted already. */
-static void stamp(const struct tcp *t, struct tcp_scoreboard *s, struct tcp_sent *r)
+static ORIEL_ALWAYS_INLINE void stamp(const struct tcp *t, struct tcp_scoreboard *s,
+                                      struct tcp_sent *r)
 {
     uint32_t pipe = scoreboard_pipe(s);
     if (pipe <= r->len)         /* nothing else is under way: an interval begins */
@@ -126,8 +127,6 @@ struct tcp_sent *tcp_sent_add(struct tcp *t, struct tcp_conn *c, uint32_t len, u
     r->why = WHY_NONE;
     r->seg = seg;
     r->skew = 0;
-    r->ts_val = 0;
-    r->segs = 0;
     s->out_bytes += len;
     stamp(t, s, r);
     return r;

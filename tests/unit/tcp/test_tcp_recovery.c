@@ -193,6 +193,37 @@ TEST("a timeout sends the first segment again, halves what was in flight, and st
     fx_loss_free(f);
 }
 
+TEST("segments that waited behind a hole to be acknowledged tell no round trip")
+{
+    COVERS("6298-6");
+    struct fx_loss *f = fx_flying(4, .no_sack = true, .rtt_ms = 100);
+    f->c->snd.wnd = 0;
+    fx_timers_until_ms(f, 1000);
+    fx_run(f);
+    EXPECT_LOG(f, "R0");
+    uint32_t srtt = f->c->rtt.srtt_us8;
+    fx_at_ms(f, 1100);
+    fx_ack(f, 4, 0, 0);                         /* 1 to 3 arrived a second ago */
+    EXPECT_EQ(f->c->rtt.srtt_us8, srtt);
+    fx_loss_free(f);
+}
+
+TEST("after a timeout without SACK, duplicates of what was given up let nothing out")
+{
+    struct fx_loss *f = fx_flying(10, .no_sack = true, .rtt_ms = 100);
+    f->c->snd.wnd = 0;
+    fx_at_ms(f, 1000);
+    fx_rto(f);
+    fx_run(f);
+    EXPECT_LOG(f, "R0");
+    for (int i = 0; i < 9; i++) {
+        fx_ack(f, 0, 0, 0);
+        fx_run(f);
+    }
+    EXPECT_LOG(f, "");
+    fx_loss_free(f);
+}
+
 TEST("a second timeout of the same segment leaves ssthresh alone")
 {
     COVERS("5681-7");
