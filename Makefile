@@ -159,7 +159,7 @@ build/wasm/oriel.wasm: $(patsubst %.c,build/wasm/obj/%.o,$(SRC) $(LENS) $(LAB) t
 .PHONY: help run test tidy docs sim install dist clean print-sources deps-run deps-test deps-bench
 help:
 	@echo "make            build/oriel, build/liboriel.a, build/liboriel.so   (V=debug|asan|cov: variants)"
-	@echo "make run        a router, two hosts, one datagram: the ladder with a reason per packet"
+	@echo "make run        two hosts, one connection: the ladder with states and a reason per packet"
 	@echo "make test       everything: unit tests, labs, properties, fuzzers; also under sanitizers"
 	@echo "make tidy       what the house refuses, and what it reports"
 	@echo "make bench      figures, with peers and bounds measured in the same run"
@@ -178,9 +178,9 @@ deps-bench:
 
 run: deps-run
 	$(Q)$(MAKE) --no-print-directory -s all
-	$(Q)build/oriel lab run hello-udp --ladder -w build/hello-udp.pcapng
-	@echo "The capture, with the reason for each packet as a comment: build/hello-udp.pcapng"
-	@echo "Look at it: build/oriel dump -r build/hello-udp.pcapng    or in Wireshark"
+	$(Q)build/oriel lab run hello --ladder -w build/hello.pcapng
+	@echo "The capture, with the reason for each packet as a comment: build/hello.pcapng"
+	@echo "Look at it: build/oriel dump -r build/hello.pcapng 'tcp.port == 42181'    or in Wireshark"
 
 test: deps-test
 	$(Q)tools/test.sh

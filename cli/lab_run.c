@@ -31,7 +31,7 @@ static const struct operand operands[] = {
 };
 
 static const struct verb_example examples[] = {
-    {"oriel lab run hello-udp --ladder", "Who says what to whom, and why."},
+    {"oriel lab run hello --ladder", "Who says what to whom, and why."},
     {"oriel lab run two-hosts --set loss=20% --seed 3", "The same with losses."},
     {"oriel lab run fragment -w run.pcapng --vantage both",
      "Two captures, one of each end: run.x.pcapng and run.b.pcapng."},
