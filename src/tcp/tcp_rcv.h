@@ -59,8 +59,34 @@ static inline seq_t rcv_read_at(const struct tcp_conn *c)
 
 /* tcp_rcvq.c */
 
+/* Behind what waits to be read. */
+static inline void rcvq_link(struct tcp_conn *c, struct pkt *p, uint32_t cost)
+{
+    c->rcv.charge += cost;
+    if (oriel_likely(c->rcvq_last != NULL)) {
+        c->rcvq_last->next = p;
+    } else {
+        c->rcvq = p;
+        c->rcvq_off = 0;
+    }
+    c->rcvq_last = p;
+}
+
+/* The same of a packet that takes much memory for its bytes: perhaps squeezed. */
+void tcp_rcvq_append_costly(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len);
+
 /* len bytes of payload, the next in order, join the queue: rcv.nxt moves. Consumes p. */
-void tcp_rcvq_append(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len);
+static inline void tcp_rcvq_append(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
+{
+    uint32_t cost = rcv_cost(p);
+    c->rcv.nxt = seq_add(c->rcv.nxt, len);
+    c->rcv.unread += len;
+    c->stat.bytes_in += len;
+    if (oriel_unlikely(cost > RCV_PER_BYTE * len))
+        tcp_rcvq_append_costly(t, c, p, len);
+    else
+        rcvq_link(c, p, cost);
+}
 /* rcv.nxt moved from there, and an urgent byte is expected. */
 void tcp_urgent_on_arrived(struct tcp *t, struct tcp_conn *c, seq_t from);
 /*

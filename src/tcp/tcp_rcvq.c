@@ -75,29 +75,12 @@ struct pkt *tcp_rcv_squeeze(struct env *env, struct pkt *last, struct pkt *p, ui
     return into_frame(env, p, *len);
 }
 
-static void link_last(struct tcp_conn *c, struct pkt *p)
+void tcp_rcvq_append_costly(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
 {
-    c->rcv.charge += rcv_cost(p);
-    if (oriel_likely(c->rcvq_last != NULL)) {
-        c->rcvq_last->next = p;
-    } else {
-        c->rcvq = p;
-        c->rcvq_off = 0;
-    }
-    c->rcvq_last = p;
-}
-
-void tcp_rcvq_append(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
-{
-    uint32_t cost = rcv_cost(p);
-    c->rcv.nxt = seq_add(c->rcv.nxt, len);
-    c->rcv.unread += len;
-    c->stat.bytes_in += len;
-    if (oriel_unlikely(cost > RCV_PER_BYTE * len) &&
-        rcv_memory(c) + cost > RCV_MEMORY * (uint64_t)c->rcv.buf)
+    if (rcv_memory(c) + rcv_cost(p) > RCV_MEMORY * (uint64_t)c->rcv.buf)
         p = tcp_rcv_squeeze(t->env, c->rcvq_last, p, &len);
     if (oriel_likely(p != NULL))
-        link_last(c, p);
+        rcvq_link(c, p, rcv_cost(p));
 }
 
 /* n bytes of p from off on; most packets are one piece by now. */

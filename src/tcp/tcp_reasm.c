@@ -136,22 +136,18 @@ void tcp_reasm_free(struct tcp *t, struct tcp_conn *c)
 
 /*
  * The range with that number changed last. `recent` names ranges by a number inside each, latest
- * first; those that are gone or were merged fall out.
+ * first, each range once: those that are gone fall out here, and those that were merged, which only
+ * happens to the range that changes.
  */
 static void touch(struct tcp_ooo *o, seq_t seq)
 {
-    struct tcp_range *seen[TCP_SACK_MAX] = {range_with(o, seq)};
+    const struct tcp_range *own = range_with(o, seq);
     seq_t keep[TCP_SACK_MAX] = {seq};
     unsigned n = 1;
     for (unsigned i = 0; i < o->recent_n && n < TCP_SACK_MAX; i++) {
-        struct tcp_range *r = range_with(o, o->recent[i]);
-        bool known = r == NULL;
-        for (unsigned k = 0; k < n; k++)
-            known |= seen[k] == r;
-        if (known)
-            continue;
-        seen[n] = r;
-        keep[n++] = o->recent[i];
+        const struct tcp_range *r = range_with(o, o->recent[i]);
+        if (r && r != own)
+            keep[n++] = o->recent[i];
     }
     memcpy(o->recent, keep, n * sizeof(keep[0]));
     o->recent_n = (uint8_t)n;
@@ -328,10 +324,10 @@ static void put_before(struct tcp_range *r, struct pkt *p, seq_t seq)
 }
 
 /*
- * Bytes [seq, end) that no range holds, and p with them. prev: the range before; NULL. Consumes p.
- * False: there was no room for it.
+ * Bytes [seq, end) that no range holds, and p with them, as far as there is room. prev, next: the
+ * ranges before and behind them; NULL. Consumes p.
  */
-static bool keep(struct arrival *a, struct tcp_range *prev, struct tcp_range *next, struct pkt *p,
+static void keep(struct arrival *a, struct tcp_range *prev, struct tcp_range *next, struct pkt *p,
                  seq_t seq, seq_t end)
 {
     struct tcp *t = a->t;
@@ -344,7 +340,7 @@ static bool keep(struct arrival *a, struct tcp_range *prev, struct tcp_range *ne
         pkt_drop(t->env, p, DROP_TCP_NO_SPACE);
         end = seq_add(seq, len - left);         /* what was copied stays */
         if (left == len)
-            return false;
+            return;
         len -= left;
         p = NULL;
     }
@@ -352,7 +348,7 @@ static bool keep(struct arrival *a, struct tcp_range *prev, struct tcp_range *ne
     struct tcp_range *r = behind ? prev : before ? next : range_new(t, o, seq);
     if (!r) {
         pkt_drop(t->env, p, DROP_TCP_REASM_FULL);
-        return false;
+        return;
     }
     o->bytes += len;
     o->charge += p ? rcv_cost(p) : 0;
@@ -364,7 +360,6 @@ static bool keep(struct arrival *a, struct tcp_range *prev, struct tcp_range *ne
         put_behind(r, p, end);
     join_next(t, o, r);
     touch(o, seq);
-    return true;
 }
 
 /* Off the front goes what the range before it holds. False: nothing is left. */
@@ -381,11 +376,10 @@ static bool trim_by_prev(struct arrival *a, const struct tcp_range *prev)
     return true;
 }
 
-/* Into the ranges; false: some of it had no room. */
-static bool insert(struct arrival *a)
+/* Into the ranges, between those that hold some of it. */
+static void insert(struct arrival *a)
 {
     struct tcp_ooo *o = &a->c->flight->ooo;
-    bool all = true;
     while (a->p) {
         struct tcp_range *prev = range_of(seqtree_floor(&o->tree, a->seq));
         if (!trim_by_prev(a, prev)) {
@@ -398,18 +392,15 @@ static bool insert(struct arrival *a)
         a->p = NULL;
         if (next && seq_lt(next->node.key, a->end)) {
             cut = next->node.key;
-            if (seq_lt(next->end, a->end)) {
+            if (seq_lt(next->end, a->end))
                 a->p = share_from(a->t->env, p, (uint32_t)seq_diff(seq, cut));
-                all &= a->p != NULL;
-            } else {
+            else
                 note_duplicate(a, cut, a->end);
-            }
             pkt_trim(p, (size_t)seq_diff(seq, cut));
         }
         a->seq = cut;
-        all &= keep(a, prev, next, p, seq, cut);
+        keep(a, prev, next, p, seq, cut);
     }
-    return all;
 }
 
 /* ---- the peer's FIN ---- */
@@ -521,12 +512,12 @@ static void arrived_out_of_order(struct arrival *a)
         return;
     }
     uint32_t before = c->flight->ooo.bytes;
-    bool all = insert(a);
+    insert(a);
     bool kept = c->flight->ooo.bytes > before;
     if (kept && c->stat.ooo < UINT16_MAX)
         c->stat.ooo++;
-    if (a->fin && all)
-        remember_fin(a);
+    if (a->fin)
+        remember_fin(a);        /* it stands there, whether or not the bytes before it had room */
     tcp_ack_now(a->t, c, kept || !a->duplicate ? WHY_ACK_OUT_OF_ORDER : WHY_ACK_DUPLICATE);
 }
 
@@ -575,7 +566,9 @@ void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t a
     tcp_rcv_strip(p, at);
     uint32_t unit = unit_of(p, len);
     tcp_rcvq_append(t, c, p, len);
-    owe_ack(t, c, len, unit);
+    bool asked = c->rcv.unacked_segs >= 2 && (c->out.want & TCP_WANT_ACK) && unit <= c->rcv.mss;
+    if (oriel_unlikely(!asked))
+        owe_ack(t, c, len, unit);
 }
 
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
