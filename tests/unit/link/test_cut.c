@@ -218,7 +218,13 @@ static void each_shape(struct fx *f, int nif)
 TEST("every segment of a super-segment is what TCP would have sent by itself: Ethernet")
 {
     struct fx *f = fx_host();
+    const struct netif_stats *stats = &netif_at(&f->s->link, 1)->stats;
+    uint64_t before = stats->tx_pkts;
     each_shape(f, f->nif);
+    uint64_t frames = stats->tx_pkts - before;
+    f->s->env.trace_mask = 0;           /* then frames are counted together */
+    each_shape(f, f->nif);
+    EXPECT_EQ(stats->tx_pkts - before, 2 * frames);
     fx_free(f);
 }
 
@@ -278,18 +284,26 @@ TEST("and from a VLAN on a VLAN, with both tags on each frame")
 TEST("a frame that is short is padded with zeros, its payload in a slice or not")
 {
     struct fx *f = fx_host();
-    struct what w = {.mss = 1460, .n = 1460 + 2, .flags = TCP_ACK | TCP_FIN};
-    struct pkt *out[2];
-    EXPECT_EQ(send_super(f, &w), 0);
-    EXPECT_EQ(oriel_netif_take(f->s, f->nif, out, 2), 2);
-    EXPECT_EQ(pkt_len(out[0]), 1514);
-    EXPECT_EQ(pkt_len(out[1]), 60);
-    const struct frame *q = read_frame(netif_at(&f->s->link, 1), out[1]);
-    EXPECT_EQ(q->pad, 4);
-    EXPECT_MEM(q->bytes + 56, "\0\0\0\0", 4);
-    expect_piece(&w, q, 1460);
-    oriel_pkt_free(out[0]);
-    oriel_pkt_free(out[1]);
+    for (unsigned i = 0; i < 4; i++) {
+        struct what w = {.mss = 1460, .n = 1460 + 2, .flags = TCP_ACK | TCP_FIN};
+        struct netif *nif = netif_at(&f->s->link, 1);
+        struct pkt *out[2];
+        uint64_t bytes = nif->stats.tx_bytes;
+        f->s->env.trace_mask = i % 2 ? TOPICS_ALL : 0;
+        EXPECT_EQ(send_super(f, &w), 0);
+        EXPECT_EQ(oriel_netif_take(f->s, f->nif, out, i < 2 ? 2 : 1), i < 2 ? 2 : 1);
+        if (i >= 2)
+            EXPECT_EQ(oriel_netif_take(f->s, f->nif, out + 1, 1), 1);
+        EXPECT_EQ(pkt_len(out[0]), 1514);
+        EXPECT_EQ(pkt_len(out[1]), 60);
+        EXPECT_EQ(nif->stats.tx_bytes - bytes, 1574);
+        const struct frame *q = read_frame(nif, out[1]);
+        EXPECT_EQ(q->pad, 4);
+        EXPECT_MEM(q->bytes + 56, "\0\0\0\0", 4);
+        expect_piece(&w, q, 1460);
+        oriel_pkt_free(out[0]);
+        oriel_pkt_free(out[1]);
+    }
     fx_free(f);
 }
 
@@ -347,7 +361,7 @@ TEST("what is cut is a run: each frame is known by the first, until a byte of pa
         EXPECT_EQ(oriel_netif_take(f->s, f->nif, out, 10), 10);
         EXPECT(run_learn(&run, pkt_span(out[0]), 1514));
         for (unsigned k = 0; k < 10; k++) {
-            struct run_seg g;
+            struct run_seg g = {.len = 0};
             EXPECT(pkt_run_match(&f->s->env, &run, out[k], false, &g));
             EXPECT_EQ(g.seq.v, 5 + k * 1000);
             EXPECT_EQ(g.len, k < 9 ? 1000 : 500);
@@ -742,6 +756,45 @@ TEST("a super-segment is translated as one segment, and its segments are right")
     }
 }
 
+TEST("a checksum that is not finished when a segment arrives is when it is forwarded or translated")
+{
+    for (unsigned i = 0; i < 6; i++) {
+        struct fx *f = super_router(i >= 2 && i < 4);
+        struct what w = {.mss = 1400, .n = 1300, .seq = 99, .flags = TCP_ACK | TCP_SYN};
+        struct pkt *p = from_outside(f, &w, LINE4, i % 2), *out[4];
+        p->gso = GSO_NONE;
+        if (i >= 4) {                           /* it must be cut into fragments */
+            EXPECT_EQ(oriel_netif_set_mtu(f->s, f->nif + 1, 700), 0);
+            struct wr zero = wr_of(pkt_data(p) + 24, 2), csum = zero;
+            pkt_data(p)[20] = 0;
+            wr_u16(&zero, 0);
+            wr_u16(&csum, csum_finish(csum_portable.sum(pkt_data(p) + 14, 20)));
+        }
+        step(f, p);
+        unsigned n = oriel_netif_take(f->s, f->nif + 1, out, 4);
+        EXPECT_EQ(n, i < 4 ? 1 : 2);
+        static uint8_t segment[2000];
+        size_t len = 0;
+        for (unsigned k = 0; k < n; k++) {
+            struct rd r = pkt_rd(out[k], 14);
+            struct ip4_hdr h;
+            EXPECT(ip4_parse_quoted(&r, &h));
+            EXPECT_EQ(out[k]->csum, CSUM_NONE);
+            pkt_read(out[k], 34, segment + h.frag_off, h.total_len - 20u);
+            len += h.total_len - 20u;
+            if (k == 0)
+                EXPECT_EQ(addr_to_v4(&h.src), i == 2 || i == 3 ? 0x0a000101 : 0x0a000002);
+            if (k + 1 == n)
+                EXPECT_EQ(csum_finish(csum_add(csum_portable.sum(segment, len),
+                                               csum_pseudo(&h.src, &h.dst, IP_TCP,
+                                                           (uint32_t)len))), 0);
+            oriel_pkt_free(out[k]);
+        }
+        EXPECT_EQ(len, 1320);
+        fx_free(f);
+    }
+}
+
 TEST("a router tells who sent a super-segment whose segments do not fit the next link")
 {
     struct fx *f = super_router(false);
@@ -839,6 +892,7 @@ TEST("a head that others hold as well is copied before its checksum is written")
     EXPECT_EQ(oriel_netif_take(f->s, f->nif, out, 2), 1);
     expect_partial(read_frame(netif_at(&f->s->link, 1), other), &w, 800);
     EXPECT_EQ(read_frame(netif_at(&f->s->link, 1), out[0])->sum, 0xffff);
+    EXPECT_EQ(out[0]->more_n, 1);
     EXPECT(out[0]->more[0].blk == other->more[0].blk);
     oriel_pkt_free(out[0]);
     oriel_pkt_free(other);

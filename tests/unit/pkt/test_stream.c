@@ -477,3 +477,34 @@ TEST("more than there is room for cannot be committed, nor acknowledged more tha
     EXPECT_ASSERTS(stream_ack(&m.fx.env, &m.s, seq_add(m.first, UINT32_MAX)));
     model_fini(&m);
 }
+
+TEST("behind bytes that were committed a whole piece begins again")
+{
+    struct model m;
+    model_init(&m, 1, 1);
+    model_write(&m, 500, 1460);
+    model_commit(&m, 300, 1460);
+    model_write(&m, 2920, 1460);
+    count_sums(&m);
+    for (uint32_t from = 800; from < 3720; from += 1460) {
+        struct pkt *p = model_attach(&m, from, 1460, 0);
+        EXPECT_EQ(pkt_sum_kept(&m.fx.env, p, 20, 1460), true_sum(m.flat + from, 1460));
+        pkt_free(p);
+    }
+    EXPECT_EQ(sums_made, 0);
+    model_fini(&m);
+}
+
+TEST("room that was given in a block and never used does not keep the block")
+{
+    struct model m;
+    size_t n;
+    model_init(&m, 1, 1);
+    model_write(&m, 22 * 1460, 1460);           /* there is room left, but for no whole segment */
+    EXPECT(stream_room(&m.fx.env, &m.s, 100, 1460, &n) != NULL);
+    EXPECT(n < 1460);
+    model_write(&m, 50000, 1460);
+    model_ack(&m, m.written);
+    EXPECT_EQ(m.s.charged, 0);
+    model_fini(&m);
+}
