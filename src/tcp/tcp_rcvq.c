@@ -348,6 +348,13 @@ static uint32_t unit_at_least(const struct tcp_conn *c, uint32_t bytes)
     return bytes > unit ? bytes : unit;
 }
 
+/* What may be promised of the stack's free memory: its share, or a unit where that would be nothing. */
+static uint64_t promisable(const struct tcp *t, const struct tcp_conn *c)
+{
+    uint64_t all = free_memory(t), share = all / FREE_SHARE, unit = 1u << c->rcv.wscale;
+    return share < unit && unit <= all ? unit : share;
+}
+
 /* How far the right edge may be from rcv.nxt: buffer, memory, and what the application allows. */
 static uint32_t room_of(const struct tcp *t, const struct tcp_conn *c)
 {
@@ -356,7 +363,7 @@ static uint32_t room_of(const struct tcp *t, const struct tcp_conn *c)
     uint64_t memory = RCV_MEMORY * (uint64_t)buf, taken = rcv_memory(c);
     uint64_t more = taken < memory ? (memory - taken) / RCV_PER_BYTE : 0;
     room = least(room, rcv_promised(c) + more);
-    room = least(room, free_memory(t) / FREE_SHARE);
+    room = least(room, promisable(t, c));
     if (c->prof->window_clamp)
         room = least(room, unit_at_least(c, c->prof->window_clamp));
     return least(room, (uint64_t)WINDOW_MAX << c->rcv.wscale);
