@@ -512,9 +512,13 @@ static void hurry_end(struct sim *s, struct end *e)
         {ORIEL_OPT_KEEPALIVE, 1},        {ORIEL_OPT_RCVLOWAT, 1},        {ORIEL_OPT_LINGER, -1},
         {ORIEL_OPT_MAX_PACING_RATE, 0},  {ORIEL_OPT_USER_TIMEOUT_MS, 0},
     };
-    for (unsigned i = 0; i < ARRAY_LEN(hurried); i++)
-        sim_see(s, (uint64_t)oriel_setopt(stack_of(s, e->who), e->h, hurried[i].opt,
-                                          hurried[i].value));
+    int err = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(hurried) && !err; i++)
+        err = oriel_setopt(stack_of(s, e->who), e->h, hurried[i].opt, hurried[i].value);
+    if (err == ORIEL_ENOBUFS)   /* too many that are set differently */
+        abort_end(s, e);
+    else if (err)
+        sim_wrong(s, "an option of a stream cannot be set: %s", oriel_strerror(err));
     poke(s, e->who);
 }
 
