@@ -384,7 +384,7 @@ static uint32_t step_of(const struct tcp_conn *c, uint32_t room, uint32_t segs)
 static uint32_t keep_promise(const struct tcp_conn *c, uint32_t promised, uint32_t unit)
 {
     uint64_t up = ((uint64_t)promised + unit - 1) & ~(uint64_t)(unit - 1);
-    uint64_t most = (uint64_t)c->rcv.buf + c->rcv.buf / ROUND_UP_SHARE;
+    uint64_t buf = unit_at_least(c, c->rcv.buf), most = buf + buf / ROUND_UP_SHARE;
     return up == promised || c->rcv.unread + up <= most ? (uint32_t)up : promised & ~(unit - 1);
 }
 
