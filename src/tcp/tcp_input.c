@@ -386,7 +386,7 @@ static bool text_plain(const struct tcp_conn *c, const struct tcp_seg *g)
     if (g->len == 0)
         return seq_lt(c->rcv.nxt, c->rcv.adv);
     return seq_diff(seq_add(g->seq, g->len), c->rcv.adv) >= 0 &&
-           !(c->flight && c->flight->ooo.tree.n > 0);
+           !(c->flight && (c->flight->ooo.tree.n > 0 || c->flight->ooo.has_fin));
 }
 
 /* True: consumed. */
