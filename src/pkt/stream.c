@@ -112,6 +112,12 @@ static struct blk *blk_for(struct env *env, uint64_t bytes)
     return b;
 }
 
+static uint32_t data_start(unsigned class)
+{
+    size_t head = sizeof(struct stream_blk) + pieces_max[class] * sizeof(struct stream_piece);
+    return (uint32_t)((head + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN);
+}
+
 /* Another block at the end, for `want` bytes more. Its first piece ends what the last one began. */
 static ORIEL_NEVER_INLINE struct stream_blk *block_add(struct env *env, struct stream *s,
                                                        size_t want)
@@ -120,8 +126,7 @@ static ORIEL_NEVER_INLINE struct stream_blk *block_add(struct env *env, struct s
     if (!b)
         return NULL;
     struct stream_blk *k = (void *)b->bytes;
-    size_t head = sizeof(*k) + pieces_max[b->class] * sizeof(struct stream_piece);
-    uint32_t start = (uint32_t)((head + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN);
+    uint32_t start = data_start(b->class);
     uint16_t left = s->last ? s->last->left : 0;
     *k = (struct stream_blk){.prev = s->last, .seq = seq_add(s->base, s->len), .start = start,
                              .end = start, .limit = blk_class_bytes[b->class], .left = left,
@@ -160,12 +165,28 @@ void stream_free(struct env *env, struct stream *s)
     s->len = 0;
 }
 
+/* A small block that is empty and that nobody refers to begins again: who asks and answers keeps it. */
+static bool rewind_small(struct stream *s)
+{
+    struct stream_blk *k = s->first;
+    const struct blk *b = blk_of(k);
+    if (s->len > 0 || k != s->last || b->class != BLK_STREAM_S || b->refs > 1 || k->lent)
+        return false;
+    k->seq = s->base;
+    k->start = k->end = data_start(b->class);
+    k->left = 0;
+    k->n = 0;
+    return true;
+}
+
 void stream_ack(struct env *env, struct stream *s, seq_t una)
 {
     int32_t n = seq_diff(s->base, una);
     ORIEL_ASSERT(n >= 0 && (uint32_t)n <= s->len);
     s->base = una;
     s->len -= (uint32_t)n;
+    if (s->first && rewind_small(s))
+        return;
     while (s->first && !s->first->lent && seq_leq(end_of(s->first), una))
         block_free(env, s, s->first);
 }
@@ -252,9 +273,11 @@ static inline size_t fill_whole(const struct env *env, struct stream_blk *b, str
     return n * (size_t)chunk;
 }
 
-/* As much as is to go into this block, piece by piece. */
+/* As much as is to go into this block, piece by piece. What is little is summed again where it leaves. */
 static size_t fill(const struct env *env, struct stream_blk *b, struct span data, uint32_t chunk)
 {
+    if (data.n <= CSUM_SMALL && b->left == 0 && blk_of(b)->class == BLK_STREAM_S)
+        return fill_plain(b, data);
     size_t done = b->left == 0 ? fill_whole(env, b, data, chunk) : 0;
     while (done < data.n && has_room(b, data.n - done, chunk)) {
         if (!piece_open(b) && !piece_begin(b, chunk))

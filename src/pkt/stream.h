@@ -49,7 +49,7 @@ size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_
 uint8_t *stream_room(struct env *env, struct stream *s, size_t want, uint32_t chunk, size_t *n);
 void stream_commit(struct stream *s, size_t n);
 
-/* Bytes before `una` are acknowledged: let go of them. */
+/* Bytes before `una` are acknowledged: let go of them. A small block that is empty then is kept. */
 void stream_ack(struct env *env, struct stream *s, seq_t una);
 
 /*

@@ -380,6 +380,13 @@ static uint32_t step_of(const struct tcp_conn *c, uint32_t room, uint32_t segs)
     return least(least(most, c->rcv.buf) / 2, (uint64_t)segs * c->rcv.mss);
 }
 
+/* Could the edge move at all, were memory no matter? A cheap question that mostly answers no. */
+static inline bool may_grow(const struct tcp_conn *c, uint32_t promised)
+{
+    uint32_t room = c->rcv.unread < c->rcv.buf ? c->rcv.buf - c->rcv.unread : 0;
+    return room > promised && (room - promised >= c->rcv.mss || promised <= room / 2);
+}
+
 /* What was promised, as a multiple of the unit that can be told. */
 static uint32_t keep_promise(const struct tcp_conn *c, uint32_t promised, uint32_t unit)
 {
@@ -399,9 +406,10 @@ uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c)
 {
     if (oriel_unlikely(c->state == TCP_SYN_SENT))
         return first_window(t, c);
-    uint32_t unit = 1u << c->rcv.wscale;
-    uint32_t promised = rcv_promised(c), room = room_of(t, c);
-    uint32_t wnd = room & ~(unit - 1);
+    uint32_t unit = 1u << c->rcv.wscale, promised = rcv_promised(c);
+    if (oriel_likely(!may_grow(c, promised)))
+        return keep_promise(c, promised, unit);
+    uint32_t wnd = room_of(t, c) & ~(unit - 1);
     if (wnd > promised && wnd - promised >= step_of(c, wnd, 1))
         return wnd;
     return keep_promise(c, promised, unit);
@@ -464,7 +472,10 @@ void tcp_reasm_on_read(struct tcp *t, struct tcp_conn *c, uint32_t n)
     if (!more_may_come(c))
         return;
     tune(t, c);
-    uint32_t promised = rcv_promised(c), wnd = tcp_window(t, c);
+    uint32_t promised = rcv_promised(c);
+    if (oriel_likely(promised > c->rcv.buf / 2))
+        return;
+    uint32_t wnd = tcp_window(t, c);
     if (wnd > promised && wnd - promised >= step_of(c, wnd, 2) && promised <= wnd / 2)
         tcp_ack_now(t, c, WHY_WINDOW_UPDATE);
 }
