@@ -22,8 +22,7 @@ static uint32_t send_flags(uint32_t flags)
 {
     return (flags & PX_MSG_MORE ? ORIEL_MSG_MORE : 0u) |
            (flags & PX_MSG_OOB ? ORIEL_MSG_URGENT : 0u) |
-           (flags & PX_MSG_EOR ? ORIEL_MSG_EOR : 0u) |
-           (flags & PX_MSG_FASTOPEN ? ORIEL_MSG_FASTOPEN : 0u);
+           (flags & PX_MSG_EOR ? ORIEL_MSG_EOR : 0u);
 }
 
 /* Is the handshake of a connect still under way? Linux takes no data before it is over. */
@@ -34,37 +33,49 @@ static bool handshaking(struct px *px, const struct px_file *f)
            info.state == ORIEL_TCP_SYN_SENT;
 }
 
-static int64_t no_stream(struct px *px, const struct px_file *f, int err)
+static int64_t no_stream(const struct px_file *f, int err)
 {
-    (void)px;
     return err == ORIEL_ENOTCONN || (err == ORIEL_EINVAL && f->listening) ? -PX_EPIPE : answer(err);
+}
+
+/*
+ * MSG_FASTOPEN: connect, with the first data in the SYN where there is a cookie. Where there is none
+ * Linux takes no data: the SYN asks for one, and the connection is in progress.
+ */
+static int64_t open_fast(struct px *px, struct px_call *c, struct px_file *f, struct px_io *io)
+{
+    if (!(px->set.tcp_fastopen & 1))
+        return -PX_EOPNOTSUPP;
+    int err = oriel_setopt(px->stack, f->h, ORIEL_OPT_FASTOPEN_CONNECT, 1);
+    if (!err)
+        err = oriel_connect(px->stack, f->h, &io->peer);
+    if (err)
+        return answer(err);
+    f->connecting = c->begun = true;
+    bool waits = f->nonblock || (io->flags & PX_MSG_DONTWAIT);
+    return handshaking(px, f) && waits ? -PX_EINPROGRESS : 0;
 }
 
 static int64_t send_stream(struct px *px, struct px_call *c, struct px_file *f, struct px_io *io)
 {
     bool now = (io->flags & PX_MSG_DONTWAIT) != 0;
-    bool opens = (io->flags & PX_MSG_FASTOPEN) && !f->connected && !f->connecting;
-    if (opens && !(px->set.tcp_fastopen & 1))
-        return -PX_EOPNOTSUPP;
     struct oriel_msg m = {.flags = send_flags(io->flags)};
-    if (opens)
-        m.peer = io->peer;
-    else
-        m.flags &= ~(uint32_t)ORIEL_MSG_FASTOPEN;
-    while (c->done < io->n || (opens && !c->begun)) {
+    if ((io->flags & PX_MSG_FASTOPEN) && !f->connected && !f->connecting && !c->begun) {
+        int64_t err = open_fast(px, c, f, io);
+        if (err)
+            return err;
+    }
+    while (c->done < io->n) {
         int n = handshaking(px, f)
                     ? ORIEL_EAGAIN
                     : oriel_send(px->stack, f->h, io->bytes + c->done, io->n - (size_t)c->done, &m);
-        if (opens && (n >= 0 || n == ORIEL_EINPROGRESS))
-            f->connecting = c->begun = true;
-        if (n == ORIEL_EAGAIN || (n == ORIEL_EINPROGRESS && !now && !f->nonblock)) {
+        if (n == ORIEL_EAGAIN) {
             int64_t wait = px_wait(px, f, c, now, f->sndtimeo);
             return wait == PX_AGAIN ? wait : stop(c, wait);
         }
         if (n < 0)
-            return stop(c, no_stream(px, f, n));
+            return stop(c, no_stream(f, n));
         c->done += (uint64_t)n;
-        m.flags &= ~(uint32_t)ORIEL_MSG_FASTOPEN;
         if (n == 0)
             break;
     }

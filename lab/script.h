@@ -80,6 +80,7 @@ struct script_setup {
     uint8_t ttl;
     uint8_t seed;
     bool strong_host;
+    bool tso;                   /* the interface takes super-segments, as Linux's does */
     struct oriel_tcp_config tcp;
     char congestion[16];        /* tcp.congestion points here when it was set */
 };

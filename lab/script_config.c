@@ -89,6 +89,7 @@ static const struct setting settings[] = {
     {"memory", WHAT_SIZE, AT(memory), 1u << 20, 1u << 30},
     {"leftovers", WHAT_ON, AT(leftovers), 0, 0},
     {"strong_host", WHAT_ON, AT(strong_host), 0, 0},
+    {"tso", WHAT_ON, AT(tso), 0, 0},
 };
 
 void script_setup_init(struct script_setup *c)

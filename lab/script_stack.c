@@ -42,7 +42,7 @@ struct oriel_stack *script_stack(const struct script_setup *c, bool v6, void *me
         return NULL;
     struct oriel_netif_config nif = {
         .name = "tun0", .kind = ORIEL_NETIF_RAW, .no_dad = true, .tx_queue = 4096,
-        .mtu = c->mtu ? c->mtu : v6 ? 1520 : 1500,
+        .mtu = c->mtu ? c->mtu : v6 ? 1520 : 1500, .vouches = c->tso, .gso = c->tso,
     };
     struct oriel_addr local = script_local(c, v6);
     struct oriel_addr any = v6 ? ADDR_NONE : ADDR_V4_ANY;

@@ -389,6 +389,11 @@ TEST("settings reach the stack")
            );
 }
 
+TEST("with tso segments leave that are larger than frames")
+{
+    passes("--tso=1\n" ACCEPT "+0 write(4, ..., 5000) = 5000\n+0 > P. 1:5001(5000) ack 1\n");
+}
+
 TEST("sockets of IPv6 carry IPv4, too")
 {
     EXPECT(play_once("--ip_version=ipv4-mapped-ipv6\n" LISTEN
