@@ -184,6 +184,7 @@ enum script_opt_kind {          /* beside enum tcp_opt_kind: what has no kind of
 struct script_opt {
     uint8_t kind;
     bool raw;                   /* `option KIND HEX`: data as they stand */
+    bool bare;                  /* `bytes HEX`: neither kind nor length in front of them */
     bool latest;                /* FO cookie: the one that the stack sent last */
     uint8_t n;                  /* SACK blocks */
     uint32_t a, b;              /* value; TS: val and ecr */

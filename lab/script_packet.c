@@ -81,6 +81,10 @@ static void put_cookie(struct wr *w, const struct script_run *r, const struct sc
 static void put_opt(struct wr *w, const struct script_run *r, const struct sr_flow *f,
                     const struct script_opt *o)
 {
+    if (o->bare) {
+        wr_bytes(w, o->data);
+        return;
+    }
     if (o->raw || o->kind == TCP_OPT_MD5) {
         put_head(w, o->kind, o->data.n);
         wr_bytes(w, o->data);
@@ -135,8 +139,8 @@ static void put_tcp(struct wr *w, const struct script_run *r, const struct scrip
     put_ip(w, k, &f->remote.addr, &f->local.addr, IP_TCP, TCP_HDR_LEN + padded + k->len, r->v6);
     size_t l4 = wr_len(w);
     tcp_emit(w, &h);
-    uint32_t first = f->has_irs ? f->irs + 1 : 1;
-    put_data(w, k->len, k->seq + (k->flags & TCP_SYN ? 1u : 0u) - first);
+    uint32_t first = k->flags & TCP_SYN ? k->seq : f->has_irs ? f->irs + 1 : 1;
+    put_data(w, k->len, k->seq - first);
     seal(w, l4, CSUM_AT_TCP, f, IP_TCP, k->bad_csum);
 }
 

@@ -1,7 +1,7 @@
 /*
  * TCP options as a script lists them, in the order in which they stand in the segment:
  *
- *     <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>     <nop,nop,sack 1001:2001 3001:4001>     <...>
+ *     <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>    <nop,nop,sack 1001:2001 3001:4001>    <...>
  *
  * Sequence numbers and timestamps are the script's: the run maps them.
  */
@@ -9,7 +9,7 @@
 
 #include "wire/tcp.h"
 
-static const char known[] = "mss wscale sackOK sack TS nop eol FO FOEXP md5 option";
+static const char known[] = "mss wscale sackOK sack TS nop eol FO FOEXP md5 option bytes";
 
 static bool sack(struct sp *p, struct script_opt *o)
 {
@@ -99,15 +99,20 @@ static bool option(struct sp *p, struct script_opt *o)
         return md5(p, o);
     } else if (sp_take(p, "option")) {
         return raw(p, o);
+    } else if (sp_take(p, "bytes")) {
+        o->raw = o->bare = true;
+        return sp_hex(p, TCP_OPTS_MAX, &o->data);
     } else {
         return sp_fail_word(p, word, "a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO, "
-                                     "FOEXP, md5 or option", known);
+                                     "FOEXP, md5, option or bytes", known);
     }
     return true;
 }
 
 static size_t bytes_of(const struct script_opt *o)
 {
+    if (o->bare)
+        return o->data.n;
     if (o->raw || o->kind == TCP_OPT_MD5 || o->kind == TCP_OPT_FASTOPEN)
         return 2 + o->data.n + (o->latest ? 8 : 0);
     switch (o->kind) {

@@ -90,6 +90,9 @@ TEST("SACK blocks, cookies, keys and any other option")
     EXPECT_EQ(k->opts[2].kind, 253);
     EXPECT_EQ(k->opts[2].data.n, 2);
     EXPECT_EQ(k->opts[3].data.n, 0);
+    k = packet_of("0 < S 0:0(0) <nop,bytes fe00>\n");
+    EXPECT(k->opts[1].bare);
+    EXPECT_EQ(k->opts[1].data.n, 2);
     EXPECT(packet_of("0 < S 0:0(0) <FO cookie>")->opts[0].latest);
     EXPECT_EQ(packet_of("0 < S 0:0(0) <md5>")->opts[0].data.n, 16);
     EXPECT_EQ(packet_of("0 < S 0:0(0) <md5 000102030405060708090a0b0c0d0e0f>")->opts[0].data.n, 16);
@@ -223,7 +226,8 @@ TEST("mistakes in segments are shown where they are")
 TEST("mistakes in options are shown where they are")
 {
     const char *option =
-        "a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO, FOEXP, md5 or option";
+        "a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO, FOEXP, md5, option or "
+        "bytes";
     EXPECT_WRONG("0 < S 0:0(0) <msss 1460>", 1, 15, "`msss`", option);
     EXPECT_STR(wrong.at.hint, "mss");
     EXPECT_WRONG("0 < S 0:0(0) <mss 1460 nop>", 1, 24, "`nop`", "`>`");
