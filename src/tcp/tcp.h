@@ -350,6 +350,8 @@ struct tcp_seg {
     struct tcp_opts opts;
 };
 
+#define SEG_WAS_SYN 0x8000      /* of flags: its SYN was taken, and what is left is looked at */
+
 /* Sequence space: payload, SYN and FIN. */
 static inline uint32_t seg_space(const struct tcp_seg *g)
 {

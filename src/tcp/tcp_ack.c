@@ -16,6 +16,12 @@ static bool window_is_newer(const struct tcp_conn *c, const struct tcp_seg *g)
     return seq_lt(c->snd.wl1, g->seq) || (seq_eq(c->snd.wl1, g->seq) && seq_leq(c->snd.wl2, g->ack));
 }
 
+/* RFC 7323, 2.2: that of a SYN is not scaled. */
+static uint32_t window_of(const struct tcp_conn *c, const struct tcp_seg *g)
+{
+    return (g->flags & SEG_WAS_SYN) ? g->wnd : g->wnd << c->snd_wscale;
+}
+
 /* The window opened: what was held may leave, and asking for it ends. */
 static void window_opened(struct tcp *t, struct tcp_conn *c)
 {
@@ -32,7 +38,7 @@ static bool update_window(struct tcp *t, struct tcp_conn *c, const struct tcp_se
     if (!window_is_newer(c, g))
         return false;
     uint32_t was = c->snd.wnd;
-    c->snd.wnd = g->wnd << c->snd_wscale;
+    c->snd.wnd = window_of(c, g);
     c->snd.wl1 = g->seq;
     c->snd.wl2 = g->ack;
     if (c->snd.wnd > c->snd.wnd_max)

@@ -219,7 +219,7 @@ static void simultaneous(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 static void rest_of_syn_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
     g->seq = seq_add(g->seq, 1);
-    g->flags &= (uint16_t)~TCP_SYN;
+    g->flags ^= TCP_SYN | SEG_WAS_SYN;
     if (g->len == 0 && !(g->flags & TCP_FIN)) {
         pkt_free(g->p);
         g->p = NULL;
@@ -274,7 +274,7 @@ bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
         tcp_seg_drop(t, g, DROP_TCP_ACK_UNSENT);
         return false;
     }
-    c->snd.wnd = g->wnd << c->snd_wscale;
+    c->snd.wnd = (g->flags & SEG_WAS_SYN) ? g->wnd : g->wnd << c->snd_wscale;
     if (c->snd.wnd > c->snd.wnd_max)
         c->snd.wnd_max = c->snd.wnd;
     c->snd.wl1 = g->seq;
@@ -309,6 +309,6 @@ bool tcp_open_on_syn_again(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     if (!(g->flags & TCP_ACK))
         return true;            /* SYN and FIN: no sane peer's; a SYN in the window, to be challenged */
     g->seq = seq_add(g->seq, 1);
-    g->flags &= (uint16_t)~TCP_SYN;
+    g->flags ^= TCP_SYN | SEG_WAS_SYN;
     return true;
 }
