@@ -1,6 +1,6 @@
 /*
- * The table of functions that packetdrill asks for: POSIX's arguments -> socket calls over the stack
- * (lab/posix.h), under a lock, in virtual time.
+ * The table of functions that packetdrill asks for: POSIX's arguments -> socket calls over the
+ * stack (lab/posix.h), under a lock, in virtual time.
  */
 #define _GNU_SOURCE
 #include "host/packetdrill_run.h"

@@ -3,15 +3,15 @@
  *
  *     packetdrill --so_filename=liboriel-packetdrill.so --so_flags=personality=linux script.pkt
  *
- * packetdrill opens the library, asks for a table of functions, and then makes the socket calls of a
- * script through it, sends packets in and takes those that come out. Time is virtual: it stands on
- * what usleep and gettimeofday say, and moves only inside calls; each call moves it by a microsecond
- * at least, because packetdrill spins on the clock. A call that blocks sleeps on a condition variable
- * in its own thread while other calls move time.
+ * packetdrill opens the library, asks for a table of functions, and then makes the socket calls of
+ * a script through it, sends packets in and takes those that come out. Time is virtual: it stands
+ * on what usleep and gettimeofday say, and moves only inside calls; each call moves it by a
+ * microsecond at least, because packetdrill spins on the clock. A call that blocks sleeps on a
+ * condition variable in its own thread while other calls move time.
  *
  * Descriptors are real ones (an eventfd each), so that the program may close them at its end. Where
- * the library is preloaded as well, getsockopt of such a descriptor is answered here:
- * `%{ assert tcpi_... }%` asks the C library.
+ * the library is preloaded as well, getsockopt of such a descriptor is answered here: `%{ assert
+ * tcpi_... }%` asks the C library.
  *
  * --so_flags takes the settings of script options (docs/script-format.md), separated by commas, and
  * leftovers=0: packets that nobody took are an error in the end.

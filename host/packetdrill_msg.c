@@ -109,7 +109,8 @@ static void put_error(struct msghdr *m, struct cmsghdr **at, const struct px_io 
     bytes[6] = io->error.icmp_code;
     memcpy(bytes + 8, &info, 4);
     size_t n = 16 + px_sockaddr_emit(&from, six, bytes + 16);
-    (void)put_cmsg(m, at, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_RECVERR : IP_RECVERR, bytes, n);
+    (void)put_cmsg(m, at, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_RECVERR : IP_RECVERR, bytes,
+                   n);
 }
 
 static void put_cmsgs(struct drill *d, struct msghdr *m, const struct px_io *io)

@@ -3,9 +3,9 @@
  *
  * Time moves inside calls. A call that blocks registers itself and sleeps; whoever moves time makes
  * it again after every step and wakes it when it has an answer, so there is one order of events,
- * whatever the threads do. packetdrill moves time from its first thread while it sees the second one
- * asleep; where it waits for that thread without calling anything, nothing would ever happen: then the
- * sleeper moves time itself.
+ * whatever the threads do. packetdrill moves time from its first thread while it sees the second
+ * one asleep; where it waits for that thread without calling anything, nothing would ever happen:
+ * then the sleeper moves time itself.
  */
 #define _GNU_SOURCE
 #include "host/packetdrill_run.h"

@@ -2,8 +2,8 @@
  * Inside of liboriel-packetdrill.so: one instance, its lock and its clock (packetdrill_run.c); the
  * calls (packetdrill.c) and messages (packetdrill_msg.c).
  *
- * Everything here is called with the lock held, between drill_enter and drill_leave. drill_enter moves
- * time by its microsecond; drill_leave lets the stack finish what it does.
+ * Everything here is called with the lock held, between drill_enter and drill_leave. drill_enter
+ * moves time by its microsecond; drill_leave lets the stack finish what it does.
  */
 #ifndef ORIEL_HOST_PACKETDRILL_RUN_H
 #define ORIEL_HOST_PACKETDRILL_RUN_H

@@ -2,7 +2,8 @@
  * Assertions about TCP_INFO, in the little of Python that scripts use:
  *
  *     assert tcpi_snd_cwnd == 10, tcpi_snd_cwnd
- *     assert 10 <= tcpi_unacked < 20 and not tcpi_options & TCPI_OPT_SACK; assert tcpi_lost in (0, 1)
+ *     assert 10 <= tcpi_unacked < 20 and not tcpi_options & TCPI_OPT_SACK
+ *     assert tcpi_lost in (0, 1); assert abs(tcpi_rtt - 40000) < 1000
  *
  * Whole numbers of 64 bits; what is larger counts as the largest. `/` is `//`. A message behind a
  * comma is passed over, and so is a line that prints. Everything is parsed when the script is, into

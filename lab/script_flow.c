@@ -99,11 +99,13 @@ struct sr_flow *sr_flow_in(struct script_run *r, const struct script_packet *k)
     if (!f)
         return NULL;
     r->current = f;
-    if (k->proto == SCRIPT_TCP && (k->flags & TCP_SYN) && (!f->has_irs || f->irs != k->seq)) {
-        f->again = f->has_irs;
-        f->has_irs = true;
+    if (k->proto != SCRIPT_TCP || !(k->flags & TCP_SYN))
+        return f;
+    f->irs_next = k->seq;
+    f->again = f->again || (f->has_irs && f->irs != k->seq);
+    if (!f->has_irs)
         f->irs = k->seq;
-    }
+    f->has_irs = true;
     return f;
 }
 

@@ -144,6 +144,8 @@ static void learn(struct sr_flow *f, const struct script_packet *k, const struct
         return;
     if (f->has_iss && f->iss != s->tcp.seq.v)
         f->has_ts = false;
+    if (f->again)
+        f->irs = f->irs_next;
     f->has_iss = true;
     f->again = false;
     f->iss = s->tcp.seq.v;

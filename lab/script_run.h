@@ -60,6 +60,7 @@ struct sr_flow {
     uint32_t iss, iss_script;   /* of the stack: live, and as the script has it */
     bool has_irs;
     uint32_t irs;               /* of the script */
+    uint32_t irs_next;          /* of its last SYN: they hold once the stack has answered it */
     bool has_ts;
     uint32_t ts, ts_script;     /* the first timestamp of the stack */
     uint32_t stamps;            /* how many there were */

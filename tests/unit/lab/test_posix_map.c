@@ -80,8 +80,8 @@ TEST("errors have the numbers and texts of the system")
 {
     static const int numbers[] = {EPERM, ENOENT, EINTR, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT,
                                   EBUSY, EEXIST, ENODEV, EINVAL, EMFILE, ENOTTY, ESPIPE, EPIPE,
-                                  EDOM, ENOSYS, EPROTO, ENOTSOCK, EDESTADDRREQ, EMSGSIZE, ENOPROTOOPT,
-                                  EPROTONOSUPPORT, ESOCKTNOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT,
+                                  EDOM, ENOSYS, EPROTO, ENOTSOCK, EDESTADDRREQ, EMSGSIZE,
+                                  ENOPROTOOPT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT,
                                   EADDRINUSE, EADDRNOTAVAIL, ENETDOWN, ENETUNREACH, ECONNABORTED,
                                   ECONNRESET, ENOBUFS, EISCONN, ENOTCONN, ETIMEDOUT, ECONNREFUSED,
                                   EHOSTUNREACH, EALREADY, EINPROGRESS};

@@ -357,6 +357,14 @@ TEST("a second connection on the same ports has numbers of its own")
            "+0 accept(3, {sa_family=..., sin_port=htons(5000), sin_addr=...}, ...) = 4\n");
 }
 
+TEST("a SYN that is only challenged changes nothing about the connection's numbers")
+{
+    passes(ACCEPT "+0 < S 5000:5000(0) win 1000 <mss 1000> drop TCP_SYN_CHALLENGED\n"
+           "+0 > . 1:1(0) ack 1\n"
+           "+0 < P. 1:101(100) ack 1 win 32792\n+0~+.2 > . 1:1(0) ack 101\n"
+           "+0 read(4, ..., 1000) = 100\n");
+}
+
 TEST("bytes that leave are those that were written there")
 {
     passes(ACCEPT "+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1\n"
