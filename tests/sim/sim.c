@@ -22,7 +22,7 @@
 #define STILL_AFTER   (20 * NS_PER_S)       /* of waiting for a moment when nothing is under way */
 #define STREAMS_END   (1800 * NS_PER_S)     /* longer than any retransmission timeout, twice */
 #define SWEEPS_AT_MOST 20
-#define TRIES         14
+#define TRIES         20
 #define TRY_TAKES     (3 * NS_PER_S)
 #define STEPS_AT_MOST 200000                /* at one moment: more, and time does not go on */
 
@@ -238,7 +238,7 @@ static void reach_all(struct sim *s, bool v4, size_t len)
 static void liveness(struct sim *s)
 {
     size_t large = s->blackhole ? 400 : 4000;
-    if (s->hostile || s->bare)
+    if (s->hostile || s->bare || s->calm)
         return;                 /* what a liar has said may be believed for longer */
     for (unsigned v4 = 0; v4 < 2; v4++) {
         if (v4 ? !s->v4 : !s->v6)

@@ -173,6 +173,7 @@ static int recv_some(struct sim *s, struct end *e, size_t cap)
 
 static void read_end(struct sim *s, struct end *e, unsigned rounds, size_t cap)
 {
+    e->later = false;
     for (unsigned i = 0; i < rounds && e->h && !e->got_eof && !s->wrong[0]; i++) {
         int n = recv_some(s, e, cap);
         sim_see(s, (uint64_t)n);
@@ -183,6 +184,7 @@ static void read_end(struct sim *s, struct end *e, unsigned rounds, size_t cap)
         else if (n < 0)
             on_error(s, e, n);
     }
+    e->later = true;            /* there may be more, and nobody tells it again */
 }
 
 static int send_some(struct sim *s, struct end *e, size_t n)
@@ -213,7 +215,7 @@ static void write_end(struct sim *s, struct end *e, unsigned rounds, size_t most
         sim_see(s, (uint64_t)got);
         if (got > (int)n)
             sim_wrong(s, "end %u wrote %d bytes of %zu", number(s, e), got, n);
-        e->later = got == ORIEL_ENOBUFS;
+        e->later |= got == ORIEL_ENOBUFS;
         if (got == ORIEL_EAGAIN || got == ORIEL_ENOBUFS)
             return;
         if (got < 0)
