@@ -10,7 +10,7 @@
 #define OPTION_WORDS                                                                               \
     "nodelay, cork, quickack, no-quickack, keepalive, cc, sndbuf, rcvbuf, fastopen, "              \
     "user-timeout, linger, ecn, mss, pacing, lowat, unsent-lowat, window-clamp, syncnt, "          \
-    "oobinline, defer"
+    "oobinline, defer, ttl, tos"
 #define CONNECT_WORDS PLAN_WORDS ", from, source, dev, " OPTION_WORDS
 #define LISTEN_WORDS  PLAN_WORDS ", backlog, bind, dev, reuse, unaccepted, any, to, " OPTION_WORDS
 #define TELL_WORDS                                                                                 \
@@ -188,6 +188,7 @@ static bool option(struct sc_parser *p, struct tcp_plan *plan, bool listener, bo
         {"unsent-lowat", ORIEL_OPT_NOTSENT_LOWAT, -1},
         {"window-clamp", ORIEL_OPT_WINDOW_CLAMP, -1}, {"syncnt", ORIEL_OPT_SYNCNT, -1},
         {"oobinline", ORIEL_OPT_OOBINLINE, 1},   {"defer", ORIEL_OPT_DEFER_ACCEPT_MS, -1},
+        {"ttl", ORIEL_OPT_TTL, -1},              {"tos", ORIEL_OPT_TOS, -1},
     };
     *good = true;
     if (sc_take(p, "keepalive")) {

@@ -229,6 +229,29 @@ TEST("expectations take bounds, moments, rates and states")
     fx_lab_fini(&fx);
 }
 
+/* The text, cut anywhere, is read or refused, and nothing else happens. */
+TEST("every beginning of a scenario with TCP is read or refused")
+{
+    static const char text[] =
+        TWO_HOSTS
+        "config a tcp msl 1s cc bbr no-sack window-scale 7\n"
+        "at 0 b tcp listen 7 say \"x\\n\" write 10 every 1ms keepalive 1s 1s 3 linger off to 9\n"
+        "at 1s a tcp connect 10.0.0.2:7 send 64k read 9 ecn accurate pacing 1mbit fastopen\n"
+        "at 2s a tcp set @1 mss 500\n"
+        "at 2s a tcp send 7 @2 bytes 1M\n"
+        "expect a tcp 7 @1 received between 1k 2k all from b tcp 7 info snd_cwnd >= 1\n"
+        "expect a tcp states SYN_SENT ...\n"
+        "expect ratio a tcp to b tcp 7 between 0.5 200%\n";
+    char part[sizeof(text)];
+    for (size_t n = 0; n < sizeof(text); n++) {
+        memcpy(part, text, n);
+        part[n] = '\0';
+        if (!fx_lab_parse(&fx, part, NULL, 0))
+            EXPECT(fx.error[0] != '\0');
+        fx_lab_fini(&fx);
+    }
+}
+
 TEST("a ratio is a share or a number")
 {
     const struct ex_tcp *x = expect_of("expect ratio a tcp @1 to b tcp 80 between 80% 1.25");
