@@ -454,6 +454,12 @@ static inline bool tcp_tuple_eq(const struct tcp_tuple *a, const struct tcp_tupl
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* Which link two addresses belong to, where their scope is one link. */
+static inline uint32_t tcp_zone(const struct oriel_addr *remote, const struct oriel_addr *local)
+{
+    return addr_is_link_local(remote) ? remote->zone : addr_is_link_local(local) ? local->zone : 0;
+}
+
 /* IPv4, as mapped? */
 static inline bool tuple_is_v4(const struct tcp_tuple *k)
 {

@@ -16,7 +16,7 @@ static struct tcp_tuple tuple_of(const struct oriel_addr *local, uint16_t local_
         .local_lo = local->lo,
         .remote_hi = remote->addr.hi,
         .remote_lo = remote->addr.lo,
-        .zone = remote->addr.zone ? remote->addr.zone : local->zone,
+        .zone = tcp_zone(&remote->addr, local),
         .local_port = local_port,
         .remote_port = remote->port,
     };
@@ -189,6 +189,7 @@ static void wrote(struct tcp *t, struct tcp_conn *c, uint32_t n, uint32_t flags)
     if (flags & ORIEL_MSG_URGENT) {
         c->snd_up = c->snd.end;                 /* MUST-62 */
         c->is |= TCP_IS_URG_OUT;
+        tcp_ack_now(t, c, WHY_URGENT);          /* the peer learns of it though its window is closed */
     }
     tcp_ready_to_send(t, c);
 }
@@ -313,7 +314,8 @@ int tcp_recv_release(struct tcp *t, struct tcp_conn *c, size_t n)
 static void close_sending(struct tcp *t, struct tcp_conn *c)
 {
     switch ((enum oriel_tcp_state)c->state) {
-    case ORIEL_TCP_SYN_RCVD:
+    case ORIEL_TCP_SYN_RCVD:            /* queued until ESTABLISHED: tcp_open_on_ack goes on */
+        break;
     case ORIEL_TCP_ESTABLISHED:
         tcp_set_state(t, c, TCP_FIN_WAIT_1);
         break;

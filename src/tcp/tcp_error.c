@@ -15,7 +15,7 @@ static struct tcp_tuple tuple_of(const struct fact *f)
         .local_lo = f->local.addr.lo,
         .remote_hi = f->remote.addr.hi,
         .remote_lo = f->remote.addr.lo,
-        .zone = f->remote.addr.zone ? f->remote.addr.zone : f->local.addr.zone,
+        .zone = tcp_zone(&f->remote.addr, &f->local.addr),
         .local_port = f->local.port,
         .remote_port = f->remote.port,
     };
@@ -52,9 +52,9 @@ static bool ends_opening(const struct tcp_conn *c, const struct fact *f)
     bool opening = c->state == TCP_SYN_SENT || (c->state == TCP_SYN_RCVD && !(c->is & TCP_IS_PASSIVE));
     if (!opening)
         return false;
-    /* Found out here (no neighbour, no way) is soft, too: it may pass. Unreachable ports are hard. */
-    return f->from_net && (f->err == ORIEL_ECONNREFUSED || f->err == ORIEL_EPROTO ||
-                           f->err == ORIEL_EACCES || f->err == ORIEL_EOPNOTSUPP);
+    /* RFC 9293, 3.9.2.2: protocol and port unreachable are hard, of ICMPv6 what is prohibited, too.
+     * Parameter problems are soft, and what was found out here (no neighbour, no way): it may pass. */
+    return f->from_net && (f->err == ORIEL_ECONNREFUSED || f->err == ORIEL_EACCES);
 }
 
 void tcp_on_error(struct tcp *t, const struct fact *f)

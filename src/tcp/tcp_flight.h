@@ -353,7 +353,8 @@ struct tcp_ooo {
 void tcp_mtu_on_open(struct tcp *t, struct tcp_conn *c);        /* a flight block is new */
 void tcp_mtu_on_timeout(struct tcp *t, struct tcp_conn *c);     /* before the RTO's consequences */
 void tcp_mtu_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_delivered *d);
-/* Payload bytes of a probe that may leave now, one segment; 0: none is due. */
+/* Payload bytes of a probe that is due, one segment; 0: none. It may have to wait until so many bytes
+ * may leave at once: nothing else is sent meanwhile. */
 uint32_t tcp_mtu_probe_len(const struct tcp *t, const struct tcp_conn *c);
 void tcp_mtu_on_probe_sent(struct tcp_conn *c, seq_t end, uint32_t len);
 

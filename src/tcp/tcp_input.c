@@ -48,6 +48,8 @@ static enum drop parse_header(struct tcp *t, struct pkt *p, const struct ip_rx *
     if (oriel_unlikely(!pkt_need(t->env, p, p->l4 + want)))
         return DROP_NO_MEMORY;
     want = tcp_peek_hdr_len(span_of(pkt_data(p) + p->l4, want));
+    if (want < TCP_HDR_LEN)
+        want = TCP_HDR_LEN;
     if (want > rx->payload_len)
         want = rx->payload_len;
     if (oriel_unlikely(!pkt_need(t->env, p, p->l4 + want)))
@@ -77,7 +79,7 @@ static enum drop parse(struct tcp *t, struct pkt *p, const struct ip_rx *rx, str
         .local_lo = rx->dst.lo,
         .remote_hi = rx->src.hi,
         .remote_lo = rx->src.lo,
-        .zone = rx->src.zone ? rx->src.zone : rx->dst.zone,
+        .zone = tcp_zone(&rx->src, &rx->dst),
         .local_port = h.dst_port,
         .remote_port = h.src_port,
     };

@@ -21,7 +21,7 @@ static bool wants_accurate(const struct tcp *t, const struct tcp_conn *c)
 
 uint16_t tcp_open_syn_flags(const struct tcp *t, const struct tcp_conn *c)
 {
-    if (c->state == TCP_SYN_RCVD) {
+    if (c->state != TCP_SYN_SENT) {
         uint16_t flags = TCP_SYN | TCP_ACK;
         if (c->is & TCP_IS_ACCECN)
             return flags | TCP_CWR;             /* RFC 9768, 3.1.1: the SYN was not marked */
@@ -289,6 +289,8 @@ bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     if (c->listener != TCP_NONE)
         tcp_listen_on_established(t, c);
     tcp_set_state(t, c, TCP_ESTABLISHED);
+    if (c->out.want & TCP_WANT_FIN)
+        tcp_set_state(t, c, TCP_FIN_WAIT_1);    /* the application closed before */
     return true;
 }
 

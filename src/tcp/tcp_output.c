@@ -112,7 +112,8 @@ static bool data_state(const struct tcp_conn *c)
 /* RFC 9293, 3.7.4: is small data held because other data is on its way? */
 static bool nagle_holds(const struct tcp *t, const struct tcp_conn *c)
 {
-    if (c->prof->nodelay || !tcp_outstanding(c) || (c->out.want & TCP_WANT_FIN))
+    if (c->prof->nodelay || !tcp_outstanding(c) || (c->out.want & TCP_WANT_FIN) ||
+        c->state == TCP_SYN_RCVD)               /* only the SYN-ACK is out (7413, 4.2.2) */
         return false;
     return !t->set.minshall || seq_lt(c->snd.una, c->snd.small);
 }
@@ -120,7 +121,7 @@ static bool nagle_holds(const struct tcp *t, const struct tcp_conn *c)
 static bool fin_may_follow(const struct tcp_conn *c, uint32_t len)
 {
     return (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT) && len == tcp_unsent(c) &&
-           len < tcp_usable(c);
+           len < tcp_usable(c) && c->state != TCP_SYN_RCVD;
 }
 
 static struct tcp_action send_new(const struct tcp_conn *c, uint32_t len, enum why why)
@@ -162,6 +163,8 @@ static uint32_t burst(const struct tcp_conn *c, uint32_t mss)
 {
     uint32_t max = TCP_GSO_BYTES_MAX;
     uint64_t bps = c->flight->cc.pacing_bps;
+    if (oriel_unlikely(c->is & TCP_IS_URG_OUT))
+        return mss;             /* the urgent pointer counts from each segment */
     if (bps != CC_UNPACED && bps / 1024 < max)
         max = bps / 1024 > 2 * (uint64_t)mss ? (uint32_t)(bps / 1024) : 2 * mss;
     return whole(max, mss);
@@ -187,7 +190,8 @@ static struct tcp_action new_data(const struct tcp *t, const struct tcp_conn *c)
         quota = mss;
     uint32_t len = tcp_mtu_probe_len(t, c);
     if (oriel_unlikely(len > 0))
-        return send_new(c, len, WHY_PROBE_MTU);
+        return len <= quota && len <= usable ? send_new(c, len, WHY_PROBE_MTU)
+                                             : nothing(ORIEL_LIMIT_CWND);       /* until it fits */
     len = min3(unsent, usable, quota);
     if (len > burst(c, mss))
         len = burst(c, mss);
@@ -208,8 +212,9 @@ static struct tcp_action resend(const struct tcp_conn *c, struct tcp_sent *r, ui
     uint32_t mss = c->snd.mss;
     if (len > whole(max, mss))
         len = whole(max, mss);
-    if (len > whole(TCP_GSO_BYTES_MAX, mss))
-        len = whole(TCP_GSO_BYTES_MAX, mss);
+    uint32_t most = (c->is & TCP_IS_URG_OUT) ? mss : whole(TCP_GSO_BYTES_MAX, mss);
+    if (len > most)
+        len = most;
     return (struct tcp_action){.act = ACT_RESEND, .why = why, .seq = r->node.key, .len = len,
                                .rec = r};
 }
@@ -261,7 +266,7 @@ static struct tcp_action data(const struct tcp *t, const struct tcp_conn *c)
 static bool fin_due(const struct tcp_conn *c)
 {
     return (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT) && tcp_unsent(c) == 0 &&
-           data_state(c);
+           c->state != TCP_SYN_RCVD && data_state(c);
 }
 
 static struct tcp_action handshake(const struct tcp_conn *c)
@@ -395,7 +400,8 @@ static int do_syn(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
 {
     uint16_t flags = tcp_open_syn_flags(t, c);
     uint32_t len = tcp_open_syn_data(t, c);
-    int err = tcp_emit_segment(t, c, a->seq, len, flags, a->why);
+    enum why why = len > 0 ? WHY_SYN_FASTOPEN : a->why;
+    int err = tcp_emit_segment(t, c, a->seq, len, flags, why);
     c->out.want &= (uint8_t)~TCP_WANT_SYN;
     if (!err)
         tcp_open_on_syn_sent(t, c, len);

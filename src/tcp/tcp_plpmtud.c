@@ -106,8 +106,8 @@ uint32_t tcp_mtu_probe_len(const struct tcp *t, const struct tcp_conn *c)
     uint32_t len = ((uint32_t)f->mtu.low + f->mtu.high + 1) / 2 - headers(c);
     uint32_t behind = len + BEHIND_SEGS * (uint32_t)c->snd.mss;
     uint32_t most = (uint32_t)c->snd.peer_mss - ((c->is & TCP_IS_TS) ? 12 : 0);
-    if (len <= c->snd.mss || len > most || tcp_unsent(c) < behind || tcp_usable(c) < behind ||
-        tcp_quota(c) < behind)
+    if (len <= c->snd.mss || len > most || tcp_unsent(c) < behind || c->snd.wnd < behind ||
+        f->cc.cwnd < behind)
         return 0;
     return len;
 }
