@@ -23,7 +23,8 @@ static void windows(const struct tcp *t, const struct tcp_conn *c, struct oriel_
     uint32_t cwnd = c->flight ? c->flight->cc.cwnd : c->cc_idle.cwnd;
     uint32_t ssthresh = c->flight ? c->flight->cc.ssthresh : c->cc_idle.ssthresh;
     if (never) {
-        cwnd = c->snd.mss ? cc_initial_window(c->snd.mss, t->set.initial_window) : 0;
+        unsigned iw = (c->is & TCP_IS_SYN_LOST) ? 1 : t->set.initial_window;
+        cwnd = c->snd.mss ? cc_initial_window(c->snd.mss, iw) : 0;
         ssthresh = CC_SSTHRESH_NONE;
     }
     o->cwnd_bytes = cwnd;
