@@ -410,7 +410,7 @@ static bool one_only(const struct playing *p)
     if (opt_text(p->args, "write") && !good)
         out_error(p->args->verb->name, "-w writes the capture of one script over one family");
     bool to_stdout = opt_text(p->args, "write") && strcmp(opt_text(p->args, "write"), "-") == 0;
-    unsigned writers = opt_on(p->args, "json") + opt_on(p->args, "tap") + to_stdout;
+    unsigned writers = (unsigned)opt_on(p->args, "json") + opt_on(p->args, "tap") + to_stdout;
     if (writers > 1) {
         out_error(p->args->verb->name, "only one of --json, --tap and -w - can have standard "
                                        "output");
