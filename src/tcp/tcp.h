@@ -4,18 +4,24 @@
  * A connection is one struct of named sub-structs; each is written by one file only, others read or
  * tell facts (tcp_rack_on_delivered ...):
  *
- *   tcp_conn.c      user calls, life, the table        snd, rcv's ends at birth
+ *   tcp_conn.c      life, the table by tuple           snd, rcv's ends at birth
+ *   tcp_call.c      user calls (3.9.1), readiness      -
  *   tcp_state.c     the one door for c->state          state
  *   tcp_input.c     a segment arrives (3.10.7)         -
  *   tcp_open.c      LISTEN's children, SYN-SENT        neg: what was agreed upon
  *   tcp_ack.c       acknowledgements, windows          snd.una, snd.wnd ...
- *   tcp_reasm.c     bytes in order and out of it       rcv
+ *   tcp_reasm.c tcp_rcvq.c  bytes out of order and in it, the window       rcv, tune
+ *   tcp_run.c       segments that follow in a batch    -
  *   tcp_output.c    what to send next, and why         snd.nxt, out
  *   tcp_segment.c   building segments                  -
  *   tcp_timer.c     deadlines                          timer
  *   tcp_rtt.c       round trips, timestamps            rtt
- *   tcp_sent.c tcp_rack.c tcp_recovery.c               the flight block (tcp_flight.h)
- *   tcp_listen.c tcp_cookie.c tcp_timewait.c tcp_fastopen.c     small records (tcp_listen.h)
+ *   tcp_sent.c tcp_rack.c tcp_recovery.c tcp_prr.c tcp_undo.c tcp_plain.c tcp_plpmtud.c
+ *                                                      the flight block (tcp_flight.h)
+ *   tcp_listen.c tcp_halfopen.c tcp_admit.c tcp_cookie.c tcp_timewait.c tcp_fastopen.c tcp_isn.c
+ *                                                      small records (tcp_listen.h)
+ *   tcp_ecn.c       accurate ECN (9768)                flight->ecn
+ *   tcp_error.c tcp_info.c tcp_personality.c           ICMP's facts, STATUS, what RFCs leave open
  *   tcp_opt.c       options, profiles                  prof
  *   tcp_limit.c     what keeps it from sending         lim, stat.limit
  *
