@@ -49,6 +49,7 @@ struct fx_rx {
     bool urg;
     uint16_t up;                /* urgent pointer */
     uint16_t gso;
+    uint32_t pad;               /* bytes behind the payload that do not belong to it (FX_PLAIN) */
 };
 
 static inline uint8_t fx_byte(uint32_t at)
@@ -115,11 +116,12 @@ static inline void fx_slice(struct env *env, struct pkt *p, const struct fx_rx *
 static inline struct pkt *fx_rx_packet(struct env *env, const struct fx_rx *x)
 {
     uint32_t in_head = x->shape == FX_SLICES ? 0 : x->shape == FX_MIXED ? x->len / 3 : x->len;
-    size_t room = x->shape == FX_JUMBO ? 9000 : FX_HDRS + in_head;
+    size_t room = x->shape == FX_JUMBO ? 9000 : FX_HDRS + in_head + x->pad;
     struct pkt *p = pkt_new(env, 20, room);
     assert_non_null(p);
     fx_fill(pkt_data(p) + FX_HDRS, x, 0, in_head);
-    pkt_trim(p, FX_HDRS + in_head);
+    if (x->shape == FX_JUMBO)
+        pkt_trim(p, FX_HDRS + in_head);
     uint32_t rest = x->len - in_head;
     if (rest > 1)
         fx_slice(env, p, x, in_head, rest / 2);

@@ -14,6 +14,7 @@ TEST("all that are set alike share one profile, and it goes with the last of the
     struct tcp_profile *c = tcp_profile_get(&f->tcp, &q);
     EXPECT(c != a && c->nodelay && !a->nodelay);
     EXPECT(tcp_profile_get(&f->tcp, c) == c);   /* one that is interned is itself */
+    EXPECT_EQ(c->refs, 2);
     EXPECT_EQ(f->tcp.profiles.live, 2);
     tcp_profile_put(&f->tcp, c);
     tcp_profile_put(&f->tcp, c);
@@ -193,6 +194,9 @@ TEST("options of a connection that is over change nothing but the options")
 {
     struct fx_rcv *f = fx_rcv();
     f->c->state = TCP_CLOSED;
+    f->c->is &= ~(uint32_t)TCP_IS_DIRTY;
+    SET(f, sndbuf, 100000);
+    EXPECT(!(f->c->is & TCP_IS_DIRTY));
     SET(f, keepalive, true);
     SET(f, nodelay, true);
     SET(f, rcvbuf, 100000);

@@ -156,6 +156,26 @@ TEST("a clamp of one segment, or memory for less than that, does not keep the wi
     fx_rcv_free(f);
 }
 
+TEST("memory that is taken makes the window smaller, whatever room the buffer has")
+{
+    struct fx_rcv *f = fx_rcv(.buf = 30000);
+    f->c->rcv.adv = f->c->rcv.nxt;
+    f->c->rcv.charge = 2 * 30000;
+    EXPECT_EQ(tcp_window(f->t, f->c), 15000);
+    f->c->rcv.charge = 3 * 30000;
+    EXPECT_EQ(tcp_window(f->t, f->c), 0);
+    f->c->rcv.charge = 0;
+    EXPECT_EQ(tcp_window(f->t, f->c), 30000);
+    fx_rcv_free(f);
+}
+
+TEST("a handshake that promised more than the buffer makes it so large")
+{
+    struct fx_rcv *f = fx_rcv(.buf = 4096, .window = 10000);
+    EXPECT_EQ(f->c->rcv.buf, 10000);
+    fx_rcv_free(f);
+}
+
 TEST("the first window is not scaled and not larger than the personality's")
 {
     COVERS("7323-2");
@@ -243,7 +263,7 @@ TEST("the buffer becomes twice what was read in a round trip, up to its maximum"
 
 TEST("a buffer that the application set, or that memory has no room for, stays as it is")
 {
-    struct fx_rcv *f = fx_rcv(.buf = 65536);
+    struct fx_rcv *f = fx_rcv(.buf = 65536, .wscale = 7);
     f->c->rtt.srtt_us8 = 8 * 1000;
     uint32_t at = stream_in(f, 0, 60000);
     fx_tcp_pass(f->f, NS_PER_MS);
@@ -497,6 +517,20 @@ TEST("the pointer may move again and again, beyond 64 KiB; each time the applica
     fx_read(f, 0, 178999);
     EXPECT(tcp_at_mark(f->c));
     fx_read(f, 179000, 1000);
+    fx_rcv_free(f);
+}
+
+TEST("an urgent byte that nobody asked for makes way for the next one")
+{
+    struct fx_rcv *f = fx_rcv();
+    uint8_t v;
+    fx_rx(f, .at = 0, .len = 50, .urg = true, .up = 20);
+    fx_rx(f, .at = 50, .len = 10, .urg = true, .up = 30);
+    EXPECT_EQ(oob(f, &v), ORIEL_EAGAIN);
+    fx_rx(f, .at = 60, .len = 40);
+    EXPECT_EQ(oob(f, &v), 1);
+    EXPECT_EQ(v, fx_byte(79));
+    fx_read(f, 0, 79);                          /* the first one with it, as any other byte */
     fx_rcv_free(f);
 }
 

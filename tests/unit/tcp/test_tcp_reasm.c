@@ -144,6 +144,19 @@ TEST("ranges that are merged are told once, and others take their places")
     fx_rcv_free(f);
 }
 
+TEST("ranges that were delivered leave their places to those that changed before them")
+{
+    static const uint32_t order[] = {5000, 9000, 7000, 1000, 2000};
+    struct fx_rcv *f = fx_rcv();
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++)
+        fx_rx(f, .at = order[i], .len = 100);
+    fx_rx(f, .at = 0, .len = 3000);             /* the last two go */
+    fx_acked(f);
+    fx_rx(f, .at = 11000, .len = 100);
+    EXPECT_STR(fx_sack_text(f, 4), "11000-11100 7000-7100 9000-9100 5000-5100");
+    fx_rcv_free(f);
+}
+
 TEST("what is told is what is held: ranges that were delivered are told no more")
 {
     COVERS("2018-7");
@@ -325,13 +338,40 @@ TEST("nothing is taken behind the FIN, before it is consumed and after")
     EXPECT_SEG_DROP(f->f, TCP_AFTER_FIN, fx_rx(f, .at = 100, .len = 50));
     fx_rx(f, .at = 50, .len = 100, .fin = true);                /* another place for it: no */
     EXPECT_STR(fx_sack_text(f, 4), "50-100");
-    EXPECT(fx_rx(f, .at = 0, .len = 50));
+    EXPECT(!fx_rx(f, .at = 0, .len = 20, .fin = true));         /* nor this */
+    EXPECT_EQ(fx_nxt(f), 20);
+    EXPECT(fx_rx(f, .at = 20, .len = 30));
     EXPECT_EQ(fx_nxt(f), 101);
     EXPECT_SEG_DROP(f->f, TCP_AFTER_FIN, fx_rx(f, .at = 101, .len = 50));
     EXPECT(!fx_rx(f, .at = 101, .len = 0, .fin = true));
     EXPECT(!fx_rx(f, .at = 90, .len = 10, .fin = true));        /* again */
     EXPECT_EQ(fx_nxt(f), 101);
     fx_read(f, 0, 100);
+    fx_rcv_free(f);
+}
+
+TEST("a FIN before what is held already is not believed until it is in order")
+{
+    struct fx_rcv *f = fx_rcv();
+    fx_rx(f, .at = 500, .len = 100);
+    EXPECT(!fx_rx(f, .at = 100, .len = 0, .fin = true));
+    EXPECT(!f->c->flight->ooo.has_fin);
+    EXPECT(!fx_rx(f, .at = 0, .len = 100));
+    EXPECT(!fx_rx(f, .at = 600, .len = 0, .fin = true));        /* behind all of it */
+    EXPECT(f->c->flight->ooo.has_fin);
+    EXPECT(fx_rx(f, .at = 100, .len = 400));
+    EXPECT_EQ(fx_nxt(f), 601);
+    fx_rcv_free(f);
+}
+
+TEST("bytes behind the payload, as short frames have them, are not taken for payload")
+{
+    struct fx_rcv *f = fx_rcv();
+    fx_rx(f, .at = 50, .len = 10, .pad = 30);
+    fx_rx(f, .at = 0, .len = 50, .pad = 7);
+    EXPECT_EQ(fx_nxt(f), 60);
+    EXPECT_EQ(f->c->rcv.unread, 60);
+    fx_read(f, 0, 60);
     fx_rcv_free(f);
 }
 
@@ -353,7 +393,8 @@ TEST("a connection has so many gaps and no more, and still takes what is in orde
 {
     COVERS("INV-6");
     struct fx_rcv *f = fx_rcv(.buf = 1 << 20, .window = 1 << 20, .wscale = 7);
-    uint32_t max = f->t->ranges.cap < TCP_RANGES_MAX ? f->t->ranges.cap : TCP_RANGES_MAX;
+    const uint32_t max = TCP_RANGES_MAX;
+    EXPECT(pool_init(&f->t->ranges, "ranges", &f->f->fx.arena, sizeof(struct tcp_range), 2 * max));
     for (uint32_t i = 0; i < max; i++)
         fx_rx(f, .at = 2 + 2 * i, .len = 1);
     EXPECT_EQ(f->c->flight->ooo.tree.n, max);
@@ -366,6 +407,18 @@ TEST("a connection has so many gaps and no more, and still takes what is in orde
             fx_rx(f, .at = i, .len = 1);
     EXPECT_EQ(fx_nxt(f), 2 * max + 1);
     fx_read(f, 0, 2 * max + 1);
+    fx_rcv_free(f);
+}
+
+TEST("when the pool of ranges is empty only what touches one is kept")
+{
+    struct fx_rcv *f = fx_rcv();
+    f->t->ranges.cap = 2;
+    fx_rx(f, .at = 100, .len = 10);
+    fx_rx(f, .at = 200, .len = 10);
+    EXPECT_SEG_DROP(f->f, TCP_REASM_FULL, fx_rx(f, .at = 300, .len = 10));
+    fx_rx(f, .at = 210, .len = 10);
+    EXPECT_STR(fx_sack_text(f, 4), "200-220 100-110");
     fx_rcv_free(f);
 }
 
