@@ -273,18 +273,27 @@ static void count_duplicates(struct tcp *t, struct tcp_conn *c, struct ack_way *
         tcp_sent_on_duplicate(t, c, &w->d);
 }
 
+/* Did the segments that are told of wait for something else, so that their age is no round trip? A
+ * duplicate's arrival tells what an acknowledgement told that was lost; a SACK after a timeout too. */
+static bool is_late_news(const struct tcp_conn *c, const struct ack_way *w)
+{
+    return w->a->has_dsack || (!w->advanced && c->flight->recov.ca == ORIEL_CA_LOSS);
+}
+
 /*
  * Karn's rule (RFC 6298, 3): what was sent once, and did not wait to be acknowledged until a hole
- * before it was filled; else by timestamps (RFC 7323, 4), which are coarser.
- * The oldest of an acknowledgement counts for the timeout, since a delayed ACK has made it wait; the
- * newest tells the path's delay.
+ * before it was filled; else by timestamps (RFC 7323, 4), which are coarser. The oldest of an
+ * acknowledgement counts for the timeout, since a delayed ACK has made it wait; the newest tells the
+ * path's delay, and is what a SACK is sent for.
  */
 static void round_trip(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
 {
     oriel_time now = t->env->now;
+    if (is_late_news(c, w))
+        return;
     if (w->d.rtt_sent_at != 0 && !w->d.resent_acked) {
         w->rtt_ns = now - w->d.rtt_sent_at;
-        tcp_rtt_sample(t, c, now - w->d.rtt_first_at);
+        tcp_rtt_sample(t, c, w->advanced ? now - w->d.rtt_first_at : w->rtt_ns);
         return;
     }
     if (!w->advanced || !w->a->has_ts || !(c->is & TCP_IS_TS) || w->a->ts_ecr == 0)

@@ -208,6 +208,26 @@ TEST("segments that waited behind a hole to be acknowledged tell no round trip")
     fx_loss_free(f);
 }
 
+TEST("what a duplicate's arrival or a timeout brings to light tells no round trip")
+{
+    struct fx_loss *f = fx_flying(10, .ts = true, .rtt_ms = 100);
+    uint32_t srtt = f->c->rtt.srtt_us8;
+    f->c->snd.wnd = 0;
+    fx_at_ms(f, 5000);
+    fx_rto(f);
+    fx_run(f);
+    fx_at_ms(f, 5100);
+    fx_ack_ts(f, 0, 5, 6, 0);                   /* 5 arrived long ago */
+    EXPECT_EQ(f->c->rtt.srtt_us8, srtt);
+    struct tcp_acked a = fx_acked(f, fx_seq(f, 2));
+    a.has_ts = a.has_dsack = true;              /* 0 had arrived; its acknowledgement was lost */
+    a.ts_ecr = (uint32_t)(f->start / TCP_TS_TICK_NS) + f->c->ts_off;
+    a.dsack = (struct tcp_sack){fx_seq(f, 0), fx_seq(f, 1)};
+    fx_tell(f, &a);
+    EXPECT_EQ(f->c->rtt.srtt_us8, srtt);
+    fx_loss_free(f);
+}
+
 TEST("after a timeout without SACK, duplicates of what was given up let nothing out")
 {
     struct fx_loss *f = fx_flying(10, .no_sack = true, .rtt_ms = 100);
