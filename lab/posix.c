@@ -238,6 +238,7 @@ int64_t px_shutdown(struct px *px, int fd, int how)
     int what = how == PX_SHUT_RD ? ORIEL_SHUT_READ : how == PX_SHUT_WR ? ORIEL_SHUT_WRITE
                                                      : ORIEL_SHUT_READ | ORIEL_SHUT_WRITE;
     err = answer(oriel_shutdown(px->stack, f->h, what));
+    f->shut_read = f->shut_read || (err == 0 && how != PX_SHUT_WR);
     f->shut_write = f->shut_write || (err == 0 && how != PX_SHUT_RD);
     return err;
 }

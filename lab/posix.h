@@ -150,7 +150,7 @@ struct px_file {
     bool listening;
     bool connecting;            /* connect was called and its end has not been told */
     bool connected;
-    bool shut_write;
+    bool shut_read, shut_write;
     bool fastopen_connect;
     bool recverr;               /* MSG_ERRQUEUE has something to tell */
     int fd;

@@ -19,14 +19,17 @@ static uint32_t stream_events(const struct px *px, const struct px_file *f)
 {
     uint32_t ready = oriel_ready(px->stack, f->h), e = 0;
     bool fresh = !f->listening && !f->connected && !f->connecting;
+    bool end = f->shut_read || (ready & ORIEL_PEER_CLOSED);
     if (ready & ORIEL_HUNG_UP)
         e |= POLL_IN | POLL_OUT | PX_POLLRDHUP | PX_POLLHUP;
     if (fresh && !(ready & ~(uint32_t)(ORIEL_WRITABLE | ORIEL_HUNG_UP)))
         return POLL_OUT | PX_POLLHUP;
     if (ready & (ORIEL_READABLE | ORIEL_ACCEPTABLE))
         e |= POLL_IN;
-    if (ready & ORIEL_PEER_CLOSED)
+    if (end)
         e |= POLL_IN | PX_POLLRDHUP;
+    if (end && f->shut_write)
+        e |= PX_POLLHUP;
     if ((ready & ORIEL_WRITABLE) || f->shut_write)
         e |= f->listening ? 0 : POLL_OUT;
     if (ready & ORIEL_URGENT)

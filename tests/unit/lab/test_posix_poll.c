@@ -30,6 +30,18 @@ TEST("a stream's events follow its life as Linux tells them")
     fx_px_close(&f);
 }
 
+TEST("who shut down reading is told of the end; both sides shut have hung up")
+{
+    struct fx_px f;
+    fx_px_open(&f);
+    fx_px_pair(&f);
+    EXPECT_EQ(px_shutdown(&f.px, 4, PX_SHUT_RD), 0);
+    EXPECT_EQ(events(&f, 4), IN | OUT | PX_POLLRDHUP);
+    EXPECT_EQ(px_shutdown(&f.px, 4, PX_SHUT_WR), 0);
+    EXPECT_EQ(events(&f, 4), IN | OUT | PX_POLLRDHUP | PX_POLLHUP);
+    fx_px_close(&f);
+}
+
 TEST("poll counts what is ready, and what is no descriptor")
 {
     struct fx_px f;
