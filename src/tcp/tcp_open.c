@@ -289,8 +289,10 @@ bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     if (c->listener != TCP_NONE)
         tcp_listen_on_established(t, c);
     tcp_set_state(t, c, TCP_ESTABLISHED);
-    if (c->out.want & TCP_WANT_FIN)
-        tcp_set_state(t, c, TCP_FIN_WAIT_1);    /* the application closed before */
+    if (c->out.want & TCP_WANT_FIN) {           /* the application closed before */
+        tcp_set_state(t, c, TCP_FIN_WAIT_1);
+        tcp_ready_to_send(t, c);
+    }
     return true;
 }
 
