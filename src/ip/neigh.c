@@ -267,6 +267,7 @@ int neigh_output(struct ip *ip, struct neigh *n, struct pkt *p, enum why why)
         wait_for(ip, n, p, why);
         return 0;
     case NEIGH_FAILED:
+        neigh_ask_again(ip, n);         /* a gateway, here where the packet goes: no path asks for it */
         if (p->flags & PKT_FORWARDED)
             icmp_error(ip, p, ICMP_HOST_UNREACHABLE, 0);
         pkt_drop(ip->env, p, DROP_NEIGH_FAILED);

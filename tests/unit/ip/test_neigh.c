@@ -593,3 +593,22 @@ TEST("the only gateway is used even when it is thought dead, and found again whe
     EXPECT_OUT(f, "udp && eth.dst == 02:00:00:00:00:02");
     fx_free(f);
 }
+
+TEST("a dead gateway is asked again for what goes to it and no further")
+{
+    COVERS("1122-3.3.1");
+    struct fx *f = two_gateways();
+    oriel_handle h = fx_connected(f, 5, "10.0.0.2", 9);
+    fx_run(f, 50 * NS_PER_S);
+    EXPECT_EQ(fx_send_n(f, h, 1), 1);
+    fx_run(f, 60 * NS_PER_S);
+    EXPECT_STR(fx_neigh_state(f, f->nif, "10.0.0.2"), "failed");
+    fx_run(f, 200 * NS_PER_S);
+    (void)fx_skip(f);
+    (void)fx_send_n(f, h, 1);
+    EXPECT(fx_out_until(f, families[0].ask));
+    fx_in(f, families[0].answer);
+    EXPECT_EQ(fx_send_n(f, h, 1), 1);
+    EXPECT(fx_out_until(f, "udp && eth.dst == 02:00:00:00:00:02"));
+    fx_free(f);
+}
