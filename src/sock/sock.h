@@ -1,10 +1,10 @@
 /*
  * Sockets: handles for endpoints of the transports, their options and readiness.
  *
- * A handle is 32 bits of slot + 1 and 16 of generation above them: one that was closed is not mistaken
- * for a later one. Below the sockets the slot + 1 alone is their name (mcast.c, tcp_conn.c). What a
- * socket is ready for is asked of its endpoint; endpoints whose readiness changed queue up and are
- * named to the application once.
+ * A handle is 32 bits of slot + 1 and 16 of generation above them: one that was closed is not
+ * mistaken for a later one. Below the sockets the slot + 1 alone is their name (mcast.c,
+ * tcp_conn.c). What a socket is ready for is asked of its endpoint; endpoints whose readiness
+ * changed queue up and are named to the application once.
  *
  *   sock.c       handles, their life, readiness        sock_raw.c   ICMP messages
  *   sock_tcp.c   streams and listeners                 sock_opt.c   options
@@ -175,7 +175,8 @@ ORIEL_MUST_USE int sock_send_commit(struct socks *ss, oriel_handle h, size_t n);
 ORIEL_MUST_USE int sock_recv_view(const struct socks *ss, oriel_handle h, struct oriel_bytes out[],
                                   unsigned max);
 ORIEL_MUST_USE int sock_recv_release(struct socks *ss, oriel_handle h, size_t n);
-ORIEL_MUST_USE int sock_tcp_info(const struct socks *ss, oriel_handle h, struct oriel_tcp_info *out);
+ORIEL_MUST_USE int sock_tcp_info(const struct socks *ss, oriel_handle h,
+                                 struct oriel_tcp_info *out);
 
 static inline int sock_send(struct socks *ss, oriel_handle h, struct span data,
                             const struct oriel_msg *msg)

@@ -1,10 +1,10 @@
 /*
- * Socket options: tables of bounds and places, one for datagrams and one for streams. What needs more
- * than storing a number has its own case (get_special, stream_special).
+ * Socket options: tables of bounds and places, one for datagrams and one for streams. What needs
+ * more than storing a number has its own case (get_special, stream_special).
  *
- * Of a datagram socket an option stands in its endpoint. Of a stream it stands in the profile that it
- * shares with all streams that are set alike (tcp_opt.c): setting it finds or makes another profile,
- * and the connection is told what changed.
+ * Of a datagram socket an option stands in its endpoint. Of a stream it stands in the profile that
+ * it shares with all streams that are set alike (tcp_opt.c): setting it finds or makes another
+ * profile, and the connection is told what changed.
  */
 #include "sock/sock.h"
 

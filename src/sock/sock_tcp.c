@@ -2,11 +2,12 @@
  * Streams as sockets.
  *
  * A stream socket has a connection from the start: in state CLOSED it keeps the options and the
- * address that it was bound to. Listening exchanges it for a listener; accepting makes a socket for a
- * connection that stands.
+ * address that it was bound to. Listening exchanges it for a listener; accepting makes a socket for
+ * a connection that stands.
  *
  * Ports that are bound and not used yet stand in buckets of their own, chained through the field of
- * the connection that links accept queues later: who binds next is told at once, as programs expect.
+ * the connection that links accept queues later: who binds next is told at once, as programs
+ * expect.
  */
 #include "sock/sock.h"
 

@@ -346,7 +346,7 @@ bool oriel_limit_each(const struct oriel_stack *s, uint32_t *cursor, struct orie
         {"groups", l->groups, s->ip.mcast.groups.live, "memory / 64 KiB, 24 to 1,024"},
         {"translations", l->nat_sessions, s->ip.nat.sessions.live, "memory / 8 KiB, 32 to 65,536"},
         {"sockets", l->sockets, s->socks.pool.live, "connections, at least 16"},
-        {"datagram sockets", l->udp, s->udp.pcbs.live, "sockets, beyond 65,536 a sixteenth of them"},
+        {"datagram sockets", l->udp, s->udp.pcbs.live, "sockets; beyond 65,536 a sixteenth"},
         {"TCP connections", l->tcp.conns, s->tcp.conns.live, "sockets * 9 / 8 + 16"},
         {"TCP busy connections", l->tcp.flights, s->tcp.flights.live,
          "memory / 32 KiB, 32 to TCP connections"},

@@ -112,8 +112,8 @@ void oriel_destroy(struct oriel_stack *s)
 }
 
 /*
- * Tables grow with the memory, so the least is found by trying; these two numbers cover it with some
- * room for packets (the test of this function tries).
+ * Tables grow with the memory, so the least is found by trying; these two numbers cover it with
+ * some room for packets (the test of this function tries).
  */
 #define MEMORY_LEAST      ((size_t)1248 * 1024)
 #define MEMORY_PER_SOCKET ((size_t)2048)

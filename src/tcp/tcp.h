@@ -647,6 +647,8 @@ void tcp_urgent_input(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g
 void tcp_rcv_opened(struct tcp *t, struct tcp_conn *c, uint32_t promised);
 /* The application took n bytes: perhaps a window update is due; perhaps the buffer grows. */
 void tcp_reasm_on_read(struct tcp *t, struct tcp_conn *c, uint32_t n);
+/* RCVBUF and the like were other before. */
+void tcp_rcv_on_options(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was);
 
 /* tcp_ack.c */
 /* The acknowledgement of g, SACK and window: step 5 of 3.10.7.4. False: g was dropped. */

@@ -1,11 +1,11 @@
 /*
  * What keeps a connection from sending, and for how long it was each.
  *
- * tcp_output.c knows the reason whenever it decides not to send; here it is written down with the time.
- * One moment is kept, that of the beginning (lim.since): a limit that begins at T subtracts the age of
- * the connection from its sum and one that ends at T adds it, so a sum is right while its limit
- * does not hold, and lacks exactly the age while it does. The time without a limit, when the
- * application had nothing to send, is what is left of the age.
+ * tcp_output.c knows the reason whenever it decides not to send; here it is written down with the
+ * time. One moment is kept, that of the beginning (lim.since): a limit that begins at T subtracts
+ * the age of the connection from its sum and one that ends at T adds it, so a sum is right while
+ * its limit does not hold, and lacks exactly the age while it does. The time without a limit, when
+ * the application had nothing to send, is what is left of the age.
  *
  * Times are in units of 65.5 us in 32 bits: they go round after 78 hours.
  */

@@ -167,17 +167,6 @@ static void change_user_timeout(struct tcp *t, struct tcp_conn *c)
     tcp_timer_sync(t, c);
 }
 
-static void change_receiving(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was)
-{
-    const struct tcp_profile *p = c->prof;
-    if (p->rcvbuf != was->rcvbuf && p->rcvbuf != 0)
-        c->rcv.buf = p->rcvbuf; /* what was promised before stays promised */
-    if (p->rcvbuf != was->rcvbuf || p->window_clamp != was->window_clamp)
-        tcp_reasm_on_read(t, c, 0);
-    if (p->rcvlowat != was->rcvlowat || p->oobinline != was->oobinline)
-        tcp_mark_dirty(t, c);
-}
-
 static void change_sending(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was)
 {
     const struct tcp_profile *p = c->prof;
@@ -204,7 +193,7 @@ void tcp_on_profile(struct tcp *t, struct tcp_conn *c, const struct tcp_profile 
     if (p->cc != was->cc)
         change_congestion(t, c);
     change_sending(t, c, was);
-    change_receiving(t, c, was);
+    tcp_rcv_on_options(t, c, was);
     if (p->user_timeout_ms != was->user_timeout_ms)
         change_user_timeout(t, c);
     if (keeps_otherwise(p, was)) {              /* MUST-24, MUST-27 */

@@ -3,20 +3,21 @@
  * nothing but payload, what they cost, and how much they may cost.
  *
  * Memory. rcv.buf counts bytes of the stream: so many may wait to be read. What they take in memory
- * is another matter: one byte may come in a block of two kilobytes. So every promise (the right edge
- * that we advertise) has memory set aside for it:
+ * is another matter: one byte may come in a block of two kilobytes. So every promise (the right
+ * edge that we advertise) has memory set aside for it:
  *
- *     memory of what waits, in order or not  +  2 * bytes promised and not here yet  <=  3 * rcv.buf
+ *     memory of what waits, in order or not + 2 * bytes promised and not here yet <= 3 * rcv.buf
  *
  * tcp_window moves the edge only as far as this holds, and what arrives keeps it: a packet that
  * takes at most twice its bytes lowers the sum, and one that takes more is copied together with its
  * neighbour as soon as the sum would exceed the bound (squeeze). So a promise can always be kept,
- * whatever sizes the peer chooses, within a block or two more than three times the buffer. The common
- * case, full segments in blocks of a frame, takes 1.6 bytes of memory a byte and is never copied.
+ * whatever sizes the peer chooses, within a block or two more than three times the buffer. The
+ * common case, full segments in blocks of a frame, takes 1.6 bytes of memory a byte and is never
+ * copied.
  *
  * All connections together share the stack's budget. It cannot be set aside for each (nobody reads
- * from five million connections at once), but nobody is promised more than a quarter of what is free,
- * and data out of order, which we may refuse, leaves an eighth of the budget alone.
+ * from five million connections at once), but nobody is promised more than a quarter of what is
+ * free, and data out of order, which we may refuse, leaves an eighth of the budget alone.
  */
 #ifndef ORIEL_TCP_TCP_RCV_H
 #define ORIEL_TCP_TCP_RCV_H
@@ -91,8 +92,9 @@ static inline void tcp_rcvq_append(struct tcp *t, struct tcp_conn *c, struct pkt
 void tcp_urgent_on_arrived(struct tcp *t, struct tcp_conn *c, seq_t from);
 /*
  * p's len bytes take more memory than they are worth: copied into the room behind those of `last`
- * (NULL: none) as far as it goes, what is left to the start of a block of a frame, for more to follow.
- * p, or another in its place, or NULL when nothing is left; *len is what it holds. Copies len bytes.
+ * (NULL: none) as far as it goes, what is left to the start of a block of a frame, for more to
+ * follow. p, or another in its place, or NULL when nothing is left; *len is what it holds. Copies
+ * len bytes.
  */
 struct pkt *tcp_rcv_squeeze(struct env *env, struct pkt *last, struct pkt *p, uint32_t *len);
 

@@ -7,10 +7,11 @@
  *
  * The window. The right edge never goes back (RFC 9293, SHLD-14), and moves only by a step worth
  * telling: half of the buffer, or a full segment (3.8.6.2.2). With scaling, what is told is a
- * multiple of 2^shift: a window that shrinks as data arrives is rounded up, so that its edge does not
- * retreat, as long as that is at most an eighth of the buffer more than it should be. Beyond that it
- * is rounded down (a peer could otherwise send one byte at a time into a window that never ends);
- * whatever was promised before is still taken (RFC 7323, 2.4), since rcv.adv does not go back.
+ * multiple of 2^shift: a window that shrinks as data arrives is rounded up, so that its edge does
+ * not retreat, as long as that is at most an eighth of the buffer more than it should be. Beyond
+ * that it is rounded down (a peer could otherwise send one byte at a time into a window that never
+ * ends); whatever was promised before is still taken (RFC 7323, 2.4), since rcv.adv does not go
+ * back.
  *
  * The buffer grows by itself: what the application read in a round trip, doubled, is what the next
  * round trip may bring while the peer is in slow start.
@@ -138,8 +139,8 @@ void tcp_rcvq_drop(struct tcp *t, struct tcp_conn *c, enum drop why)
 
 /*
  * rcv_up is the octet after the last urgent one (MUST-62). Applications know urgent data as BSD has
- * it: one byte, the last urgent one, and a mark where it stands. Unless OOBINLINE is set that byte is
- * kept apart (out.oob) and passed over by reading; reading stops at the mark once.
+ * it: one byte, the last urgent one, and a mark where it stands. Unless OOBINLINE is set that byte
+ * is kept apart (out.oob) and passed over by reading; reading stops at the mark once.
  */
 static seq_t mark_of(const struct tcp_conn *c)
 {
@@ -348,7 +349,8 @@ static uint32_t unit_at_least(const struct tcp_conn *c, uint32_t bytes)
     return bytes > unit ? bytes : unit;
 }
 
-/* What may be promised of the stack's free memory: its share, or a unit where that would be nothing. */
+/* What may be promised of the stack's free memory: its share, or a unit where that would be
+ * nothing. */
 static uint64_t promisable(const struct tcp *t, const struct tcp_conn *c)
 {
     uint64_t all = free_memory(t), share = all / FREE_SHARE, unit = 1u << c->rcv.wscale;
@@ -370,9 +372,9 @@ static uint32_t room_of(const struct tcp *t, const struct tcp_conn *c)
 }
 
 /*
- * RFC 9293, 3.8.6.2.2: the edge moves by this at least (MUST-39). Where memory or a clamp leave less
- * than the buffer, half of that: a segment as large as all of it (loopback has such) must not keep
- * the window closed for ever.
+ * RFC 9293, 3.8.6.2.2: the edge moves by this at least (MUST-39). Where memory or a clamp leave
+ * less than the buffer, half of that: a segment as large as all of it (loopback has such) must not
+ * keep the window closed for ever.
  */
 static uint32_t step_of(const struct tcp_conn *c, uint32_t room, uint32_t segs)
 {
@@ -395,7 +397,8 @@ static uint32_t keep_promise(const struct tcp_conn *c, uint32_t promised, uint32
     return up == promised || c->rcv.unread + up <= most ? (uint32_t)up : promised & ~(unit - 1);
 }
 
-/* The window of a SYN is not scaled (RFC 7323, 2.2) and there is nothing yet that it could shrink. */
+/* The window of a SYN is not scaled (RFC 7323, 2.2) and there is nothing yet that it could
+ * shrink. */
 static uint32_t first_window(const struct tcp *t, const struct tcp_conn *c)
 {
     uint32_t wnd = least(room_of(t, c), t->set.wnd_initial_max);
@@ -428,7 +431,18 @@ void tcp_rcv_opened(struct tcp *t, struct tcp_conn *c, uint32_t promised)
     c->tune.rtt_us = 0;
 }
 
-/* ---- the application read ---- */
+/* ---- the application set its buffer, or read ---- */
+
+void tcp_rcv_on_options(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was)
+{
+    const struct tcp_profile *p = c->prof;
+    if (p->rcvbuf != was->rcvbuf && p->rcvbuf != 0)
+        c->rcv.buf = p->rcvbuf; /* what was promised before stays promised */
+    if (p->rcvbuf != was->rcvbuf || p->window_clamp != was->window_clamp)
+        tcp_reasm_on_read(t, c, 0);
+    if (p->rcvlowat != was->rcvlowat || p->oobinline != was->oobinline)
+        tcp_mark_dirty(t, c);
+}
 
 static void grow(const struct tcp *t, struct tcp_conn *c, uint64_t want)
 {
@@ -464,7 +478,8 @@ static bool more_may_come(const struct tcp_conn *c)
 
 /*
  * A window update is due when the edge may move by two segments or half of the buffer, and the peer
- * has less than half of the new window left: otherwise the acknowledgements of what it sends tell it.
+ * has less than half of the new window left: otherwise the acknowledgements of what it sends tell
+ * it.
  */
 void tcp_reasm_on_read(struct tcp *t, struct tcp_conn *c, uint32_t n)
 {

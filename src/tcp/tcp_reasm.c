@@ -1,18 +1,19 @@
 /*
  * Payload arrives: in order it joins the queue (tcp_rcvq.c), out of order it waits in ranges.
  *
- * A range is a chain of packets without a gap between them; ranges are disjoint, do not touch, and lie
- * beyond rcv.nxt. They stand in a tree by their first number, so that whatever order a peer chooses
- * costs a logarithm. Of bytes that come twice the first copy stays (and the second is told as a
- * duplicate, RFC 2883): who sees our acknowledgement of some bytes can never exchange them later.
+ * A range is a chain of packets without a gap between them; ranges are disjoint, do not touch, and
+ * lie beyond rcv.nxt. They stand in a tree by their first number, so that whatever order a peer
+ * chooses costs a logarithm. Of bytes that come twice the first copy stays (and the second is told
+ * as a duplicate, RFC 2883): who sees our acknowledgement of some bytes can never exchange them
+ * later.
  *
- * What is acknowledged selectively is never thrown away (RFC 2018, 8 would permit it): what we cannot
- * keep is dropped as it comes, as if it had been lost on the way. Limits: TCP_RANGES_MAX ranges of
- * one connection, the pool of ranges, the memory that tcp_rcv.h allows.
+ * What is acknowledged selectively is never thrown away (RFC 2018, 8 would permit it): what we
+ * cannot keep is dropped as it comes, as if it had been lost on the way. Limits: TCP_RANGES_MAX
+ * ranges of one connection, the pool of ranges, the memory that tcp_rcv.h allows.
  *
- * Acknowledgements: at once when something is out of order, fills a gap or is a duplicate (RFC 5681,
- * 4.2); for every second full segment; otherwise later. They are built when the interface asks, so
- * one covers all that a batch brought.
+ * Acknowledgements: at once when something is out of order, fills a gap or is a duplicate (RFC
+ * 5681, 4.2); for every second full segment; otherwise later. They are built when the interface
+ * asks, so one covers all that a batch brought.
  */
 #include "tcp/tcp_rcv.h"
 
@@ -50,8 +51,9 @@ void tcp_rcv_strip_slow(struct pkt *p, uint32_t n)
     }
 }
 
-/* The segment's packet, cut to its payload. What refers to a stream of this machine, and outlives its
- * acknowledgement there, is paid for here; where the budget is used up, it goes without. */
+/* The segment's packet, cut to its payload. What refers to a stream of this machine, and
+ * outlives its acknowledgement there, is paid for here; where the budget is used up, it goes
+ * without. */
 static inline struct pkt *payload_of(struct tcp_seg *g)
 {
     struct pkt *p = g->p;
@@ -238,13 +240,14 @@ static void splice(struct tcp *t, struct tcp_conn *c, struct tcp_range *r)
 
 static void splice_all(struct arrival *a)
 {
-    for (struct tcp_range *r; (r = first_range(a->c)) != NULL && seq_eq(r->node.key, a->c->rcv.nxt);)
-        splice(a->t, a->c, r);
+    struct tcp_conn *c = a->c;
+    for (struct tcp_range *r; (r = first_range(c)) != NULL && seq_eq(r->node.key, c->rcv.nxt);)
+        splice(a->t, c, r);
 }
 
 /*
- * a->seq is rcv.nxt. What lies in ranges already stays, so only the bytes between them are taken; of
- * a packet that goes on behind a range the rest is a packet of its own.
+ * a->seq is rcv.nxt. What lies in ranges already stays, so only the bytes between them are taken;
+ * of a packet that goes on behind a range the rest is a packet of its own.
  */
 static void deliver(struct arrival *a)
 {

@@ -121,7 +121,7 @@ TEST("a user timeout moves the moment when a connection is given up, earlier at 
     SET(f, user_timeout_ms, 5000);
     EXPECT(f->c->timer.rtx_at == now + 2 * NS_PER_S);
     SET(f, user_timeout_ms, 90000);
-    EXPECT(f->c->timer.rtx_at == now + 2 * NS_PER_S);           /* not later: the timer looks again */
+    EXPECT(f->c->timer.rtx_at == now + 2 * NS_PER_S);   /* not later: the timer looks again */
     SET(f, user_timeout_ms, 1000);
     EXPECT(f->c->timer.rtx_at == now);
     fx_rcv_free(f);

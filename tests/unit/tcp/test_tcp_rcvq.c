@@ -443,7 +443,7 @@ TEST("the urgent byte is kept apart, and reading stops once where it stood")
     struct fx_rcv *f = fx_rcv(.isn = 0xfffffff0);
     uint8_t v = 0, buf[100];
     EXPECT_EQ(oob(f, &v), ORIEL_EINVAL);
-    fx_rx(f, .at = 0, .len = 50, .urg = true, .up = 20);        /* the last urgent byte is the 20th */
+    fx_rx(f, .at = 0, .len = 50, .urg = true, .up = 20);        /* the 20th byte is urgent */
     EXPECT(f->c->is & TCP_IS_OOB_BYTE);
     EXPECT(!tcp_at_mark(f->c));
     EXPECT_EQ(tcp_recv_oob(f->t, f->c, &v, 1, true), 1);

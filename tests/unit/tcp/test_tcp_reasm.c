@@ -234,7 +234,7 @@ TEST("of a segment that is partly a duplicate that part is told, and the rest is
     struct fx_rcv *f = fx_rcv();
     seg(f, 0, 500);
     EXPECT_STR(seg(f, 1000, 1500), "500: 1000-1500");
-    EXPECT_STR(seg(f, 500, 1500), "1500: 1000-1500");           /* the gap, and what was behind it */
+    EXPECT_STR(seg(f, 500, 1500), "1500: 1000-1500");   /* the gap, and what was behind it */
     EXPECT_STR(seg(f, 500, 2000), "2000: 500-1500");            /* begins with old bytes */
     EXPECT_STR(seg(f, 3000, 4000), "2000: 3000-4000");
     EXPECT_STR(seg(f, 3500, 4500), "2000: 3500-4000 3000-4500");
@@ -633,7 +633,7 @@ TEST("whatever comes in whatever order, cut however, is the stream of the first 
     fx_tcp_free(on);
 }
 
-TEST("what the window promised is taken in order, whatever sizes it comes in and though nobody reads")
+TEST("what the window promised is taken in order, whatever its sizes, though nobody reads")
 {
     COVERS("SHLD-14 7323-5 S36");
     struct fx_tcp *on = fx_tcp();

@@ -255,7 +255,7 @@ TEST("after 24 days without a segment the old timestamp means nothing")
     fx_rcv_free(f);
 }
 
-TEST("with delayed acknowledgements the earliest segment is echoed, and behind a gap the one that fills it")
+TEST("the earliest segment that was not acknowledged is echoed, or the one that fills a gap")
 {
     COVERS("7323-8");
     struct fx_rcv *f = fx_ts(1);
