@@ -3,13 +3,15 @@
  *
  *     build/bench/bulk             instructions by callgrind (needs valgrind)
  *     build/bench/bulk write N     write N segments into a stream, 64 KB a call, and acknowledge them
- *     build/bench/bulk send N      the same, and let them leave in super-segments of 44
+ *     build/bench/bulk odd N       the same in writes that are no whole number of segments
+ *     build/bench/bulk send N      as the first, and let them leave in super-segments of 44
  *     build/bench/bulk run N       and have each frame recognised as going on where the last one ended
  *
- * bulk.ir.write is stream_write; bulk.ir.cut is oriel_netif_take, 64 frames a call: from a
- * super-segment to finished frames; bulk.ir.free is oriel_pkt_free of such a frame; bulk.ir.match is
- * pkt_run_match; bulk.ir.charge is pkt_recharge to another stack. What copies and sums
- * payload is left out (the processor's AVX2 loops): it is told apart as bulk.ir.copy and bulk.ir.sum.
+ * bulk.ir.write is stream_write (write_odd: of writes that begin and end within a segment);
+ * bulk.ir.cut is oriel_netif_take, 64 frames a call: from a super-segment to finished frames;
+ * bulk.ir.match is pkt_run_match; bulk.ir.charge is pkt_recharge to another stack; bulk.ir.free is
+ * oriel_pkt_free of such a frame. What copies and sums payload is left out (the processor's AVX2
+ * loops): it is told apart as bulk.ir.copy and bulk.ir.sum.
  *
  * How it is counted: see udp.c.
  */
@@ -36,6 +38,7 @@ struct setup {
     uint8_t *data;
     struct wire_run run;
     bool learned;
+    bool odd;
     seq_t next;
 };
 
@@ -68,7 +71,17 @@ static void set_up(struct setup *b)
     must(ip_path_find(&b->s->ip, &them, NULL, 0, &b->path));
     stream_init(&b->stream, seq_of(1));
     b->other.max = UINT64_MAX / 2;
-    b->data = calloc(SEGMENTS, MSS);
+    b->data = calloc(SEGMENTS + 1, MSS);
+}
+
+/* Most writes of an application begin and end within a segment. */
+static void write_odd(struct setup *b)
+{
+    size_t n = SEGMENTS * MSS + (b->odd ? -700 : 700);
+    b->odd = !b->odd;
+    if (stream_write(&b->s->env, &b->stream, span_of(b->data, n), MSS) != n)
+        exit(1);
+    stream_ack(&b->s->env, &b->stream, seq_add(b->stream.base, SEGMENTS * MSS));
 }
 
 static void write_some(struct setup *b)
@@ -140,6 +153,10 @@ static void run(const char *what, long n)
     struct setup b;
     set_up(&b);
     for (long i = 0; i < n; i += SEGMENTS) {
+        if (strcmp(what, "odd") == 0) {
+            write_odd(&b);
+            continue;
+        }
         write_some(&b);
         if (strcmp(what, "write") != 0) {
             leave(&b);
@@ -147,6 +164,7 @@ static void run(const char *what, long n)
         }
         stream_ack(&b.s->env, &b.stream, seq_add(b.stream.base, SEGMENTS * MSS));
     }
+    stream_free(&b.s->env, &b.stream);
     oriel_destroy(b.s);
     free(b.memory);
     free(b.data);
@@ -191,6 +209,8 @@ int main(int argc, char **argv)
     }
     const char *self = argv[0];
     report(self, "bulk.ir.write", "write",
+           "--toggle-collect=stream_write --toggle-collect=avx2_copy");
+    report(self, "bulk.ir.write_odd", "odd",
            "--toggle-collect=stream_write --toggle-collect=avx2_copy");
     report(self, "bulk.ir.copy", "write", "--toggle-collect=avx2_copy");
     report(self, "bulk.ir.ack", "write", "--toggle-collect=stream_ack");

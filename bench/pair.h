@@ -160,7 +160,7 @@ static inline unsigned pair_move(struct pair *x, int side)
     for (unsigned i = 0; i < n; i++) {
         p[i]->nif = (uint16_t)x->nif[!side];
         p[i]->arrival = x->now;
-        p[i]->flags = 0;
+        p[i]->flags &= PKT_PAYS;
         p[i]->csum = CSUM_NONE;         /* the interface says so itself where it vouches */
     }
     struct pkt_batch batch = {.pkts = p, .n = n};

@@ -130,6 +130,7 @@ static bool cut_one(struct cutter *c, struct pkt **out)
     uint32_t n = c->left < p->gso_size ? c->left : p->gso_size;
     uint16_t flags = flags_of(c, n == c->left);
     uint32_t sum = move_payload(c, q, n);
+    (void)pkt_charge_payload(q);        /* where the budget is full, it is when somebody takes it */
     uint8_t *net = pkt_data(q) + q->l3, *tcp = net + c->form.t.at;
     cut_put_net(net, &c->form, n);
     cut_put_flags(tcp, flags);
@@ -165,7 +166,7 @@ static bool make_mold(struct cutter *c)
     struct pkt_mold *m = &c->mold;
     if (c->molded)
         return true;
-    if (!pkt_mold_make(m, c->env, c->p, c->hdr_len))
+    if (!pkt_mold_make(m, c->env, c->p, c->hdr_len, c->p->gso_size))
         return false;
     uint8_t *net = m->head + PKT_MOLD_HEAD - c->form.len;
     cut_put_net(net, &c->form, c->p->gso_size);

@@ -49,14 +49,20 @@ ORIEL_NEVER_INLINE void blk_free(struct blk *b)
     pool_put(&b->mem->blks[b->class], b);
 }
 
+/* Nobody may look at what is ready. */
+static inline void forget(struct pkt *p)
+{
+    ORIEL_POISON(p->head.blk->bytes, BLK_HEAD_BYTES);
+    ORIEL_POISON(&p->head, sizeof(*p) - offsetof(struct pkt, head));
+}
+
 static inline void ready_put(struct pkt_mem *m, struct pkt *p)
 {
     p->budget = NULL;
     p->next = m->ready;
     m->ready = p;
     m->ready_n++;
-    ORIEL_POISON(p->head.blk->bytes, BLK_HEAD_BYTES);
-    ORIEL_POISON(&p->head, sizeof(*p) - offsetof(struct pkt, head));
+    forget(p);
 }
 
 /* Take a freed packet and its block apart. */
@@ -101,6 +107,11 @@ static struct blk *blk_new(struct pkt_mem *m, size_t n)
 static uint16_t charge_of(size_t blk_bytes)
 {
     return (uint16_t)((blk_bytes + sizeof(struct pkt) + PKT_CHARGE_UNIT - 1) / PKT_CHARGE_UNIT);
+}
+
+static uint16_t charge_of_payload(uint32_t bytes)
+{
+    return (uint16_t)((bytes + PKT_CHARGE_UNIT - 1) / PKT_CHARGE_UNIT);
 }
 
 static uint64_t bytes_of(uint16_t charge)
@@ -245,14 +256,17 @@ struct pkt *pkt_new_like(struct env *env, const struct pkt *p, size_t n)
     return q;
 }
 
-bool pkt_mold_make(struct pkt_mold *m, struct env *env, const struct pkt *p, size_t n)
+bool pkt_mold_make(struct pkt_mold *m, struct env *env, const struct pkt *p, size_t n,
+                   uint32_t payload)
 {
     ORIEL_ASSERT(n <= p->head.len);
     if (n > PKT_MOLD_HEAD)
         return false;
     struct slice head = {NULL, (uint32_t)(BLK_HEAD_BYTES - n), (uint32_t)n};
-    pkt_init(&m->form, env, head, charge_of(BLK_HEAD_BYTES));
+    uint16_t charge = (uint16_t)(charge_of(BLK_HEAD_BYTES) + charge_of_payload(payload));
+    pkt_init(&m->form, env, head, charge);
     piece_facts(&m->form, p);
+    m->form.flags |= PKT_PAYS;
     m->form.more_n = 1;
     memcpy(m->head + PKT_MOLD_HEAD - n, pkt_data(p), n);
     return true;
@@ -333,6 +347,47 @@ void pkt_free(struct pkt *p)
     ready_put(p->head.blk->mem, p);
 }
 
+/* As many as are usual and of one budget. The rest, or NULL. */
+static struct pkt *free_usual(struct pkt *first)
+{
+    struct budget *const budget = first->budget;
+    struct pkt_mem *const m = first->head.blk->mem;
+    struct pkt *p = first, *last = NULL;
+    uint64_t charge = 0;
+    uint32_t n = 0;
+    ORIEL_ASSERT(budget != NULL);               /* it was freed already */
+    while (p && p->budget == budget && lets_go_of_nothing(p) && p->head.blk->mem == m) {
+        if (p->more_n > 0)
+            p->more[0].blk->refs--;
+        charge += p->charge;
+        p->budget = NULL;
+        last = p;
+        p = p->next;
+        n++;
+        forget(last);
+    }
+    if (n == 0)
+        return first;
+    budget_give(budget, charge * PKT_CHARGE_UNIT);
+    last->next = m->ready;
+    m->ready = first;
+    m->ready_n += n;
+    return p;
+}
+
+void pkt_free_chain(struct pkt *first)
+{
+    while (first) {
+        struct pkt *rest = free_usual(first);
+        if (rest == first) {
+            rest = first->next;
+            first->next = NULL;
+            pkt_free(first);
+        }
+        first = rest;
+    }
+}
+
 void pkt_drop_note(struct env *env, const struct pkt *p, enum drop why)
 {
     ORIEL_ASSERT(why != DROP_NONE);
@@ -354,20 +409,15 @@ void pkt_drop(struct env *env, struct pkt *p, enum drop why)
 
 static_assert(PKT_SLICES_MAX * 32768u / PKT_CHARGE_UNIT < UINT16_MAX / 2, "charges fit 16 bits");
 
-static inline uint32_t slice_charge(struct slice s)
-{
-    return s.blk->class < BLK_STREAM ? 0 : (s.len + PKT_CHARGE_UNIT - 1) / PKT_CHARGE_UNIT;
-}
-
 /* What p charges when its payload is charged to it as well. */
 static inline uint16_t charge_with_payload(const struct pkt *p)
 {
     uint32_t charge = p->charge;
-    if (p->more_n == 0 || (p->flags & PKT_PAYS))
+    if (p->flags & PKT_PAYS)
         return p->charge;
-    charge += slice_charge(p->more[0]);
-    for (unsigned i = 1; oriel_unlikely(i < p->more_n); i++)
-        charge += slice_charge(p->more[i]);
+    for (unsigned i = 0; i < p->more_n; i++)
+        if (p->more[i].blk->class >= BLK_STREAM)
+            charge += charge_of_payload(p->more[i].len);
     return (uint16_t)charge;
 }
 
@@ -549,8 +599,8 @@ size_t pkt_queue_bytes(const struct pkt_queue *q)
 
 void pkt_queue_free(struct pkt_queue *q)
 {
-    for (struct pkt *p; (p = pkt_dequeue(q)) != NULL;)
-        pkt_free(p);
+    pkt_free_chain(q->first);
+    *q = (struct pkt_queue){.first = NULL};
 }
 
 void pkt_queue_drop(struct env *env, struct pkt_queue *q, enum drop why)

@@ -243,8 +243,12 @@ struct pkt_mold {
     uint8_t head[PKT_MOLD_HEAD];        /* the headers, up to its end */
 };
 
-/* False: n bytes of headers are too many for a mold. */
-bool pkt_mold_make(struct pkt_mold *m, struct env *env, const struct pkt *p, size_t n);
+/*
+ * False: n bytes of headers are too many for a mold. Each packet is charged for its `payload` as well:
+ * it is about to leave (PKT_PAYS).
+ */
+bool pkt_mold_make(struct pkt_mold *m, struct env *env, const struct pkt *p, size_t n,
+                   uint32_t payload);
 
 /* How many of n packets of that mold can be paid for; that is done. What is not cast is given back. */
 unsigned pkt_mold_pay(const struct pkt_mold *m, unsigned n);
@@ -275,6 +279,7 @@ struct pkt *pkt_share(struct env *env, const struct pkt *p);
 struct pkt *pkt_copy(struct env *env, const struct pkt *p, size_t headroom);
 
 void pkt_free(struct pkt *p);                                   /* its work is done */
+void pkt_free_chain(struct pkt *first);         /* of all that are linked by `next`; NULL: of none */
 void pkt_drop(struct env *env, struct pkt *p, enum drop why);   /* counted and traced, then freed */
 
 /* Count and trace a drop of something that was never a packet of ours, or lives on. */
@@ -295,9 +300,11 @@ bool pkt_recharge(struct pkt *p, struct budget *to);
 static inline size_t pkt_len(const struct pkt *p)
 {
     size_t n = p->head.len;
-    if (oriel_unlikely(p->more_n > 0))
-        for (unsigned i = 0; i < p->more_n; i++)
+    if (oriel_unlikely(p->more_n > 0)) {
+        n += p->more[0].len;
+        for (unsigned i = 1; oriel_unlikely(i < p->more_n); i++)
             n += p->more[i].len;
+    }
     return n;
 }
 

@@ -273,22 +273,36 @@ static inline size_t fill_whole(const struct env *env, struct stream_blk *b, str
     return n * (size_t)chunk;
 }
 
+/* A piece, or as much of one as there is. 0: there is no place to note it. */
+static size_t fill_piece(const struct env *env, struct stream_blk *b, struct span data,
+                         uint32_t chunk)
+{
+    if (!piece_open(b) && !piece_begin(b, chunk))
+        return 0;
+    uint32_t room = b->limit - b->end;
+    uint32_t n = b->left < room ? b->left : room;
+    n = data.n < n ? (uint32_t)data.n : n;
+    piece_grow(b, n, env->csum->copy(bytes_at(b, b->end), data.p, n));
+    return n;
+}
+
 /* As much as is to go into this block, piece by piece. What is little is summed again where it leaves. */
 static size_t fill(const struct env *env, struct stream_blk *b, struct span data, uint32_t chunk)
 {
     if (data.n <= CSUM_SMALL && b->left == 0 && blk_of(b)->class == BLK_STREAM_S)
         return fill_plain(b, data);
-    size_t done = b->left == 0 ? fill_whole(env, b, data, chunk) : 0;
-    while (done < data.n && has_room(b, data.n - done, chunk)) {
-        if (!piece_open(b) && !piece_begin(b, chunk))
-            return done + fill_plain(b, span_of(data.p + done, data.n - done));
-        uint32_t room = b->limit - b->end;
-        uint32_t n = b->left < room ? b->left : room;
-        n = data.n - done < n ? (uint32_t)(data.n - done) : n;
-        piece_grow(b, n, env->csum->copy(bytes_at(b, b->end), data.p + done, n));
-        done += n;
+    struct span rest = data;
+    while (rest.n > 0) {
+        size_t n = b->left == 0 ? fill_whole(env, b, rest, chunk) : 0;
+        if (n == 0 && has_room(b, rest.n, chunk)) {
+            n = fill_piece(env, b, rest, chunk);
+            n = n > 0 ? n : fill_plain(b, rest);
+        }
+        if (n == 0)
+            break;
+        rest = span_of(rest.p + n, rest.n - n);
     }
-    return done;
+    return data.n - rest.n;
 }
 
 static uint32_t chunk_within(uint32_t chunk)
@@ -408,6 +422,17 @@ uint32_t stream_attach(struct stream *s, struct pkt *p, seq_t seq, uint32_t len,
         n -= n % whole;
     }
     return n;
+}
+
+uint32_t stream_fits(const struct stream *s, seq_t seq, uint32_t len, uint32_t whole)
+{
+    uint32_t n = 0;
+    const struct stream_blk *b = len > 0 ? find(s, seq) : NULL;
+    for (unsigned i = 0; n < len && i < PKT_SLICES_MAX && b; i++, b = b->next) {
+        uint32_t at = b->start + (uint32_t)seq_diff(b->seq, seq_add(seq, n));
+        n += b->end - at < len - n ? b->end - at : len - n;
+    }
+    return n < len ? n / whole * whole : len;
 }
 
 void stream_copy(struct stream *s, seq_t seq, uint8_t *to, uint32_t len)

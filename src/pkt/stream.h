@@ -59,6 +59,10 @@ void stream_ack(struct env *env, struct stream *s, seq_t una);
  */
 uint32_t stream_attach(struct stream *s, struct pkt *p, seq_t seq, uint32_t len, uint32_t whole);
 
+/* How many of those bytes stream_attach would put into a packet without slices: less than len where
+ * they lie in more than PKT_SLICES_MAX blocks, a multiple of `whole` then (perhaps 0). */
+uint32_t stream_fits(const struct stream *s, seq_t seq, uint32_t len, uint32_t whole);
+
 /* Copy bytes [seq, seq + len), which are held. */
 void stream_copy(struct stream *s, seq_t seq, uint8_t *to, uint32_t len);
 

@@ -45,7 +45,7 @@ static inline bool is_next(struct tcp *t, struct tcp_run *run, struct pkt *p, si
                            struct run_seg *g)
 {
     const struct tcp_conn *c = run->c;
-    if (oriel_unlikely(p->nif != run->nif || p->flags != 0 || p->gso != GSO_NONE ||
+    if (oriel_unlikely(p->nif != run->nif || (p->flags & ~PKT_PAYS) != 0 || p->gso != GSO_NONE ||
                        p->csum == CSUM_PARTIAL ||
                        !run_match(&run->wire, pkt_span(p), frame_len, g)))
         return false;
