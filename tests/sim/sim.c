@@ -169,6 +169,13 @@ static void finish_streams(struct sim *s)
         stream_stuck(s);
     if (!s->wrong[0])
         stream_close_all(s);
+    /* And then what their applications have left behind. */
+    for (oriel_time end = s->w.env.now + STREAMS_END; s->w.env.now < end && !s->wrong[0];) {
+        if (stream_all_gone(s))
+            return;
+        run_until(s, s->w.env.now + NS_PER_S);
+    }
+    stream_left(s);
 }
 
 static void heal(struct sim *s)
@@ -295,6 +302,16 @@ static void say_state(const struct sim *s, const struct actor *a)
     }
 }
 
+static void say_drops(const struct sim *s, const struct actor *a)
+{
+    const struct oriel_stack *k = a->node->stack;
+    for (unsigned i = 0; i < DROP_N; i++)
+        if (k->env.drop_count[i])
+            sim_say(s, "%s dropped %" PRIu64 " %s", a->node->name, k->env.drop_count[i],
+                    drop_of((enum drop)i)->name);
+    sim_say(s, "%s holds %" PRIu64 " bytes of %" PRIu64, a->node->name, k->budget.used, k->budget.max);
+}
+
 static void say_world(const struct sim *s)
 {
     sim_say(s, "IPv4 %d, IPv6 %d, hostile %d, bare %d, translation %d, black hole %d", s->v4, s->v6,
@@ -354,8 +371,10 @@ static void run(struct sim *s)
         heal(s);
     if (!s->wrong[0])
         liveness(s);
-    for (unsigned i = 0; s->wrong[0] && i < s->all; i++)
+    for (unsigned i = 0; s->wrong[0] && i < s->all; i++) {
         say_state(s, &s->who[i]);
+        say_drops(s, &s->who[i]);
+    }
     if (!s->wrong[0])
         end(s);
     s->memory -= s->second ? 64 : 0;

@@ -233,6 +233,8 @@ void stream_hurry(struct sim *s);               /* everybody comes to an end */
 bool stream_all_done(struct sim *s);            /* and has; those that are lazy do something */
 void stream_stuck(struct sim *s);               /* says who has not */
 void stream_close_all(struct sim *s);
+bool stream_all_gone(const struct sim *s);      /* connections, half-open ones and what is in TIME-WAIT */
+void stream_left(struct sim *s);                /* says which has not */
 
 /* hoard.c */
 void hoard_act(struct sim *s, unsigned who);

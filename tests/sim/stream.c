@@ -590,3 +590,32 @@ void stream_close_all(struct sim *s)
         poke(s, i);
     }
 }
+
+static bool is_gone(const struct tcp *t)
+{
+    return t->half.pool.live == 0 && t->tw.pool.live == 0 && t->flights.live == 0 &&
+           t->records.live == 0 && t->ranges.live == 0 && t->conns.live == 0;
+}
+
+bool stream_all_gone(const struct sim *s)
+{
+    for (unsigned i = 0; i < s->all; i++)
+        if (!is_gone(&stack_of(s, i)->tcp))
+            return false;
+    return true;
+}
+
+void stream_left(struct sim *s)
+{
+    for (unsigned i = 0; i < s->all; i++) {
+        const struct tcp *t = &stack_of(s, i)->tcp;
+        struct oriel_conn_info c;
+        for (uint32_t at = 0; oriel_conn_each(stack_of(s, i), &at, &c);)
+            sim_wrong(s, "every socket is closed for long, and %s still has port %u to %u in %s",
+                      s->who[i].node->name, c.local.port, c.remote.port,
+                      oriel_tcp_state_name(c.state));
+        if (!is_gone(t))
+            sim_wrong(s, "%s has %u flight blocks, %u records and %u ranges, and no connection",
+                      s->who[i].node->name, t->flights.live, t->records.live, t->ranges.live);
+    }
+}
