@@ -155,7 +155,7 @@ static bool is_duplicate(const struct tcp_conn *c, const struct tcp_seg *g)
 /* An acknowledgement that cannot be: of what was not sent, or from too far back (5961, 5.2). */
 static bool check_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
-    if (seq_lt(c->snd.nxt, g->ack)) {
+    if (!seq_leq(g->ack, c->snd.nxt)) {         /* just half round it is neither behind nor ahead */
         if (!t->set.ack_unsent_silent)
             tcp_challenge(t, c, WHY_ACK_CHALLENGE);
         tcp_seg_drop(t, g, DROP_TCP_ACK_UNSENT);
