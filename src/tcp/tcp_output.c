@@ -124,6 +124,15 @@ static bool fin_may_follow(const struct tcp_conn *c, uint32_t len)
            len < tcp_usable(c) && c->state != TCP_SYN_RCVD;
 }
 
+/* Of a super-segment, so much as one packet can refer to; a segment is copied where it must be. */
+static uint32_t one_packet(const struct tcp_conn *c, seq_t seq, uint32_t len, uint32_t mss)
+{
+    if (len <= mss)
+        return len;
+    uint32_t n = stream_fits(&c->flight->sndq, seq, len, mss);
+    return n > 0 ? n : mss;
+}
+
 static struct tcp_action send_new(const struct tcp_conn *c, uint32_t len, enum why why)
 {
     return (struct tcp_action){.act = ACT_NEW, .why = why, .seq = c->snd.nxt, .len = len,
@@ -202,6 +211,7 @@ static struct tcp_action new_data(const struct tcp *t, const struct tcp_conn *c)
         len -= tail;
     else if (tail != 0 && len < unsent)
         len -= tail;            /* whole segments while there is more */
+    len = one_packet(c, c->snd.nxt, len, mss);
     return send_new(c, len, limited ? WHY_DATA_LIMITED : WHY_DATA_NEW);
 }
 
@@ -215,6 +225,7 @@ static struct tcp_action resend(const struct tcp_conn *c, struct tcp_sent *r, ui
     uint32_t most = (c->is & TCP_IS_URG_OUT) ? mss : whole(TCP_GSO_BYTES_MAX, mss);
     if (len > most)
         len = most;
+    len = one_packet(c, r->node.key, len, mss);
     return (struct tcp_action){.act = ACT_RESEND, .why = why, .seq = r->node.key, .len = len,
                                .rec = r};
 }
@@ -340,7 +351,7 @@ static int do_new(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
     if (is_idle_restart(t, c))
         tcp_recovery_on_idle(t, c);
     bool probe = a->why == WHY_PROBE_MTU;
-    uint16_t seg = probe ? (uint16_t)a->len : c->snd.mss;
+    uint16_t seg = probe ? (uint16_t)a->len : (uint16_t)tcp_mss_now(c);
     if (!tcp_sent_add(t, c, units, seg, probe ? flags | SENT_PROBE : flags))
         return ORIEL_ENOBUFS;
     uint16_t out = (uint16_t)(TCP_ACK | push(c, a->seq, a->len) | (a->fin ? TCP_FIN : 0));

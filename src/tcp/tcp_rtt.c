@@ -1,12 +1,13 @@
 /*
  * Round trips and the retransmission timeout (RFC 6298), and timestamps (RFC 7323).
  *
- * SRTT is kept in eighths of a microsecond and RTTVAR in quarters, so that the gains of RFC 6298 (1/8
- * and 1/4) are shifts and nothing is lost to rounding. Whoever calls tcp_rtt_sample has seen to it that
- * the sample is of something sent once, or told by a timestamp (Karn).
+ * SRTT is kept in eighths of a microsecond and RTTVAR in quarters, so that the gains of RFC 6298
+ * (1/8 and 1/4) are shifts and nothing is lost to rounding. Whoever calls tcp_rtt_sample has seen
+ * to it that the sample is of something sent once, or told by a timestamp (Karn).
  *
- * The floor of the timeout is a setting: RFC 6298, 2.4 says one second, which is far above any round
- * trip that a delayed acknowledgement makes; others use 200 ms, and so do we unless told otherwise.
+ * The floor of the timeout is a setting: RFC 6298, 2.4 says one second, which is far above any
+ * round trip that a delayed acknowledgement makes; others use 200 ms, and so do we unless told
+ * otherwise.
  */
 #include "tcp/tcp.h"
 
@@ -27,13 +28,29 @@ static uint32_t at_most_us(uint64_t us, uint64_t max_ns)
     return us > max_ns / NS_PER_US ? (uint32_t)(max_ns / NS_PER_US) : (uint32_t)us;
 }
 
-/* RFC 6298, 2.2 to 2.5. Linux has its floor below the variance instead of the sum. */
-static void set_rto(const struct tcp *t, struct tcp_conn *c)
+/*
+ * What stands on top of SRTT at least. Where the round trip is long and steady RTTVAR goes to
+ * nothing, and a timeout a moment behind SRTT would strike whenever a queue grows. Linux has its
+ * whole floor there, we half of it; to the letter it is the clock's granularity.
+ */
+static uint64_t slack_us(const struct tcp *t)
 {
     uint64_t floor_us = t->set.rto_min / NS_PER_US;
-    uint64_t var = c->rtt.rttvar_us4 > CLOCK_US ? c->rtt.rttvar_us4 : CLOCK_US; /* 4 * RTTVAR */
-    if (t->set.personality == ORIEL_AS_LINUX && var < floor_us)
-        var = floor_us;
+    switch (t->set.personality) {
+    case ORIEL_AS_LINUX:   return floor_us;
+    case ORIEL_AS_ORIEL:   return floor_us / 2;
+    case ORIEL_AS_RFC:
+    case ORIEL_AS_FREEBSD: break;
+    }
+    return CLOCK_US;
+}
+
+/* RFC 6298, 2.2 to 2.5. */
+static void set_rto(const struct tcp *t, struct tcp_conn *c)
+{
+    uint64_t floor_us = t->set.rto_min / NS_PER_US, var = slack_us(t);
+    if (c->rtt.rttvar_us4 > var)
+        var = c->rtt.rttvar_us4;                /* 4 * RTTVAR */
     uint64_t us = c->rtt.srtt_us8 / 8 + var;
     c->rtt.rto_us = at_most_us(us < floor_us ? floor_us : us, t->set.rto_max);
 }
@@ -52,7 +69,8 @@ static void smooth(struct tcp_conn *c, uint32_t us)
     c->rtt.srtt_us8 = s8 - s8 / 8 + us;
 }
 
-/* The least round trip of late, as RACK wants it (RFC 8985, 4): an old one is not believed for ever. */
+/* The least round trip of late, as RACK wants it (RFC 8985, 4): an old one is not believed for
+ * ever. */
 static void note_least(const struct tcp *t, struct tcp_conn *c, uint32_t us)
 {
     uint32_t now_ms = (uint32_t)(t->env->now / NS_PER_MS);

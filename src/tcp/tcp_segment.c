@@ -305,6 +305,16 @@ static void acked(struct tcp *t, struct tcp_conn *c)
 #define COPIED_HEADROOM 128     /* link, VLANs, IPv6, TCP with all its options */
 #define COPIED_MAX      96
 
+/* The same bytes in one block; NULL: no memory. */
+static ORIEL_NEVER_INLINE struct pkt *copied(struct tcp *t, struct tcp_conn *c, seq_t seq,
+                                             uint32_t len)
+{
+    struct pkt *p = pkt_new(t->env, PKT_HEADROOM, len);
+    if (p)
+        stream_copy(&c->flight->sndq, seq, pkt_data(p), len);
+    return p;
+}
+
 /* len bytes from seq on, of the stream, as the payload of a packet without a header yet. */
 static inline struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
                                 bool whole)
@@ -320,9 +330,9 @@ static inline struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t 
     uint32_t mss = tcp_mss_now(c);
     if (!p)
         return p;
-    if (stream_attach(&c->flight->sndq, p, seq, len, 0) != len) {
-        pkt_free(p);
-        return NULL;
+    if (oriel_unlikely(stream_attach(&c->flight->sndq, p, seq, len, 0) != len)) {
+        pkt_free(p);            /* a segment in many little blocks: memory was short */
+        return copied(t, c, seq, len);
     }
     if (len > mss && !whole) {
         p->gso = tuple_is_v4(&c->tuple) ? GSO_TCP4 : GSO_TCP6;
