@@ -112,7 +112,7 @@ struct tcp_delivered {
     uint64_t newest_delivered;
     oriel_time newest_delivered_at, newest_first_sent_at;
     uint32_t newest_tx_flight, newest_tx_lost;
-    oriel_time rtt_sent_at;     /* newest of those never sent twice; 0: none (Karn) */
+    oriel_time rtt_sent_at;     /* newest of those never sent twice (Karn); valid with has_lowest */
     oriel_time rtt_first_at;    /* oldest of them: what a delayed ACK waited for is in it */
     seq_t lowest_never_resent;  /* start of the lowest delivered that was sent once; has_lowest */
 };

@@ -268,9 +268,9 @@ static void note_newest(struct tcp_delivered *d, const struct tcp_sent *r, seq_t
 
 static void note_sent_once(struct tcp_delivered *d, const struct tcp_sent *r)
 {
-    if (r->sent_at > d->rtt_sent_at)
+    if (!d->has_lowest || r->sent_at > d->rtt_sent_at)
         d->rtt_sent_at = r->sent_at;
-    if (d->rtt_first_at == 0 || r->sent_at < d->rtt_first_at)
+    if (!d->has_lowest || r->sent_at < d->rtt_first_at)
         d->rtt_first_at = r->sent_at;
     if (!d->has_lowest || seq_lt(r->node.key, d->lowest_never_resent))
         d->lowest_never_resent = r->node.key;
