@@ -421,6 +421,14 @@ static bool can_write(const struct tcp *t, const struct tcp_conn *c)
     return buffer_room(t, c) >= max / 3;
 }
 
+/* Is urgent data ahead, or here and not taken? Once its byte was taken apart only the mark is left. */
+static bool urgent_waits(const struct tcp_conn *c)
+{
+    if (!(c->is & TCP_IS_URG_IN))
+        return (c->is & TCP_IS_OOB_BYTE) != 0;
+    return (c->is & TCP_IS_OOB_BYTE) || c->prof->oobinline || seq_lt(c->rcv.nxt, c->rcv_up);
+}
+
 bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c)
 {
     return (c->is & TCP_IS_SNDBUF_FULL) && can_write(t, c);
@@ -437,7 +445,7 @@ uint32_t tcp_ready(const struct tcp *t, const struct tcp_conn *c)
         events |= ORIEL_WRITABLE;
     if (c->error)
         events |= ORIEL_FAILED;
-    if (c->is & (TCP_IS_URG_IN | TCP_IS_OOB_BYTE))
+    if (urgent_waits(c))
         events |= ORIEL_URGENT;
     if ((c->is & TCP_IS_FIN_RCVD) || ended)
         events |= ORIEL_PEER_CLOSED;
