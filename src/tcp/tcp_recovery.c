@@ -291,7 +291,7 @@ static void round_trip(struct tcp *t, struct tcp_conn *c, struct ack_way *w)
     oriel_time now = t->env->now;
     if (is_late_news(c, w))
         return;
-    if (w->d.rtt_sent_at != 0 && !w->d.resent_acked) {
+    if (w->d.has_lowest && !w->d.resent_acked) {
         w->rtt_ns = now - w->d.rtt_sent_at;
         tcp_rtt_sample(t, c, w->advanced ? now - w->d.rtt_first_at : w->rtt_ns);
         return;
