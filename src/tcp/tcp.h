@@ -656,6 +656,7 @@ bool tcp_ack_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* The same of a segment that header prediction found plain: new data is acknowledged; none is. */
 void tcp_ack_advance(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 void tcp_ack_idle(struct tcp_conn *c, const struct tcp_seg *g);
+void tcp_ack_told(struct tcp_conn *c, seq_t seq);       /* the newest of a run, its window as it was */
 
 /* tcp_rtt.c */
 void tcp_rtt_init(const struct tcp *t, struct tcp_conn *c);
@@ -685,6 +686,7 @@ void tcp_timer_on_held(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit b
 /* Something could not be built for want of memory or a way: try again after a while. */
 void tcp_timer_on_stalled(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_on_state(struct tcp *t, struct tcp_conn *c);     /* life_at follows the state */
+void tcp_timer_on_user_timeout(struct tcp *t, struct tcp_conn *c);      /* the option changed */
 void tcp_timer_sync(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_opt.c */

@@ -203,6 +203,11 @@ void tcp_ack_advance(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
     advance(t, c, &a);
 }
 
+void tcp_ack_told(struct tcp_conn *c, seq_t seq)
+{
+    c->snd.wl1 = seq;
+}
+
 void tcp_ack_idle(struct tcp_conn *c, const struct tcp_seg *g)
 {
     c->snd.wl1 = g->seq;

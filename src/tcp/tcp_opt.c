@@ -153,20 +153,6 @@ static void change_congestion(struct tcp *t, struct tcp_conn *c)
         c->cc_idle.memo = 0;    /* the windows stay, what the other one remembered does not */
 }
 
-/* R2 is another now (MUST-21): the timer that would find out fires no later than it. */
-static void change_user_timeout(struct tcp *t, struct tcp_conn *c)
-{
-    uint64_t limit = c->prof->user_timeout_ms * NS_PER_MS;
-    if (limit == 0 || c->timer.rtx_at == ORIEL_NEVER)
-        return;
-    uint32_t now_ms = (uint32_t)(t->env->now / NS_PER_MS);
-    uint64_t gone = (now_ms - c->timer.since_ms) * NS_PER_MS;
-    oriel_time at = t->env->now + (limit > gone ? limit - gone : 0);
-    if (at < c->timer.rtx_at)
-        c->timer.rtx_at = at;
-    tcp_timer_sync(t, c);
-}
-
 static void change_sending(struct tcp *t, struct tcp_conn *c, const struct tcp_profile *was)
 {
     const struct tcp_profile *p = c->prof;
@@ -195,7 +181,7 @@ void tcp_on_profile(struct tcp *t, struct tcp_conn *c, const struct tcp_profile 
     change_sending(t, c, was);
     tcp_rcv_on_options(t, c, was);
     if (p->user_timeout_ms != was->user_timeout_ms)
-        change_user_timeout(t, c);
+        tcp_timer_on_user_timeout(t, c);
     if (keeps_otherwise(p, was)) {              /* MUST-24, MUST-27 */
         c->out.probes = 0;
         tcp_timer_on_state(t, c);

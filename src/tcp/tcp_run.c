@@ -82,7 +82,7 @@ unsigned tcp_run_take(struct tcp *t, struct pkt *pkts[], unsigned n)
     nif->stats.rx_bytes += bytes;
     c->stat.segs_in += i;
     c->stat.data_in += i;
-    c->snd.wl1 = g.seq;
+    tcp_ack_told(c, g.seq);
     tcp_mark_dirty(t, c);
     return i;
 }

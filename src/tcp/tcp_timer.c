@@ -298,7 +298,8 @@ static bool on_persist(struct tcp *t, struct tcp_conn *c)
     c->out.rtx_why = WHY_PROBE_WINDOW;
     tcp_want(t, c, TCP_WANT_PROBE);
     tcp_rtt_on_timeout(t, c);                   /* SHLD-30 */
-    c->timer.rtx_at = in(t, tcp_rto(t, c));
+    uint64_t rto = tcp_rto(t, c), left = r2(t, c) - since(t, c->timer.rx_ms);
+    c->timer.rtx_at = in(t, rto < left ? rto : left);   /* not later than R2 */
     return true;
 }
 
@@ -306,6 +307,17 @@ static bool on_rtx(struct tcp *t, struct tcp_conn *c)
 {
     c->timer.rtx_at = ORIEL_NEVER;
     return tcp_outstanding(c) || c->state == TCP_SYN_SENT ? on_rto(t, c) : on_persist(t, c);
+}
+
+/* R2 is another now (MUST-21): the timer that would find out fires no later than it. */
+void tcp_timer_on_user_timeout(struct tcp *t, struct tcp_conn *c)
+{
+    uint64_t limit = ms(c->prof->user_timeout_ms);
+    if (limit == 0 || c->timer.rtx_at == ORIEL_NEVER)
+        return;
+    uint64_t gone = since(t, c->timer.since_ms);
+    c->timer.rtx_at = earlier(c->timer.rtx_at, in(t, limit > gone ? limit - gone : 0));
+    tcp_timer_sync(t, c);
 }
 
 /* ---- the wheel's entry fired ---- */
