@@ -394,7 +394,7 @@ TEST("a protocol that nobody here speaks is answered with protocol unreachable")
     COVERS("1122-3.2.2.1");
     struct fx *f = fx_host();
     for (unsigned proto = 0; proto < 256; proto++) {
-        if (proto == 1 || proto == 2 || proto == 4 || proto == 17 || proto == 41)
+        if (proto == 1 || proto == 2 || proto == 4 || proto == 6 || proto == 17 || proto == 41)
             continue;
         fx_run(f, NS_PER_S);
         EXPECT_DROP(f, IP_PROTOCOL, fx_in(f, fx_line(TO "proto=%u / fill 20", proto)));
