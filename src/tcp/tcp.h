@@ -539,6 +539,8 @@ struct tcp_action {
     struct tcp_sent *rec;       /* RESEND: what is sent again */
     enum oriel_tcp_limit limit; /* NOTHING: what keeps it */
 };
+/* Bytes a second by congestion control and MAX_PACING_RATE; CC_UNPACED. There is a flight block. */
+uint64_t tcp_pacing(const struct tcp_conn *c);
 /* What to send next. Changes nothing. */
 struct tcp_action tcp_next_action(const struct tcp *t, const struct tcp_conn *c);
 /* Build what may leave now, a super-segment's worth; frames it makes. *more: there is more. */

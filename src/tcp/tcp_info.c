@@ -44,7 +44,7 @@ static void flight(const struct tcp_conn *c, struct oriel_tcp_info *o)
     o->sacked = segments(c, f->sent.sacked_bytes);
     o->lost = segments(c, f->sent.lost_bytes);
     o->retrans = segments(c, f->sent.resent_bytes);
-    o->pacing_rate = f->cc.pacing_bps == CC_UNPACED ? UINT64_MAX : f->cc.pacing_bps;
+    o->pacing_rate = tcp_pacing(c) == CC_UNPACED ? UINT64_MAX : tcp_pacing(c);
     o->reord_seen = f->rack.reordering_seen;
     o->send_queue = f->sndq.len;
     o->delivery_app_limited = f->sent.app_limited != 0;

@@ -167,11 +167,17 @@ static uint32_t whole(uint32_t max, uint32_t mss)
     return max < mss ? mss : max / mss * mss;
 }
 
+uint64_t tcp_pacing(const struct tcp_conn *c)
+{
+    uint64_t bps = c->flight->cc.pacing_bps, most = c->prof->max_pacing_bps;
+    return most != 0 && (bps == CC_UNPACED || most < bps) ? most : bps;
+}
+
 /* Bytes of one burst: a super-segment, or what leaves in a millisecond where it is paced. */
 static uint32_t burst(const struct tcp_conn *c, uint32_t mss)
 {
     uint32_t max = TCP_GSO_BYTES_MAX;
-    uint64_t bps = c->flight->cc.pacing_bps;
+    uint64_t bps = tcp_pacing(c);
     if (oriel_unlikely(c->is & TCP_IS_URG_OUT))
         return mss;             /* the urgent pointer counts from each segment */
     if (bps != CC_UNPACED && bps / 1024 < max)
@@ -247,7 +253,7 @@ static struct tcp_action tail_probe(const struct tcp_conn *c)
 
 static bool is_paced_now(const struct tcp *t, const struct tcp_conn *c)
 {
-    return c->flight && c->flight->cc.pacing_bps != CC_UNPACED &&
+    return c->flight && tcp_pacing(c) != CC_UNPACED &&
            c->flight->depart_at > t->env->now;
 }
 
@@ -318,7 +324,7 @@ struct tcp_action tcp_next_action(const struct tcp *t, const struct tcp_conn *c)
 static void pace(struct tcp *t, struct tcp_conn *c, uint32_t len)
 {
     struct tcp_flight *f = c->flight;
-    uint64_t bps = f->cc.pacing_bps;
+    uint64_t bps = tcp_pacing(c);
     if (bps == CC_UNPACED)
         return;
     uint64_t gap = (uint64_t)len * NS_PER_S / bps;
@@ -348,8 +354,6 @@ static int do_new(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
 {
     uint8_t flags = a->fin ? SENT_FIN : 0;
     uint32_t units = a->len + (a->fin ? 1 : 0);
-    if (is_idle_restart(t, c))
-        tcp_recovery_on_idle(t, c);
     bool probe = a->why == WHY_PROBE_MTU;
     uint16_t seg = probe ? (uint16_t)a->len : (uint16_t)tcp_mss_now(c);
     if (!tcp_sent_add(t, c, units, seg, probe ? flags | SENT_PROBE : flags))
@@ -484,7 +488,7 @@ static inline bool is_simple(const struct tcp *t, const struct tcp_conn *c, stru
     if (c->state != TCP_ESTABLISHED || (c->out.want & ~(unsigned)TCP_WANT_ACK) != 0 || !f ||
         unsent == 0 || unsent > c->snd.mss || f->recov.ca != ORIEL_CA_OPEN ||
         (c->is & (TCP_IS_URG_OUT | TCP_IS_MORE)) || c->prof->cork || c->out.dsack ||
-        f->ooo.tree.n > 0 || f->cc.pacing_bps != CC_UNPACED || f->mtu.high != 0 ||
+        f->ooo.tree.n > 0 || tcp_pacing(c) != CC_UNPACED || f->mtu.high != 0 ||
         c->stat.limit == ORIEL_LIMIT_NAGLE)
         return false;
     if (unsent > tcp_usable(c) || unsent > tcp_quota(c) ||
@@ -500,6 +504,10 @@ unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
     struct tcp_action a;
     if (!is_simple(t, c, &a))
         a = tcp_next_action(t, c);
+    if (a.act == ACT_NEW && is_idle_restart(t, c)) {    /* before it is said how much leaves */
+        tcp_recovery_on_idle(t, c);
+        a = tcp_next_action(t, c);
+    }
     *more = false;
     if (a.act == ACT_NOTHING || a.act == ACT_ACK || a.act == ACT_PROBE) {
         settle(t, c, a.limit);
