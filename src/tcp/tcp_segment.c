@@ -337,6 +337,8 @@ static inline struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t 
     if (len > mss && !whole) {
         p->gso = tuple_is_v4(&c->tuple) ? GSO_TCP4 : GSO_TCP6;
         p->gso_size = (uint16_t)mss;
+        if (c->is & TCP_IS_ACCECN)
+            p->flags |= PKT_ACE;        /* the flags are a counter: on every piece */
     }
     return p;
 }
