@@ -158,6 +158,8 @@ static void change_sending(struct tcp *t, struct tcp_conn *c, const struct tcp_p
     const struct tcp_profile *p = c->prof;
     if (p->maxseg != was->maxseg && tcp_synchronized(c->state))
         tcp_mss_update(t, c);
+    if ((was->cork && !p->cork) || (p->nodelay && !was->nodelay))
+        c->is &= ~(uint32_t)TCP_IS_MORE;        /* whoever uncorks wants it out */
     if (p->nodelay != was->nodelay || p->cork != was->cork ||
         p->max_pacing_bps != was->max_pacing_bps || p->maxseg != was->maxseg)
         tcp_ready_to_send(t, c);                /* MUST-17: what was held may go now */
