@@ -98,6 +98,8 @@ void check_frame(struct sim *s, const struct world_frame *f)
     if (f->ev == 0 || f->cause > f->ev)
         sim_wrong(s, "%s sent a packet whose cause comes after it", n->name);
     check_bytes(s, f);
+    if (f->bytes.p && !s->wrong[0])
+        watch_frame(s, sim_who(s, n), f);
 }
 
 /* ---- after an event ---- */
@@ -205,23 +207,6 @@ static void check_stack(struct sim *s, const struct actor *a)
         sim_wrong(s, "%s has found out something and told nobody", a->node->name);
 }
 
-/* After a step of a stack, and after what it had to say has left. */
-void check_streams(struct sim *s, const struct node *n)
-{
-    const struct tcp *t = &n->stack->tcp;
-    const char *wrong = tcp_check_lists(t);
-    if (wrong)
-        sim_wrong(s, "%s: %s", n->name, wrong);
-    for (uint32_t i = 0; i < t->conns.fresh; i++) {
-        const struct tcp_conn *c = pool_is_live(&t->conns, i) ? tcp_conn_at(t, i) : NULL;
-        wrong = c ? tcp_check(t, c) : NULL;
-        if (wrong)
-            sim_wrong(s, "%s, a stream in %s from port %u to %u: %s", n->name,
-                      oriel_tcp_state_name((enum oriel_tcp_state)c->state), c->tuple.local_port,
-                      c->tuple.remote_port, wrong);
-    }
-}
-
 void check_event(struct sim *s)
 {
     const char *wrong = world_check(&s->w);
@@ -229,9 +214,6 @@ void check_event(struct sim *s)
         sim_wrong(s, "%s", wrong);
     for (unsigned i = 0; i < s->all; i++)
         check_stack(s, &s->who[i]);
-    if (s->stepped)
-        check_streams(s, s->stepped);
-    s->stepped = NULL;
     if (s->events % CENSUS_EVERY)
         return;
     census(s);

@@ -76,6 +76,14 @@ uint64_t sim_scale(struct sim *s, uint64_t max)
     return v > max ? max : v;
 }
 
+unsigned sim_who(const struct sim *s, const struct node *n)
+{
+    unsigned i = 0;
+    while (s->who[i].node != n)
+        i++;
+    return i;
+}
+
 /* ---- what the world tells ---- */
 
 static void say_frame(const struct sim *s, const struct world_frame *f)
@@ -110,9 +118,10 @@ static void on_step(void *ctx, struct node *n)
         again(s);
         exit(1);
     }
-    check_streams(s, n);
-    sim_read_eager(s, n);
-    s->stepped = n;
+    unsigned who = sim_who(s, n);
+    watch_step(s, who);
+    sim_read_eager(s, who);
+    watch_step(s, who);
 }
 
 /* ---- phases ---- */

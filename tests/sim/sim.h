@@ -7,6 +7,7 @@
  *   meddle.c   what is done to it: links, addresses, routes, neighbours, garbage; and undone
  *   hoard.c    memory runs short
  *   payload.c  datagrams that can be recognised when they arrive, and judged
+ *   watch.c    what must hold of each connection from step to step, and of what it sends
  *   check.c    what must hold after each event, and when everything has become quiet
  *   sim.c      phases: traffic, healing, quiet, everybody can reach everybody, the end; twice
  *
@@ -121,6 +122,19 @@ struct sent {
     uint8_t got[NODES_AT_MOST][SOCKS_AT_MOST];
 };
 
+/* What is known of a connection since the step before. */
+struct watch {
+    bool used, has_told;
+    seq_t iss, irs;
+    struct tcp_tuple tuple;
+    seq_t una, nxt, rcv_nxt, adv;
+    seq_t edge;                 /* the farthest right edge that its peer ever told */
+    seq_t told;                 /* and the farthest that it told itself */
+    uint32_t pipe, may;         /* bytes under way before its output is built, and how many may leave */
+};
+
+#define WATCHED_AT_MOST 160     /* connections of a node */
+
 /* What somebody holds of a pool, or has taken off a budget. */
 struct hoard {
     struct pool *from;
@@ -157,6 +171,7 @@ struct sim {
     struct actor who[NODES_AT_MOST];
     struct end end[ENDS_AT_MOST];
     struct hoard hoard[HOARDS_AT_MOST];
+    struct watch watch[NODES_AT_MOST][WATCHED_AT_MOST];
     bool starved;               /* memory ran short once */
     unsigned ends;
     unsigned routers, all;      /* who[0..routers) are the routers, then hosts up to all */
@@ -171,7 +186,6 @@ struct sim {
     bool healing;               /* no new traffic */
     uint64_t events, frames, doubles;
     uint64_t hash;              /* of everything that was seen */
-    const struct node *stepped; /* last */
     uint64_t steps_now;         /* steps without time going on */
     oriel_time steps_at;
     uint8_t recent[8][FRAME_AT_MOST];   /* frames to make garbage of */
@@ -198,6 +212,8 @@ static inline uint64_t between(struct sim *s, uint64_t lo, uint64_t hi)
     return rng_between(&s->rng, lo, hi);
 }
 
+unsigned sim_who(const struct sim *s, const struct node *n);
+
 /* A number from 1 to max; small ones are as likely as large ones. */
 uint64_t sim_scale(struct sim *s, uint64_t max);
 
@@ -219,7 +235,7 @@ const struct sent *sim_judge(struct sim *s, unsigned who, unsigned slot, const u
 void sim_act(struct sim *s);
 void sim_open_all(struct sim *s);
 void sim_read(struct sim *s, unsigned who, unsigned slot);
-void sim_read_eager(struct sim *s, struct node *n);
+void sim_read_eager(struct sim *s, unsigned who);
 void sim_read_all(struct sim *s);
 void sim_close_all(struct sim *s);
 int sim_ping(struct sim *s, unsigned who, const struct oriel_addr *to, size_t len);
@@ -247,10 +263,13 @@ void sim_garbage(struct sim *s);
 void sim_sweep(struct sim *s);
 void sim_heal(struct sim *s);
 
+/* watch.c */
+void watch_step(struct sim *s, unsigned who);
+void watch_frame(struct sim *s, unsigned who, const struct world_frame *f);
+
 /* check.c */
 void check_frame(struct sim *s, const struct world_frame *f);
 void check_event(struct sim *s);
-void check_streams(struct sim *s, const struct node *n);
 void check_quiet(struct sim *s);
 bool sim_is_quiet(const struct sim *s);
 

@@ -216,27 +216,23 @@ void sim_read(struct sim *s, unsigned who, unsigned slot)
         sim_wrong(s, "a socket of %s is never empty", s->who[who].node->name);
 }
 
-void sim_read_eager(struct sim *s, struct node *n)
+void sim_read_eager(struct sim *s, unsigned who)
 {
     struct oriel_readiness ready[8];
-    for (unsigned i = 0; i < s->all; i++) {
-        if (s->who[i].node != n)
-            continue;
-        unsigned got;
-        for (unsigned round = 0; (got = oriel_ready_take(n->stack, ready, 8)) > 0; round++) {
-            if (round == READY_AT_MOST) {
-                sim_wrong(s, "something is ready at %s for ever", n->name);
-                return;
-            }
-            for (unsigned k = 0; k < got; k++) {
-                sim_see(s, (uint64_t)ready[k].handle << 32 | ready[k].events);
-                stream_on_ready(s, i, ready[k].handle, ready[k].events);
-            }
+    unsigned got;
+    for (unsigned round = 0; (got = oriel_ready_take(stack_of(s, who), ready, 8)) > 0; round++) {
+        if (round == READY_AT_MOST) {
+            sim_wrong(s, "something is ready at %s for ever", s->who[who].node->name);
+            return;
         }
-        for (unsigned k = 0; k < SOCKS_AT_MOST; k++)
-            if (s->who[i].sock[k].h && !s->who[i].sock[k].lazy)
-                sim_read(s, i, k);
+        for (unsigned k = 0; k < got; k++) {
+            sim_see(s, (uint64_t)ready[k].handle << 32 | ready[k].events);
+            stream_on_ready(s, who, ready[k].handle, ready[k].events);
+        }
     }
+    for (unsigned k = 0; k < SOCKS_AT_MOST; k++)
+        if (s->who[who].sock[k].h && !s->who[who].sock[k].lazy)
+            sim_read(s, who, k);
 }
 
 void sim_read_all(struct sim *s)
