@@ -10,9 +10,12 @@
 
 /* ---- the window ---- */
 
-/* RFC 9293, 3.10.7.4: not from segments that are older than the one it was taken from last. */
+/* RFC 9293, 3.10.7.4: not from segments that are older than the one it was taken from last, nor from
+ * those that acknowledge less than what is acknowledged. */
 static bool window_is_newer(const struct tcp_conn *c, const struct tcp_seg *g)
 {
+    if (seq_lt(g->ack, c->snd.una))
+        return false;
     return seq_lt(c->snd.wl1, g->seq) || (seq_eq(c->snd.wl1, g->seq) && seq_leq(c->snd.wl2, g->ack));
 }
 
@@ -45,6 +48,8 @@ static bool update_window(struct tcp *t, struct tcp_conn *c, const struct tcp_se
         c->snd.wnd_max = c->snd.wnd;
     if (c->snd.wnd <= was)
         return false;
+    if (was == 0)
+        c->timer.since_ms = c->timer.rx_ms;     /* until now the peer kept us waiting (SHLD-17) */
     window_opened(t, c);
     return true;
 }

@@ -358,6 +358,8 @@ static int do_new(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
     uint16_t seg = probe ? (uint16_t)a->len : (uint16_t)tcp_mss_now(c);
     if (!tcp_sent_add(t, c, units, seg, probe ? flags | SENT_PROBE : flags))
         return ORIEL_ENOBUFS;
+    if (!tcp_outstanding(c))
+        c->timer.rtx_at = ORIEL_NEVER;          /* it said how long this was held */
     uint16_t out = (uint16_t)(TCP_ACK | push(c, a->seq, a->len) | (a->fin ? TCP_FIN : 0));
     int err = tcp_emit_segment(t, c, a->seq, a->len, out, a->why);
     c->snd.nxt = seq_add(c->snd.nxt, units);
