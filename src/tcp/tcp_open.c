@@ -69,14 +69,26 @@ uint32_t tcp_open_syn_data(const struct tcp *t, const struct tcp_conn *c)
     bool failed;
     if (!fastopen_asked(c) || !tcp_tfo_lookup(t, &peer, &cookie, &mss, &failed))
         return 0;
-    uint32_t max = (uint32_t)mss - (t->set.timestamps ? 12 : 0) - 20;   /* the SYN's options */
-    uint32_t unsent = tcp_unsent(c);
-    return unsent < max ? unsent : max;
+    uint32_t max = (uint32_t)c->snd.mss - TCP_OPTS_MAX, unsent = tcp_unsent(c);
+    return unsent < max ? unsent : max;         /* one segment: a SYN has no second */
+}
+
+/* What the peer took last time, and the path now: that of the SYN. Its SYN-ACK says it anew. */
+static void mss_for_syn(struct tcp *t, struct tcp_conn *c)
+{
+    struct oriel_addr peer = tuple_remote(&c->tuple);
+    uint16_t unknown = c->snd.peer_mss;
+    struct span cookie;
+    bool failed;
+    if (!tcp_tfo_lookup(t, &peer, &cookie, &c->snd.peer_mss, &failed))
+        c->snd.peer_mss = unknown;
+    tcp_mss_update(t, c);
+    c->snd.peer_mss = unknown;
 }
 
 int tcp_open_fastopen(struct tcp *t, struct tcp_conn *c, struct span data)
 {
-    c->snd.mss = c->snd.peer_mss;
+    mss_for_syn(t, c);
     if (!tcp_flight_of(t, c))
         return ORIEL_ENOBUFS;
     if (data.n > t->set.sndbuf)
@@ -182,17 +194,17 @@ static void established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg 
     tcp_set_state(t, c, TCP_ESTABLISHED);
     if ((c->is & TCP_IS_ACCECN) && !tcp_flight_of(t, c))
         c->is &= ~(uint32_t)TCP_IS_ACCECN;
-    if (c->flight && tcp_sent_first(c)) {
-        if (seq_eq(g->ack, c->snd.una))
-            tcp_sent_mark_lost(t, c, tcp_sent_first(c), WHY_RTX_LOSS);
-        tcp_want(t, c, TCP_WANT_RTX);
-        tcp_timer_on_sent(t, c);
-    }
     if (c->flight && seq_lt(c->snd.una, g->ack)) {
         struct tcp_acked a = {.ack = g->ack, .una_was = c->snd.una};
         c->snd.una = g->ack;
+        c->stat.bytes_acked += (uint32_t)seq_diff(a.una_was, a.ack);
         tcp_recovery_on_ack(t, c, &a);
         stream_ack(t->env, &c->flight->sndq, g->ack);
+    }
+    if (c->flight && tcp_sent_first(c)) {
+        tcp_sent_mark_lost(t, c, tcp_sent_first(c), WHY_RTX_LOSS);
+        tcp_want(t, c, TCP_WANT_RTX);
+        tcp_timer_on_sent(t, c);
     }
     if (c->snd.nxt.v != c->snd.end.v)
         tcp_ready_to_send(t, c);
@@ -283,16 +295,19 @@ bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     if (!(c->is & TCP_IS_PASSIVE))
         rtt_of_handshake(t, c, c->tune.at_us);
     c->snd.una = seq_add(c->iss, 1);
-    tcp_timer_on_all_acked(t, c);
+    if (tcp_outstanding(c))
+        tcp_timer_on_progress(t, c);            /* an answer went before the handshake ended (7413) */
+    else
+        tcp_timer_on_all_acked(t, c);
     if ((c->is & TCP_IS_ACCECN) && !tcp_flight_of(t, c))
         c->is &= ~(uint32_t)TCP_IS_ACCECN;
     if (c->listener != TCP_NONE)
         tcp_listen_on_established(t, c);
     tcp_set_state(t, c, TCP_ESTABLISHED);
-    if (c->out.want & TCP_WANT_FIN) {           /* the application closed before */
+    if (c->out.want & TCP_WANT_FIN)             /* the application closed before */
         tcp_set_state(t, c, TCP_FIN_WAIT_1);
+    if ((c->out.want & TCP_WANT_FIN) || tcp_unsent(c) > 0)
         tcp_ready_to_send(t, c);
-    }
     return true;
 }
 

@@ -523,6 +523,10 @@ void tcp_recovery_on_rto(struct tcp *t, struct tcp_conn *c)
     struct tcp_recov *r = &f->recov;
     if (f->sent.out_bytes == 0)
         return;
+    if (c->state == TCP_SYN_SENT) {             /* the data of a SYN (7413) is judged by its SYN-ACK */
+        f->cc.cwnd = f->cc.mss;                 /* RFC 5681, 3.1: a SYN that was lost */
+        return;
+    }
     seq_t una = tcp_sent_first(c)->node.key;
     bool first = r->ca != ORIEL_CA_LOSS || !seq_eq(r->rto_una, una);
     bool fresh = r->ca < ORIEL_CA_RECOVERY;     /* RFC 5682: not within another recovery */
