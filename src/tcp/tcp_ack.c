@@ -199,23 +199,31 @@ bool tcp_ack_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     return true;
 }
 
+/* A plain segment offers the window that is known; it counts as the one that told it, if it is newer. */
+static inline void note_newer(struct tcp_conn *c, const struct tcp_seg *g)
+{
+    if (oriel_likely(window_is_newer(c, g))) {
+        c->snd.wl1 = g->seq;
+        c->snd.wl2 = g->ack;
+    }
+}
+
 void tcp_ack_advance(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
 {
     struct tcp_acked a;
-    c->snd.wl1 = g->seq;
-    c->snd.wl2 = g->ack;
+    note_newer(c, g);
     fill(c, g, &a);
     advance(t, c, &a);
 }
 
 void tcp_ack_told(struct tcp_conn *c, seq_t seq)
 {
-    c->snd.wl1 = seq;
+    if (seq_lt(c->snd.wl1, seq))
+        c->snd.wl1 = seq;
 }
 
 void tcp_ack_idle(struct tcp_conn *c, const struct tcp_seg *g)
 {
-    c->snd.wl1 = g->seq;
-    c->snd.wl2 = g->ack;
+    note_newer(c, g);
     c->out.probes = 0;
 }
