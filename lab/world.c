@@ -402,28 +402,8 @@ bool world_send(struct world *w, struct port *p, struct span frame)
 
 /* ---- arriving ---- */
 
-static void deliver(struct world *w, struct flight *f)
-{
-    struct node *n = f->to->node;
-    struct pkt *p = f->p;
-    if (n->kind == NODE_SWITCH) {
-        switch_input(w, f->to, p, f->packet_id);
-        return;
-    }
-    if (n->kind == NODE_PEER) {
-        pkt_free(p);                    /* heard: on_frame has shown it */
-        return;
-    }
-    struct pkt_batch batch = {.pkts = &p, .n = 1};
-    p->nif = (uint16_t)f->to->netif;
-    p->arrival = w->env.now;
-    p->flags = 0;
-    p->csum = CSUM_NONE;
-    oriel_step(n->stack, w->env.now, &batch);
-    world_poke(w, n);
-}
-
-static void arrive(struct world *w, struct flight *f)
+/* It is seen where it arrives. False: the wire went down while it was on its way. */
+static bool land(struct world *w, struct flight *f)
 {
     struct pkt *p = f->p;
     struct port *to = f->to;
@@ -435,13 +415,58 @@ static void arrive(struct world *w, struct flight *f)
         .fate = f->changed ? FATE_CHANGED : FATE_ARRIVES, .duplicate = f->duplicate,
     };
     show(w, &seen);
-    if (!to->wire->up) {                /* it went down while the frame was on its way */
+    if (!to->wire->up) {
         w->died++;
         pkt_drop(&w->env, p, DROP_WIRE_DOWN);
-        return;
+        return false;
     }
     w->delivered++;
-    deliver(w, f);
+    p->nif = (uint16_t)to->netif;
+    p->arrival = w->env.now;
+    p->flags = 0;
+    p->csum = CSUM_NONE;
+    return true;
+}
+
+/* The next frame under way; its place is free. */
+static struct flight take_flight(struct world *w)
+{
+    struct flight *f = heap_pop(w), copy = *f;
+    pool_put(&w->flights, f);
+    return copy;
+}
+
+/* Whatever else arrives at that stack at this moment goes with the first, if the world is so. */
+static void arrive_at_stack(struct world *w, struct node *n, struct flight *f)
+{
+    struct pkt *all[WORLD_BATCH_MAX];
+    struct pkt_batch batch = {.pkts = all};
+    struct flight next = *f;
+    for (;;) {
+        if (land(w, &next))
+            all[batch.n++] = next.p;
+        if (batch.n >= w->batch_max || w->heap_n == 0 || w->heap[0]->at > w->env.now ||
+            w->heap[0]->to->node != n)
+            break;
+        next = take_flight(w);
+    }
+    if (batch.n == 0)
+        return;
+    oriel_step(n->stack, w->env.now, &batch);
+    world_poke(w, n);
+}
+
+static void arrive(struct world *w, struct flight *f)
+{
+    struct node *n = f->to->node;
+    if (n->stack)
+        arrive_at_stack(w, n, f);
+    else if (!land(w, f))
+        return;
+    else if (n->kind == NODE_SWITCH)
+        switch_input(w, f->to, f->p, f->packet_id);
+    else
+        pkt_free(f->p);                 /* heard: on_frame has shown it */
 }
 
 /* ---- running ---- */
@@ -484,10 +509,8 @@ static void run_one(struct world *w, oriel_time at)
 {
     w->env.now = at > w->env.now ? at : w->env.now;
     if (w->heap_n > 0 && w->heap[0]->at <= w->env.now) {
-        struct flight *f = heap_pop(w);
-        struct flight copy = *f;
-        pool_put(&w->flights, f);
-        arrive(w, &copy);
+        struct flight f = take_flight(w);
+        arrive(w, &f);
         return;
     }
     for (uint16_t i = 0; i < w->nodes_n; i++) {

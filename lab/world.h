@@ -26,6 +26,7 @@
 #define NODE_NAME_MAX     24
 #define FDB_MAX           1024          /* stations a switch remembers */
 #define FDB_LIFE          (300 * NS_PER_S)
+#define WORLD_BATCH_MAX   32
 #define NODE_MEMORY       (2u << 20)    /* of a stack in a world, unless it says otherwise */
 
 enum node_kind {
@@ -120,6 +121,8 @@ struct world {
     uint32_t heap_n;
     uint64_t order;
     uint64_t packet_id;
+    unsigned batch_max;         /* frames that arrive at a stack at one moment and make one batch, up */
+                                /* to WORLD_BATCH_MAX; 0: each is a step of its own */
     uint64_t sent, delivered, died;     /* conservation: sent == delivered + died + in flight */
     void (*on_frame)(void *ctx, const struct world_frame *f);
     void *on_frame_ctx;

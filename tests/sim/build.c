@@ -529,6 +529,7 @@ void sim_build(struct sim *s, size_t bytes)
         sim_wrong(s, "a world of that size cannot be built");
         return;
     }
+    s->w.batch_max = one_in(s, 2) ? (unsigned)sim_scale(s, WORLD_BATCH_MAX) : 0;
     build_routers(s, wild);
     if (!s->wrong[0])
         build_hosts(s, wild, small);
