@@ -12,7 +12,7 @@ bool hmap_init(struct hmap *m, struct arena *a, uint32_t max)
 {
     ORIEL_ASSERT(max <= HMAP_MAX);
     uint32_t slots = 2;
-    while (slots / 2 < max)
+    while ((uint64_t)slots * 5 / 8 < max)
         slots *= 2;
     *m = (struct hmap){.mask = slots - 1, .max = max};
     uint64_t bytes = (uint64_t)slots * sizeof(struct hmap_slot);

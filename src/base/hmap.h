@@ -6,8 +6,8 @@
  *     for (uint32_t at = hmap_first(&m, h); (ref = hmap_next(&m, h, &at)) != HMAP_NONE;)
  *         if (same(pool_at(pool, ref), key)) ...
  *
- * Capacity is fixed at creation; load stays at or below one half. A full map refuses. The order
- * of a walk over everything is never used for anything that is seen.
+ * Capacity is fixed at creation; load stays at or below five eighths. A full map refuses. The order of
+ * a walk over everything is never used for anything that is seen.
  */
 #ifndef ORIEL_BASE_HMAP_H
 #define ORIEL_BASE_HMAP_H
