@@ -127,7 +127,8 @@ int64_t px_listen(struct px *px, int fd, int backlog)
     if (f->kind != PX_TCP)
         return -PX_EOPNOTSUPP;
     struct oriel_listen l = {.backlog = backlog > 0 ? (uint32_t)backlog : 1};
-    err = answer(oriel_listen(px->stack, f->h, &l));
+    int failed = oriel_listen(px->stack, f->h, &l);
+    err = failed == ORIEL_EISCONN ? -PX_EINVAL : answer(failed);
     f->listening = f->listening || err == 0;
     if (err == 0 && (px->set.tcp_fastopen & 0x400))
         best_effort(oriel_setopt(px->stack, f->h, ORIEL_OPT_FASTOPEN, l.backlog));
