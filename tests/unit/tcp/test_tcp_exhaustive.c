@@ -40,6 +40,15 @@ struct seg {                    /* one segment, either way */
 static struct seg out[16];
 static unsigned out_n;
 
+/* MUST-2: of everything that leaves. */
+static void expect_sum(const uint8_t *packet, const struct ip4_hdr *ih)
+{
+    uint32_t len = (uint32_t)ih->total_len - ih->hdr_len;
+    uint32_t sum = csum_pseudo(&ih->src, &ih->dst, IP_TCP, len);
+    sum = csum_add(sum, csum_portable.sum(packet + ih->hdr_len, len));
+    EXPECT_EQ(csum_finish(sum), 0);
+}
+
 static void collect(void)
 {
     struct pkt *p[8];
@@ -52,6 +61,7 @@ static void collect(void)
             struct ip4_hdr ih;
             struct tcp_hdr th;
             EXPECT(ip4_parse(&r, &ih));
+            expect_sum(bytes, &ih);
             EXPECT(tcp_parse(&r, &th));
             EXPECT(out_n < 16);
             out[out_n++] = (struct seg){.flags = th.flags, .seq = th.seq.v, .ack = th.ack.v,
@@ -617,7 +627,7 @@ static void check(unsigned state)
 
 TEST("CLOSED: every segment is answered as RFC 9293, 3.10.7.1 says")
 {
-    COVERS("9293-CLOSED 9293-RSTSEQ");
+    COVERS("9293-CLOSED 9293-RSTSEQ MUST-2");
     check(ORIEL_TCP_CLOSED);
 }
 
