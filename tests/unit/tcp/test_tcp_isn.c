@@ -66,7 +66,7 @@ TEST("numbers of neighbouring tuples look like chance: every bit, and one after 
         struct tcp_secret s = tcp_isn(&f->tcp, &k);
         uint64_t both = (uint64_t)s.ts_off << 32 | s.iss.v;
         for (unsigned b = 0; b < 64; b++)
-            ones[b] += both >> b & 1;
+            ones[b] += (unsigned)(both >> b & 1);
         for (unsigned b = 0; b < 32; b++)
             flips[b] += (s.iss.v ^ last) >> b & 1;
         bucket[(s.iss.v - last) >> 24]++;
