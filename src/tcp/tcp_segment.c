@@ -356,10 +356,13 @@ static ORIEL_NEVER_INLINE int emit_any(struct tcp *t, struct tcp_conn *c, seq_t 
 {
     uint8_t opts[TCP_OPTS_MAX];
     uint8_t tos = (uint8_t)(c->prof->tos | ecn_bits(c, seq, len, flags));
+    bool syn = (flags & TCP_SYN) != 0, probe = why == WHY_PROBE_MTU;
+    /* Before the path is looked up: what a SYN says of it may take its place among the known ones. */
+    struct span said = syn ? syn_options(t, c, opts, (flags & TCP_ACK) != 0)
+                           : conn_options(t, c, opts, flags);
     struct tcp_path *path = tcp_conn_path(t, c, tos);
     if (oriel_unlikely(!path))
         return ORIEL_ENETUNREACH;
-    bool syn = (flags & TCP_SYN) != 0, probe = why == WHY_PROBE_MTU;
     struct pkt *p = with_payload(t, c, seq_add(seq, syn), len, probe);
     if (oriel_unlikely(!p))
         return ORIEL_ENOBUFS;
@@ -376,8 +379,7 @@ static ORIEL_NEVER_INLINE int emit_any(struct tcp *t, struct tcp_conn *c, seq_t 
         .ack = (flags & TCP_ACK) ? c->rcv.nxt : seq_of(0),
         .flags = ecn_flags(c, seq, len, flags),
         .wnd = window_field(t, c, flags),
-        .opts = syn ? syn_options(t, c, opts, (flags & TCP_ACK) != 0)
-                    : conn_options(t, c, opts, flags),
+        .opts = said,
     };
     if (oriel_unlikely(c->is & TCP_IS_URG_OUT))
         urgent_pointer(c, seq, &h);
