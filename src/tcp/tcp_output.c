@@ -407,6 +407,8 @@ static int do_resend(struct tcp *t, struct tcp_conn *c, const struct tcp_action 
     }
     if (!tcp_sent_next_lost(c))
         c->out.want &= (uint8_t)~TCP_WANT_RTX;
+    if (r == tcp_sent_first(c) && a->why != WHY_RTX_RTO && a->why != WHY_RTX_RENEGED)
+        c->timer.rtx_at = t->env->now + tcp_rto(t, c);      /* RFC 6298, 5: no earlier than that */
     tcp_recovery_on_sent(t, c, r->len);
     pace(t, c, len);
     tcp_timer_on_sent(t, c);
