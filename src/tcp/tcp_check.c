@@ -350,8 +350,11 @@ static const char *check_turn(const struct tcp *t, const struct tcp_conn *c)
 
 static const char *check_over(const struct tcp *t, const struct tcp_conn *c)
 {
+    uint32_t listed = TCP_IS_READY | TCP_IS_PACED;
     (void)t;
-    if (c->is & (TCP_IS_IN_TABLE | TCP_IS_READY | TCP_IS_PACED))
+    if (!(c->is & TCP_IS_CONNECTING))           /* its SYN waits for data: it has its tuple already */
+        listed |= TCP_IS_IN_TABLE;
+    if (c->is & listed)
         return "it is over, and still in a table or on a list";
     if (c->flight || timer_armed(&c->timer.wake))
         return "it is over, and holds a flight block or a timer";
