@@ -484,6 +484,7 @@ static void choose(struct sim *s)
     s->v6 = families != 2;
     s->calm = !one_in(s, 3);
     s->short_memory = one_in(s, 3);
+    s->flapping = one_in(s, 2);
     s->hostile = !s->calm && one_in(s, 4);
     s->bare = one_in(s, 12);
     s->has_nat = s->v4 && one_in(s, 6);

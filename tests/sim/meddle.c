@@ -160,9 +160,38 @@ static void mend(struct sim *s, unsigned who)
     }
 }
 
+/* A wire carries less from now on than its ends believe, and nobody tells (RFC 4821). */
+static void make_black_hole(struct sim *s)
+{
+    struct wire *x = &s->w.wires[rng_below(&s->rng, s->w.wires_n)];
+    uint32_t least = s->v6 ? 1280 : 576;
+    uint32_t mtu = (uint32_t)between(s, least, 1500);
+    if (x->dir[0].p.mtu && x->dir[0].p.mtu < mtu)
+        return;
+    x->dir[0].p.mtu = x->dir[1].p.mtu = mtu;
+    s->blackhole = true;
+    sim_say(s, "%s carries %u bytes", x->name, mtu);
+}
+
+/* What leaves addresses and routes as they are. */
+static void meddle_with_links(struct sim *s, unsigned who)
+{
+    switch (rng_below(&s->rng, 8)) {
+    case 0:  change_mtu(s, who); break;
+    case 1:  turn_netif(s, who); break;
+    case 2:  make_black_hole(s); break;
+    default: turn_wire(s); break;
+    }
+    world_poke(&s->w, s->who[who].node);
+}
+
 void sim_meddle(struct sim *s, unsigned who)
 {
-    if (one_in(s, 2)) {
+    if (s->calm && one_in(s, 3)) {
+        meddle_with_links(s, who);
+        return;
+    }
+    if (one_in(s, 2) || s->calm) {
         mend(s, who);
         world_poke(&s->w, s->who[who].node);
         return;

@@ -76,6 +76,7 @@ struct sim_listen {
     oriel_handle h;             /* 0: none */
     bool lazy;                  /* looked at now and then only */
     bool later;                 /* no socket was left for what it has */
+    bool defer;                 /* SYNs are held, and decided about one by one */
 };
 
 struct actor {                  /* a host or router */
@@ -98,6 +99,7 @@ struct end {
     bool connecting;
     bool later;                 /* there was no memory to write: to be tried again */
     bool shut;                  /* what was written is all: a FIN follows it */
+    bool urgent;                /* some of what it writes is urgent, and read where it stands */
     bool stopped;               /* it was aborted, or closed before it had read all */
     bool deaf;                  /* it has shut down reading */
     bool got_eof;
@@ -158,6 +160,7 @@ struct sim {
     /* the world */
     bool v4, v6;
     bool calm;                  /* only streams, and nobody meddles with addresses and routes */
+    bool flapping;              /* links go down and come back in a calm world */
     bool short_memory;          /* memory runs short now and then */
     bool hostile;               /* a peer sends garbage */
     bool bare;                  /* without check sequences: damage reaches the stacks */
@@ -173,6 +176,7 @@ struct sim {
     struct hoard hoard[HOARDS_AT_MOST];
     struct watch watch[NODES_AT_MOST][WATCHED_AT_MOST];
     bool starved;               /* memory ran short once */
+    bool relistened;            /* a listener was closed: what waited there was reset */
     unsigned ends;
     unsigned routers, all;      /* who[0..routers) are the routers, then hosts up to all */
     struct node *sw;
@@ -251,6 +255,17 @@ void stream_stuck(struct sim *s);               /* says who has not */
 void stream_close_all(struct sim *s);
 bool stream_all_gone(const struct sim *s);      /* connections, half-open ones and what is in TIME-WAIT */
 void stream_left(struct sim *s);                /* says which has not */
+
+/* among stream.c and stream_open.c */
+unsigned stream_number(const struct sim *s, const struct end *e);
+void stream_fill(const struct sim *s, unsigned id, uint64_t at, uint8_t *data, size_t n);
+void stream_drive(struct sim *s, struct end *e, uint32_t events, bool all);
+void stream_failed(struct sim *s, struct end *e, int err);
+void stream_set(struct sim *s, unsigned who, oriel_handle h);
+void stream_take(struct sim *s, unsigned who, struct sim_listen *l);
+void stream_begin(struct sim *s, unsigned who);
+void stream_cross(struct sim *s, unsigned who);
+void stream_relisten(struct sim *s, unsigned who);
 
 /* hoard.c */
 void hoard_act(struct sim *s, unsigned who);

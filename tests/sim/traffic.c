@@ -446,6 +446,10 @@ void sim_act(struct sim *s)
         hoard_act(s, who);
         return;
     }
+    if (s->calm && s->flapping && one_in(s, 24)) {
+        sim_meddle(s, who);
+        return;
+    }
     if (s->calm || one_in(s, 2)) {
         stream_act(s, who);
         return;
