@@ -316,7 +316,6 @@ static enum rx process_text(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g
     }
     if ((c->is & TCP_IS_ORPHAN) && g->len > 0 && seq_lt(c->rcv.nxt, seq_add(g->seq, g->len)))
         return nobody_reads(t, c, g);
-    c->stat.data_in += g->len > 0;
     bool fin = tcp_reasm_input(t, c, g);
     if ((c->is & TCP_IS_SHUT_RD) && c->rcv.unread > 0)
         tcp_reasm_skip(t, c, c->rcv.unread);
@@ -334,6 +333,7 @@ static enum rx process_urgent(struct tcp *t, struct tcp_conn *c, struct tcp_seg 
 
 void tcp_rx_synchronized(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
+    c->stat.data_in += g->len > 0;              /* RFC 4898: whatever becomes of it */
     if (check_timestamps(t, c, g) != RX_NEXT)
         return;
     if (c->state == TCP_SYN_RCVD && !tcp_open_on_syn_again(t, c, g))
