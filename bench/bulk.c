@@ -77,7 +77,7 @@ static void set_up(struct setup *b)
 /* Most writes of an application begin and end within a segment. */
 static void write_odd(struct setup *b)
 {
-    size_t n = SEGMENTS * MSS + (b->odd ? -700 : 700);
+    size_t n = (b->odd ? SEGMENTS * MSS - 700 : SEGMENTS * MSS + 700);
     b->odd = !b->odd;
     if (stream_write(&b->s->env, &b->stream, span_of(b->data, n), MSS) != n)
         exit(1);
