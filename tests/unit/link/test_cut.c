@@ -310,7 +310,7 @@ TEST("a frame that is short is padded with zeros, its payload in a slice or not"
 TEST("FIN and PSH stand on the last segment, CWR on the first, ECE and AE on all")
 {
     struct fx *f = fx_host();
-    COVERS("3168-6.1.2");
+    COVERS("3168-4");
     for (unsigned max = 1; max <= 64; max += 63)
         for (unsigned flags = 0; flags < 0x200; flags++) {
             struct what w = {.mss = 100, .n = 350, .flags = (uint16_t)flags};
