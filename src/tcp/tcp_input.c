@@ -110,7 +110,7 @@ static void heard(struct tcp *t, struct tcp_conn *c)
 /* The answer to what is not acceptable; bare ones at a rate, so that two confused ends do not chat. */
 static void answer(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g, enum why why)
 {
-    if (g->len > 0)
+    if (seg_space(g) > 0)
         tcp_ack_now(t, c, why);
     else
         tcp_challenge(t, c, why);
@@ -138,9 +138,10 @@ static enum rx outside(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
         tcp_challenge(t, c, WHY_ACK_CHALLENGE);
         return drop(t, g, DROP_TCP_SYN_CHALLENGED);
     }
-    if (old && g->len > 0 && seq_leq(seg_end(g), c->rcv.nxt)) {
-        tcp_reasm_on_old(t, c, g);
-        answer(t, c, g, WHY_ACK_DUPLICATE);
+    if (old && seg_space(g) > 0 && seq_leq(seg_end(g), c->rcv.nxt)) {
+        if (g->len > 0)
+            tcp_reasm_on_old(t, c, g);
+        answer(t, c, g, g->len > 0 ? WHY_ACK_DUPLICATE : WHY_ACK_FIN);
         return drop(t, g, DROP_TCP_DUPLICATE);
     }
     if (seq_eq(seq_add(g->seq, 1), c->rcv.nxt)) /* a probe of our window, or of our life */
