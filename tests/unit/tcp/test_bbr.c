@@ -477,11 +477,11 @@ static void any_fact(void)
     s.nxt = seq_of((uint32_t)any_size());
     switch (any(16)) {
     case 0:  f.ops->on_rto(&f.cc, (uint32_t)any_size(), any(2), f.now); return;
-    case 1:  f.ops->on_loss(&f.cc, any(2), (uint32_t)any_size(), f.now); return;
+    case 1:  f.ops->on_loss(&f.cc, (enum cc_loss)any(2), (uint32_t)any_size(), f.now); return;
     case 2:  f.ops->on_undo(&f.cc, f.now); return;
     case 3:  f.ops->on_recovered(&f.cc, f.now); return;
     case 4:  f.ops->on_idle(&f.cc, any_size(), cc_initial_window(f.cc.mss, 0), f.now); return;
-    case 5:  f.ops->on_sent(&f.cc, f.now, MSS, MSS << any(4)); return;
+    case 5:  f.ops->on_sent(&f.cc, f.now, MSS, (uint32_t)MSS << any(4)); return;
     case 6:  cc_set_mss(&f.cc, (uint16_t)(64 + any(65000))); return;
     default: f.ops->on_ack(&f.cc, &s); return;
     }

@@ -59,7 +59,7 @@ TEST("DOWN lasts until there is headroom, where losses have shown a limit")
 
 TEST("CRUISE and DOWN last for the time that the die said, then REFILL, and nothing slows it")
 {
-    for (int from = BBR_DOWN; from <= BBR_CRUISE; from++) {
+    for (unsigned from = BBR_DOWN; from <= BBR_CRUISE; from++) {
         in_state(from);
         s.flight = 150 * MSS;
         b.bw_lo = 500000;

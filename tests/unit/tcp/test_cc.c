@@ -20,7 +20,7 @@ TEST("an algorithm is found by its name, and by nothing like it")
 
 TEST("every algorithm has every function, so that nobody need ask")
 {
-    for (int kind = 0; kind < CC_N; kind++) {
+    for (unsigned kind = 0; kind < CC_N; kind++) {
         const struct cc_ops *ops = cc_ops_of(kind);
         EXPECT_EQ(cc_kind_named(ops->name, strlen(ops->name)), kind);
         EXPECT(ops->init && ops->begin && ops->on_sent && ops->on_ack && ops->on_loss);
@@ -106,7 +106,7 @@ TEST("another algorithm takes the windows over and starts with an empty state")
 TEST("slow start counts bytes: a segment acknowledged in a thousand parts is one segment")
 {
     COVERS("5681-5");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         for (int hystart = 0; hystart < 2; hystart++) {
             fx_cc_start(&f, kind, 1000, 0);
             f.cc.hystart = hystart;
@@ -119,7 +119,7 @@ TEST("slow start counts bytes: a segment acknowledged in a thousand parts is one
 TEST("in slow start one ACK is worth two segments at most, after a timeout one")
 {
     COVERS("5681-5");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         fx_cc_ack(&f, 10 * MSS);
         EXPECT_EQ(f.cc.cwnd, 12 * MSS);
@@ -143,7 +143,7 @@ TEST("slow start ends exactly at ssthresh, and what is left goes to congestion a
 TEST("ssthresh is arbitrarily high until the first loss says otherwise")
 {
     COVERS("5681-4");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         for (int i = 0; i < 10; i++)
             fx_cc_round(&f);
@@ -157,7 +157,7 @@ TEST("ssthresh is arbitrarily high until the first loss says otherwise")
 TEST("a window that was not full does not grow, in slow start or after it")
 {
     COVERS("9438-5");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         f.s.cwnd_limited = false;
         fx_cc_acks(&f, 100, MSS);
@@ -171,7 +171,7 @@ TEST("a window that was not full does not grow, in slow start or after it")
 
 TEST("an ACK that carries a mark, or comes during recovery, is no reason to grow")
 {
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         f.s.ce_bytes = MSS;
         fx_cc_acks(&f, 10, MSS);
@@ -188,7 +188,7 @@ TEST("an ACK that carries a mark, or comes during recovery, is no reason to grow
 
 TEST("no window passes its bound, whatever is acknowledged")
 {
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, 65535, 0);
         f.cc.cwnd = CC_CWND_MAX - 1;
         fx_cc_acks(&f, 10, 65535);
@@ -207,7 +207,7 @@ TEST("no window passes its bound, whatever is acknowledged")
 TEST("a second timeout of one segment leaves ssthresh, and cwnd is one segment")
 {
     COVERS("5681-7");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         f.ops->on_rto(&f.cc, 8 * MSS, true, f.now);
         uint32_t ssthresh = f.cc.ssthresh;
@@ -222,7 +222,7 @@ TEST("a second timeout of one segment leaves ssthresh, and cwnd is one segment")
 TEST("marks without end bring cwnd down to one segment, ssthresh to two")
 {
     COVERS("9438-6");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         for (int i = 0; i < 20; i++) {
             uint32_t before = f.cc.cwnd;
@@ -236,7 +236,7 @@ TEST("marks without end bring cwnd down to one segment, ssthresh to two")
 
 TEST("a loss or a timeout that was none is taken back whole")
 {
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         fx_cc_lose(&f, 10 * MSS);
         struct cc before = f.cc;
@@ -256,7 +256,7 @@ TEST("a loss or a timeout that was none is taken back whole")
 
 TEST("an undo when nothing was reduced changes nothing, and none ever lowers cwnd")
 {
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         f.ops->on_undo(&f.cc, f.now);
         EXPECT_EQ(f.cc.cwnd, 10 * MSS);
@@ -271,7 +271,7 @@ TEST("an undo when nothing was reduced changes nothing, and none ever lowers cwn
 TEST("after idleness the window is the restart window, and slow start knows where it was")
 {
     COVERS("5681-11");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         f.cc.cwnd = 100 * MSS;
         f.cc.ssthresh = 20 * MSS;
@@ -308,7 +308,7 @@ static double second_share(enum cc_kind first, enum cc_kind second)
 
 TEST("two flows of one kind share a link equally, however late the second came")
 {
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         double share = second_share(kind, kind);
         EXPECT(share > 45 && share < 55);
     }
@@ -326,7 +326,7 @@ TEST("NewReno and CUBIC share a short path: neither gets more than two thirds")
 TEST("HyStart++ loses less than half of what slow start loses in the queue of a long path")
 {
     COVERS("9438-9");
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         uint32_t drops[2];
         for (int hystart = 0; hystart < 2; hystart++) {
             fx_link_init(&l, 12500000, 80 * NS_PER_MS, 1000000);        /* a queue of one BDP */

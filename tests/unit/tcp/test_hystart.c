@@ -144,7 +144,7 @@ TEST("both window algorithms leave slow start by it, and only the first slow sta
 {
     COVERS("9438-9");
     static struct fx_cc f;
-    for (int kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
+    for (unsigned kind = CC_NEWRENO; kind <= CC_CUBIC; kind++) {
         fx_cc_start(&f, kind, MSS, 0);
         f.cc.hystart = true;
         for (int i = 0; i < 20 && cc_in_slow_start(&f.cc); i++) {
