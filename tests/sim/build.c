@@ -184,7 +184,7 @@ static unsigned add_seg(struct sim *s, uint16_t vid, bool switched)
 {
     uint32_t least = s->v6 ? 1280 : 576;
     uint32_t mtu = one_in(s, 2) ? 1500 : one_in(s, 3) ? least : (uint32_t)between(s, least, 9000);
-    s->seg[s->segs] = (struct seg){.mtu = mtu, .vid = vid, .switched = switched, .fcs = !s->bare};
+    s->seg[s->segs] = (struct seg){.mtu = mtu, .vid = vid, .switched = switched, .fcs = !s->bare && !s->sound};
     return s->segs++;
 }
 
@@ -487,6 +487,7 @@ static void choose(struct sim *s)
     s->flapping = one_in(s, 2);
     s->hostile = !s->calm && one_in(s, 4);
     s->bare = one_in(s, 12);
+    s->sound = s->calm && !s->bare && !one_in(s, 3);
     s->has_nat = s->v4 && one_in(s, 6);
 }
 

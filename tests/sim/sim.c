@@ -335,18 +335,18 @@ static void say_world(const struct sim *s)
     }
 }
 
-static bool make(struct sim *s, uint64_t seed, bool strange)
+/* used: bytes of memory that the run before took; 0: this is the first. */
+static bool make(struct sim *s, uint64_t seed, size_t used)
 {
     memset(s, 0, sizeof(*s));
     s->seed = seed;
-    s->second = strange;
+    s->second = used > 0;
     s->memory = malloc(MEMORY + 64);
     s->buffer = malloc(2 * (DATA_AT_MOST + 64));
     s->sent = calloc(SENT_AT_MOST, sizeof(s->sent[0]));
     if (!s->memory || !s->buffer || !s->sent)
         return false;
-    if (strange)
-        memset(s->memory, 0xa5, MEMORY + 64);
+    memset(s->memory, 0xa5, used);
     rng_seed(&s->rng, seed, 77);
     return true;
 }
@@ -396,13 +396,15 @@ int main(int argc, char **argv)
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1, hash[2] = {0};
     bool verbose = argc > 2 && strcmp(argv[2], "-v") == 0;
     bool second = argc > 2 && strcmp(argv[2], "-w") == 0;
+    size_t used = 0;
     for (unsigned i = 0; i < 2; i++) {
-        if (!make(&s, seed, i == 1)) {
+        if (!make(&s, seed, used)) {
             puts("sim: no memory");
             return 1;
         }
         s.verbose = i == 0 ? verbose : second;
         run(&s);
+        used = s.w.arena.used + 64;
         unmake(&s);
         hash[i] = s.hash;
         if (s.wrong[0])

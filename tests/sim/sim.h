@@ -108,6 +108,7 @@ struct end {
     int16_t peer;               /* index of the other end; -1: not known (yet) */
     uint32_t total;             /* it wants to write so much */
     uint32_t written, read;
+    uint32_t took;              /* bytes that the last writing took */
     uint8_t tag[8];             /* the first bytes read */
 };
 
@@ -164,6 +165,7 @@ struct sim {
     bool short_memory;          /* memory runs short now and then */
     bool hostile;               /* a peer sends garbage */
     bool bare;                  /* without check sequences: damage reaches the stacks */
+    bool sound;                 /* without them, and nothing is damaged */
     bool has_nat;
     bool blackhole;             /* a wire carries less than its ends believe */
     bool meddled_addresses;     /* somebody had somebody else's address for a while */

@@ -223,7 +223,9 @@ static int send_some(struct sim *s, struct end *e, size_t n)
 static void write_end(struct sim *s, struct end *e, unsigned rounds, size_t most)
 {
     for (unsigned i = 0; i < rounds && e->h && e->written < e->total && !e->shut; i++) {
-        size_t n = (size_t)sim_scale(s, most);
+        size_t n = (size_t)sim_scale(s, most), likely = 4 * (size_t)e->took + 500;
+        if (n > likely)
+            n = likely;         /* the bytes of what is refused would be made for nothing */
         if (n > e->total - e->written)
             n = e->total - e->written;
         int got = send_some(s, e, n);
@@ -231,6 +233,7 @@ static void write_end(struct sim *s, struct end *e, unsigned rounds, size_t most
         if (got > (int)n)
             sim_wrong(s, "end %u wrote %d bytes of %zu", stream_number(s, e), got, n);
         e->later |= got == ORIEL_ENOBUFS;
+        e->took = got > 0 ? (uint32_t)got : 0;
         if (got == ORIEL_EAGAIN || got == ORIEL_ENOBUFS)
             return;
         if (got < 0)
