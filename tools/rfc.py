@@ -24,9 +24,10 @@ ASIDE = "docs/deviations.md"
 OUTPUT = "docs/RFC.md"
 
 # Sections (how their titles begin) whose every row must be shown or explained, and rows besides.
-MUST_BE_SHOWN = ["B. RFC 1122 link layer", "B. RFC 1122 / 791 IPv4", "B. RFC 1122 / 792 ICMPv4",
-                 "B. UDP", "D. IPv6", "D. ICMPv6", "D. Neighbor Discovery", "E. IGMP"]
-MUST_BE_SHOWN_ROWS = {"INV-1", "INV-2", "INV-5", "INV-6", "INV-7", "INV-8"}
+MUST_BE_SHOWN = ["A. RFC 9293", "A2. RFC 9293", "C. ", "B. RFC 1122 link layer",
+                 "B. RFC 1122 / 791 IPv4", "B. RFC 1122 / 792 ICMPv4", "B. UDP", "D. IPv6", "D. ICMPv6", "D. Neighbor Discovery", "E. IGMP"]
+MUST_BE_SHOWN_ROWS = {"INV-1", "INV-2", "INV-3", "INV-4", "INV-5", "INV-6", "INV-7",
+                      "INV-8"}
 
 ID = r"[A-Za-z0-9][\w.\-]*"
 # With ids, or naming only a section of an RFC that no row is about.

@@ -129,6 +129,7 @@ static uint32_t place_of(const char *order, uint32_t i, uint32_t n)
 
 TEST("in whatever order the keys came, the depth is some logarithms")
 {
+    COVERS("S11");
     static const char *const orders[] = {"rising", "falling", "zigzag", "middle", "shuffled"};
     for (size_t k = 0; k < ARRAY_LEN(orders); k++) {
         seqtree_init(&t, 99 + (uint32_t)k);

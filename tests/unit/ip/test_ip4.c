@@ -296,7 +296,7 @@ TEST("the type of service is set by sockets, and passed up")
 
 TEST("options that nobody here knows are ignored, all of them")
 {
-    COVERS("1122-3.2.1.8a S32");
+    COVERS("1122-3.2.1.8a S32 MUST-50");
     struct fx *f = fx_host();
     for (unsigned type = 2; type < 256; type++) {
         if (type == 131 || type == 137)

@@ -18,7 +18,7 @@ TEST("the initial number moves by one every four microseconds and keeps its keye
 
 TEST("a known key and tuple give known numbers")
 {
-    COVERS("MUST-9 6528-1");
+    COVERS("MUST-9 6528-1 SHLD-1");
     struct fx_tcp *f = fx_tcp();
     struct tcp_tuple v4 = fx_tuple("10.0.0.1", 80, "10.0.0.2", 4000);
     struct tcp_tuple v6 = fx_tuple("2001:db8::1", 80, "2001:db8::2", 4000);

@@ -610,7 +610,7 @@ static void one_read(struct fx_rcv *f, struct model *m, struct rng *g)
 
 TEST("whatever comes in whatever order, cut however, is the stream of the first copies")
 {
-    COVERS("INV-1 MUST-59");
+    COVERS("INV-1 MUST-59 INV-3");
     struct fx_tcp *on = fx_tcp();
     for (uint32_t seed = 1; seed <= 400; seed++) {
         static struct model m;
