@@ -1,6 +1,6 @@
 /*
  * sim SEED [-v|-w]: one random world and what happens in it, twice; what was seen must be the same.
- * -v shows the first time, -w the second.
+ * -v shows the first time, -w the second. sim transfer: see transfer.c.
  *
  *   build -> traffic -> heal -> two minutes -> quiet -> everybody reaches everybody -> quiet -> end
  *
@@ -397,6 +397,8 @@ int main(int argc, char **argv)
     bool verbose = argc > 2 && strcmp(argv[2], "-v") == 0;
     bool second = argc > 2 && strcmp(argv[2], "-w") == 0;
     size_t used = 0;
+    if (argc > 1 && strcmp(argv[1], "transfer") == 0)
+        return sim_transfer();
     for (unsigned i = 0; i < 2; i++) {
         if (!make(&s, seed, used)) {
             puts("sim: no memory");

@@ -274,6 +274,9 @@ void hoard_act(struct sim *s, unsigned who);
 void hoard_end(struct sim *s);
 uint32_t hoard_of(const struct sim *s, const struct pool *p);   /* of that pool's objects */
 
+/* transfer.c */
+int sim_transfer(void);
+
 /* meddle.c */
 void sim_meddle(struct sim *s, unsigned who);
 void sim_garbage(struct sim *s);
