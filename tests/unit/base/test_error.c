@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ERR_LAST ORIEL_EAFNOSUPPORT
+#define ERR_LAST ORIEL_ECONNABORTED
 
 static const char unnamed[] = "an error without a name";
 
