@@ -112,14 +112,28 @@ static uint32_t send_buffer(const struct tcp *t, const struct tcp_conn *c)
     return want > t->set.sndbuf_max ? t->set.sndbuf_max : (uint32_t)want;
 }
 
-#define WRITE_BUDGET_SHARE 4    /* what is written leaves this part of the stack's budget alone: */
-                                /* the acknowledgements that let go of it must find room to arrive */
+/*
+ * What is written leaves a part of the stack's budget alone: the acknowledgements that let go of it
+ * must find room to arrive. And a connection holds at most half of what is left with what it has: peers
+ * that take nothing, however many, must not leave nothing for the others.
+ */
+#define WRITE_BUDGET_SHARE 4
 
-static uint64_t memory_to_write(const struct tcp *t)
+static uint64_t blocks_to_write(const struct pkt_mem *m)
+{
+    uint64_t n = 0;
+    for (unsigned i = BLK_STREAM; i < BLK_CLASSES; i++)
+        n += (uint64_t)(m->blks[i].cap - m->blks[i].live) * blk_class_bytes[i];
+    return n;
+}
+
+static uint64_t memory_to_write(const struct tcp *t, uint32_t held)
 {
     const struct budget *b = t->env->budget;
     uint64_t most = b->max - b->max / WRITE_BUDGET_SHARE;
-    return b->used < most ? most - b->used : 0;
+    uint64_t left = b->used < most ? most - b->used : 0, blocks = blocks_to_write(t->env->mem);
+    left = left < blocks ? left : blocks;
+    return left > held ? (left - held + 1) / 2 : 0;
 }
 
 /* Bytes that the send buffer takes. */
@@ -137,7 +151,7 @@ static uint32_t buffer_room(const struct tcp *t, const struct tcp_conn *c)
 static uint32_t send_room(const struct tcp *t, const struct tcp_conn *c)
 {
     uint32_t room = buffer_room(t, c);
-    uint64_t memory = memory_to_write(t);
+    uint64_t memory = memory_to_write(t, c->flight ? c->flight->sndq.len : 0);
     return room < memory ? room : (uint32_t)memory;
 }
 

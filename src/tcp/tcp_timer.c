@@ -260,8 +260,8 @@ static bool on_rto(struct tcp *t, struct tcp_conn *c)
 {
     bool by_count = c->prof->syncnt && !tcp_synchronized(c->state);
     /* A window that shrank to nothing holds data back as long as the peer answers (SHLD-17). */
-    uint32_t from = c->snd.wnd == 0 && tcp_synchronized(c->state) ? c->timer.rx_ms
-                                                                  : c->timer.since_ms;
+    bool shut = c->snd.wnd == 0 && tcp_synchronized(c->state) && !(c->is & TCP_IS_ORPHAN);
+    uint32_t from = shut ? c->timer.rx_ms : c->timer.since_ms;
     if (by_count ? c->rtt.rtx_n >= c->prof->syncnt : since(t, from) >= r2(t, c))
         return give_up(t, c);
     if (c->rtt.rtx_n >= TCP_R1)
@@ -282,6 +282,13 @@ static bool on_rto(struct tcp *t, struct tcp_conn *c)
     return true;
 }
 
+/* RFC 6429, 3: nobody waits for it any more, and a peer that never opens its window must not hold our
+ * memory for ever. */
+static bool is_left_behind(const struct tcp *t, const struct tcp_conn *c)
+{
+    return (c->is & TCP_IS_ORPHAN) && since(t, c->timer.since_ms) >= r2(t, c);
+}
+
 /* Nothing is under way: the window is closed, or something small is held. */
 static bool on_persist(struct tcp *t, struct tcp_conn *c)
 {
@@ -291,7 +298,7 @@ static bool on_persist(struct tcp *t, struct tcp_conn *c)
         tcp_want(t, c, TCP_WANT_OVERRIDE);
         return true;
     }
-    if (since(t, c->timer.rx_ms) >= r2(t, c) || user_timeout_over(t, c))
+    if (since(t, c->timer.rx_ms) >= r2(t, c) || user_timeout_over(t, c) || is_left_behind(t, c))
         return give_up(t, c);   /* not the closed window, the silence ends it (MUST-37) */
     if (c->out.probes < UINT8_MAX)
         c->out.probes++;
