@@ -216,8 +216,10 @@ static const char *check_congestion(const struct tcp *t, const struct tcp_conn *
     if (!r)
         return NULL;
     bool recovering = r->ca >= ORIEL_CA_RECOVERY;
-    if (f->cc.cwnd == 0 || f->cc.mss == 0 || f->cc.cwnd > CC_CWND_MAX)
-        return "a congestion window that cannot be";
+    if (f->cc.mss != c->snd.mss)
+        return "congestion control counts in segments of another size";
+    if (f->cc.cwnd < f->cc.mss || f->cc.cwnd > CC_CWND_MAX)
+        return "a congestion window of less than a segment, or of more than there can be";
     if (r->quota > 0 && r->ca != ORIEL_CA_RECOVERY)
         return "PRR's share outside of recovery";
     if (r->frto != FRTO_OFF && r->ca != ORIEL_CA_LOSS)

@@ -201,6 +201,8 @@ static void cc_wake(struct tcp *t, struct tcp_conn *c, struct cc *cc)
         cc->ssthresh = CC_SSTHRESH_NONE;
         cc_ops_of((enum cc_kind)cc->kind)->init(cc);
     }
+    if (cc->cwnd < cc->mss)     /* segments became larger meanwhile */
+        cc->cwnd = cc->mss;
     cc_ops_of((enum cc_kind)cc->kind)->begin(cc, t->env->now);
 }
 
