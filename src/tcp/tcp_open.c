@@ -206,6 +206,8 @@ static void established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg 
         tcp_want(t, c, TCP_WANT_RTX);
         tcp_timer_on_sent(t, c);
     }
+    if (c->flight && c->flight->sndq.len > 0)
+        c->is |= TCP_IS_SNDBUF_FULL;            /* it wrote before it could be told of room */
     if (c->snd.nxt.v != c->snd.end.v)
         tcp_ready_to_send(t, c);
 }
