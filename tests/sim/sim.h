@@ -99,7 +99,8 @@ struct end {
     bool connecting;
     bool later;                 /* there was no memory to write: to be tried again */
     bool shut;                  /* what was written is all: a FIN follows it */
-    bool urgent;                /* some of what it writes is urgent, and read where it stands */
+    bool urgent;                /* some of what it writes is urgent ... */
+    bool in_line;               /* ... and some of what it reads, which is read where it stands */
     bool stopped;               /* it was aborted, or closed before it had read all */
     bool deaf;                  /* it has shut down reading */
     bool got_eof;
@@ -177,6 +178,7 @@ struct sim {
     struct end end[ENDS_AT_MOST];
     struct hoard hoard[HOARDS_AT_MOST];
     struct watch watch[NODES_AT_MOST][WATCHED_AT_MOST];
+    oriel_time waited[NODES_AT_MOST];   /* packets waited for link addresses: until then they may be late */
     bool starved;               /* memory ran short once */
     bool relistened;            /* a listener was closed: what waited there was reset */
     unsigned ends;

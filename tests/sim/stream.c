@@ -135,7 +135,7 @@ static void judge_reset(struct sim *s, const struct end *e)
 {
     const struct end *o = e->peer >= 0 ? &s->end[e->peer] : NULL;
     struct oriel_tcp_info i;
-    if (!o || !o->h || o->stopped || o->got_error || s->starved || !s->calm || s->bare)
+    if (!o || !o->h || o->stopped || o->got_error || s->starved || !s->calm || s->bare || s->has_nat)
         return;
     if (oriel_tcp_info(stack_of(s, o->who), o->h, &i) == 0 && i.state != ORIEL_TCP_CLOSED)
         sim_wrong(s, "end %u was reset, and end %d stands in %s", stream_number(s, e), e->peer,
@@ -215,7 +215,8 @@ static int send_some(struct sim *s, struct end *e, size_t n)
         return err ? err : (int)n;
     }
     struct oriel_msg m = {.flags = one_in(s, 8) ? ORIEL_MSG_MORE : one_in(s, 8) ? ORIEL_MSG_EOR : 0};
-    m.flags |= e->urgent && one_in(s, 4) ? ORIEL_MSG_URGENT : 0;
+    if (e->urgent && e->peer >= 0 && s->end[e->peer].in_line && one_in(s, 4))
+        m.flags |= ORIEL_MSG_URGENT;    /* else a byte would be taken out of the stream */
     stream_fill(s, id, e->written, s->buffer, n);
     return oriel_send(k, e->h, s->buffer, n, &m);
 }

@@ -145,7 +145,10 @@ void stream_take(struct sim *s, unsigned who, struct sim_listen *l)
                 sim_wrong(s, "a stream cannot be aborted");
             continue;
         }
+        int64_t in_line = 0;
         e->h = h;
+        e->urgent = one_in(s, 6);
+        e->in_line = oriel_getopt(stack_of(s, who), h, ORIEL_OPT_OOBINLINE, &in_line) == 0 && in_line;
         sim_say(s, "end %u: %s accepts", stream_number(s, e), s->who[who].node->name);
         if (!e->lazy)
             stream_drive(s, e, 0, true);
@@ -197,7 +200,8 @@ static struct end *connect_to(struct sim *s, unsigned who, uint16_t from, struct
         return NULL;
     }
     set_some(s, who, e->h);
-    e->urgent = oriel_setopt(k, e->h, ORIEL_OPT_OOBINLINE, 1) == 0 && one_in(s, 6);
+    e->in_line = oriel_setopt(k, e->h, ORIEL_OPT_OOBINLINE, 1) == 0;
+    e->urgent = one_in(s, 6);
     if (from)
         err = oriel_bind(k, e->h, &local);
     e->connecting = true;
