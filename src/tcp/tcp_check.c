@@ -218,7 +218,7 @@ static const char *check_congestion(const struct tcp *t, const struct tcp_conn *
     bool recovering = r->ca >= ORIEL_CA_RECOVERY;
     if (f->cc.mss != c->snd.mss)
         return "congestion control counts in segments of another size";
-    if (f->cc.cwnd < f->cc.mss || f->cc.cwnd > CC_CWND_MAX)
+    if ((f->cc.cwnd < f->cc.mss && !tcp_prr_rules(f)) || f->cc.cwnd > CC_CWND_MAX)
         return "a congestion window of less than a segment, or of more than there can be";
     if (r->quota > 0 && r->ca != ORIEL_CA_RECOVERY)
         return "PRR's share outside of recovery";
