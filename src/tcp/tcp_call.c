@@ -410,6 +410,7 @@ void tcp_close(struct tcp *t, struct tcp_conn *c)
     c->sock = 0;
     c->is &= ~(uint32_t)TCP_IS_DIRTY;
     c->is |= TCP_IS_ORPHAN | TCP_IS_SHUT_RD;
+    tcp_reasm_free(t, c);       /* what lies out of order nobody will read */
     if (c->state == TCP_CLOSED || c->state == TCP_SYN_SENT || c->state == TCP_TIME_WAIT) {
         tcp_end(t, c, 0);
         return;
@@ -448,12 +449,20 @@ bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c)
     return (c->is & TCP_IS_SNDBUF_FULL) && can_write(t, c);
 }
 
+/* As much as was asked for waits to be read, or as much as there is room for. */
+static bool has_enough(const struct tcp_conn *c)
+{
+    uint32_t least = c->prof->rcvlowat ? c->prof->rcvlowat : 1;
+    return c->rcv.unread >= least ||
+           (c->rcv.unread > 0 && seq_diff(c->rcv.nxt, c->rcv.adv) < (int32_t)c->rcv.mss);
+}
+
 uint32_t tcp_ready(const struct tcp *t, const struct tcp_conn *c)
 {
     uint32_t events = 0;
     bool ended = c->state == TCP_CLOSED && c->tuple.remote_port != 0 &&
                  !(c->is & TCP_IS_CONNECTING);
-    if (c->rcv.unread >= (c->prof->rcvlowat ? c->prof->rcvlowat : 1) || at_end(c) || ended)
+    if (has_enough(c) || at_end(c) || ended)
         events |= ORIEL_READABLE;
     if (can_write(t, c))
         events |= ORIEL_WRITABLE;
