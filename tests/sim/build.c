@@ -526,7 +526,7 @@ void sim_build(struct sim *s, size_t bytes)
     struct world_config c = {.seed = s->seed, .trace_events = 1024};
     bool wild = !one_in(s, 4), small = one_in(s, 6);
     choose(s);
-    c.packet_bytes = one_in(s, 8) ? (size_t)between(s, 768, 2048) * 1024 : (size_t)12 << 20;
+    c.packet_bytes = one_in(s, 8) ? (size_t)between(s, 1536, 3072) * 1024 : (size_t)12 << 20;
     if (!world_init(&s->w, s->memory, bytes, &c)) {
         sim_wrong(s, "a world of that size cannot be built");
         return;
