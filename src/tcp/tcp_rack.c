@@ -122,6 +122,13 @@ static uint32_t lose(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, enum
     return counts;
 }
 
+/* A round trip takes time, even where the clock does not show it: or what was sent again just now would
+ * be lost again with the next acknowledgement, for ever at one moment. */
+static uint64_t round_trip(const struct tcp_rack *k)
+{
+    return k->rtt_ns > NS_PER_US ? k->rtt_ns : NS_PER_US;
+}
+
 static uint32_t detect_by_time(struct tcp *t, struct tcp_conn *c)
 {
     struct tcp_rack *k = &c->flight->rack;
@@ -136,7 +143,7 @@ static uint32_t detect_by_time(struct tcp *t, struct tcp_conn *c)
         struct tcp_sent *r = of_time(n);
         if (!is_overtaken(k, r))
             break;
-        oriel_time deadline = r->sent_at + k->rtt_ns + k->reo_wnd;
+        oriel_time deadline = r->sent_at + round_trip(k) + k->reo_wnd;
         n = list_next(all, n);
         if (deadline <= t->env->now) {
             lost += lose(t, c, r, WHY_RTX_RACK);
