@@ -101,6 +101,7 @@ struct end {
     bool shut;                  /* what was written is all: a FIN follows it */
     bool urgent;                /* some of what it writes is urgent ... */
     bool in_line;               /* ... and some of what it reads, which is read where it stands */
+    bool stray;                 /* what it reads was read by another end already */
     bool stopped;               /* it was aborted, or closed before it had read all */
     bool deaf;                  /* it has shut down reading */
     bool got_eof;

@@ -66,7 +66,12 @@ static void find_peer(struct sim *s, struct end *e)
         return;
     }
     struct end *other = &s->end[id];
-    if (other->peer >= 0 && other->peer != (int)stream_number(s, e))
+    bool taken = other->peer >= 0 && other->peer != (int)stream_number(s, e);
+    if (taken && stack_of(s, e->who)->tcp.half.cookies_until > 0) {
+        e->stray = true;        /* a cookie's last ACK came again, when its connection was over */
+        return;
+    }
+    if (taken)
         sim_wrong(s, "end %u reads what was written for end %d", stream_number(s, e), other->peer);
     e->peer = (int16_t)id;
     other->peer = (int16_t)stream_number(s, e);
@@ -75,6 +80,8 @@ static void find_peer(struct sim *s, struct end *e)
 static void judge(struct sim *s, struct end *e, const uint8_t *data, size_t n)
 {
     size_t i = 0;
+    if (e->stray)
+        return;
     for (; i < n && e->read < 8; i++)
         e->tag[e->read++] = data[i];
     if (e->read >= 8 && e->peer < 0)
@@ -97,7 +104,7 @@ static void judge(struct sim *s, struct end *e, const uint8_t *data, size_t n)
 static void judge_end(struct sim *s, struct end *e)
 {
     e->got_eof = true;
-    if (e->got_error || e->deaf || e->peer < 0)
+    if (e->got_error || e->deaf || e->peer < 0 || e->stray)
         return;
     const struct end *other = &s->end[e->peer];
     if (!other->shut || e->read != other->written)
