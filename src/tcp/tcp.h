@@ -583,7 +583,7 @@ uint16_t tcp_open_syn_flags(const struct tcp *t, const struct tcp_conn *c);
 uint32_t tcp_open_syn_data(const struct tcp *t, const struct tcp_conn *c);      /* 7413: bytes */
 bool tcp_open_fastopen_ready(const struct tcp *t, const struct tcp_conn *c);    /* a cookie is there */
 ORIEL_MUST_USE int tcp_open_fastopen(struct tcp *t, struct tcp_conn *c, struct span data);
-void tcp_open_on_syn_sent(struct tcp *t, struct tcp_conn *c, uint32_t data_len);
+void tcp_open_on_syn_sent(struct tcp *t, struct tcp_conn *c);
 void tcp_open_on_timeout(struct tcp *t, struct tcp_conn *c);    /* SYN or SYN-ACK unanswered */
 void tcp_rx_syn_sent(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);     /* 3.10.7.3 */
 /* In SYN-RECEIVED: false, g was dropped. An ACK that completes the handshake; a SYN once more. */

@@ -99,11 +99,9 @@ int tcp_open_fastopen(struct tcp *t, struct tcp_conn *c, struct span data)
     return (int)n;
 }
 
-void tcp_open_on_syn_sent(struct tcp *t, struct tcp_conn *c, uint32_t data_len)
+void tcp_open_on_syn_sent(struct tcp *t, struct tcp_conn *c)
 {
     c->tune.at_us = (uint32_t)(t->env->now / NS_PER_US);
-    if (data_len > 0 && tcp_sent_add(t, c, data_len, c->snd.mss, 0))
-        c->snd.nxt = seq_add(c->snd.nxt, data_len);
 }
 
 /* ---- nobody answered ---- */

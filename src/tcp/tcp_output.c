@@ -419,11 +419,14 @@ static int do_syn(struct tcp *t, struct tcp_conn *c, const struct tcp_action *a)
 {
     uint16_t flags = tcp_open_syn_flags(t, c);
     uint32_t len = tcp_open_syn_data(t, c);
+    if (len > 0 && !tcp_sent_add(t, c, len, c->snd.mss, 0))
+        len = 0;                /* or nobody would know its acknowledgement */
     enum why why = len > 0 ? WHY_SYN_FASTOPEN : a->why;
     int err = tcp_emit_segment(t, c, a->seq, len, flags, why);
     c->out.want &= (uint8_t)~TCP_WANT_SYN;
+    c->snd.nxt = seq_add(c->snd.nxt, len);
     if (!err)
-        tcp_open_on_syn_sent(t, c, len);
+        tcp_open_on_syn_sent(t, c);
     tcp_timer_on_sent(t, c);
     return err == ORIEL_ENOBUFS ? 0 : err;
 }
