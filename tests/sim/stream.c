@@ -55,6 +55,11 @@ void stream_fill(const struct sim *s, unsigned id, uint64_t at, uint8_t *data, s
     }
 }
 
+static bool has_cookies(const struct sim *s, const struct end *e)
+{
+    return stack_of(s, e->who)->tcp.half.cookies_until > 0;
+}
+
 static void find_peer(struct sim *s, struct end *e)
 {
     uint64_t tag = 0;
@@ -66,15 +71,17 @@ static void find_peer(struct sim *s, struct end *e)
         return;
     }
     struct end *other = &s->end[id];
-    bool taken = other->peer >= 0 && other->peer != (int)stream_number(s, e);
-    if (taken && stack_of(s, e->who)->tcp.half.cookies_until > 0) {
+    int us = (int)stream_number(s, e);
+    bool known = (e->peer >= 0 && e->peer != (int)id) || (other->peer >= 0 && other->peer != us);
+    if (known && (has_cookies(s, e) || has_cookies(s, other))) {
         e->stray = true;        /* a cookie's last ACK came again, when its connection was over */
         return;
     }
-    if (taken)
-        sim_wrong(s, "end %u reads what was written for end %d", stream_number(s, e), other->peer);
+    if (known)
+        sim_wrong(s, "end %d reads what end %u wrote for end %d; its own is %d", us, (unsigned)id,
+                  other->peer, e->peer);
     e->peer = (int16_t)id;
-    other->peer = (int16_t)stream_number(s, e);
+    other->peer = (int16_t)us;
 }
 
 static void judge(struct sim *s, struct end *e, const uint8_t *data, size_t n)
@@ -82,11 +89,12 @@ static void judge(struct sim *s, struct end *e, const uint8_t *data, size_t n)
     size_t i = 0;
     if (e->stray)
         return;
-    for (; i < n && e->read < 8; i++)
+    for (; i < n && e->read < 8; i++) {
         e->tag[e->read++] = data[i];
-    if (e->read >= 8 && e->peer < 0)
-        find_peer(s, e);
-    if (s->wrong[0] || e->peer < 0)
+        if (e->read == 8)
+            find_peer(s, e);
+    }
+    if (s->wrong[0] || e->stray || e->peer < 0)
         return;
     const struct end *other = &s->end[e->peer];
     for (; i < n; i++, e->read++)
