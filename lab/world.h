@@ -3,6 +3,7 @@
  *
  *   host, router   an Oriel stack (a router forwards)      switch   learning, VLAN aware
  *   peer           plays crafted frames and hears everything
+ *   door           leads out of the world: a driver takes what arrives there and puts in what comes
  *
  * Time moves from event to event: a frame arrives, a stack's deadline comes, the scenario acts. What
  * happens at one moment happens in the order in which it was scheduled. Everything that is left to
@@ -34,6 +35,7 @@ enum node_kind {
     NODE_ROUTER,
     NODE_SWITCH,
     NODE_PEER,
+    NODE_DOOR,                  /* one port; what arrives waits for a driver (world_door_take) */
 };
 
 struct node;
@@ -179,6 +181,13 @@ void world_poke(struct world *w, struct node *n);
 
 /* Put a frame on a port's wire (scripted peers). False: no memory or nothing plugged in. */
 bool world_send(struct world *w, struct port *p, struct span frame);
+
+/*
+ * Doors. Up to max frames that arrived at a door, in order; the caller's to free. And frames that came
+ * from outside, with what is known of their sums and segments, in a batch: consumed.
+ */
+unsigned world_door_take(struct world *w, struct node *door, struct pkt *out[], unsigned max);
+void world_door_put(struct world *w, struct node *door, struct pkt *const pkts[], unsigned n);
 
 /* Both directions down or up; hosts at its ends see the carrier go and come. */
 void world_set_wire(struct world *w, struct wire *x, bool up);

@@ -1,0 +1,114 @@
+/*
+ * Drivers: real links. Each is a row of `drv_kinds` in its own file host/drv_NAME.c.
+ *
+ *     struct drv_spec spec;
+ *     if (!drv_spec_parse(&spec, "tap:oriel0,addr=192.0.2.2/24,gw=192.0.2.1", &error)) ...
+ *     struct drv *d = drv_open(&spec, &error);
+ *     unsigned n = d->kind->rx(d, env, pkts, 64);          what came, up to 64
+ *     n = d->kind->tx(d, pkts, n);                         what the link took
+ *     drv_close(d);
+ *
+ * A driver moves frames between a descriptor and packets, in batches; it never blocks. What the kernel
+ * gave it, and what it does without, stands in `caps` and in sentences in `notes`, for people.
+ *
+ * Packets that a driver hands up come from `env` (pkt_new: pools and budget of the world), the frame's
+ * link header first unless caps.ip. Offloads: a frame of a vouching link comes with CSUM_VERIFIED or
+ * CSUM_PARTIAL and, as a super-segment, with gso and gso_size; what a driver is given may have
+ * CSUM_PARTIAL or gso only as far as its caps say.
+ */
+#ifndef ORIEL_HOST_DRV_H
+#define ORIEL_HOST_DRV_H
+
+#include "pkt/pkt.h"
+
+#define DRV_BATCH     64
+#define DRV_NAME_MAX  128           /* of a device, a socket's path, a file */
+#define DRV_ADDRS_MAX 8
+#define DRV_NOTES_MAX 8
+#define DRV_NOTE_MAX  160
+#define DRV_ERROR_MAX 256
+
+/* ---- what the user said ---- */
+
+struct drv_addr {
+    struct oriel_addr addr;
+    uint8_t prefix_len;             /* 0..128, as oriel_addr_add has it */
+};
+
+/*
+ * "KIND[:WHERE][,KEY=VALUE]...": WHERE is a device, a path or an endpoint, as the kind has it. Keys that
+ * every kind has: addr=A/LEN (repeats), gw=A (repeats, one a family), dns=A (repeats), mac=, mtu=,
+ * dhcp (a flag: ask for an address; the default where none is given and the link has frames).
+ * Others belong to the kind and wait in `rest`.
+ */
+struct drv_spec {
+    const struct drv_kind *kind;
+    char where[DRV_NAME_MAX];
+    struct drv_addr addrs[DRV_ADDRS_MAX];
+    uint8_t addrs_n;
+    struct oriel_addr gateways[2], dns[4];
+    uint8_t gateways_n, dns_n;
+    uint8_t mac[6];                 /* all zero: one is chosen */
+    uint32_t mtu;                   /* 0: the link's own */
+    bool dhcp;
+    char rest[256];                 /* "KEY=VALUE,KEY=VALUE": drv_spec_key reads it */
+};
+
+/* False: a sentence in `error` that says what was found where, and what was expected. */
+bool drv_spec_parse(struct drv_spec *s, const char *text, char error[DRV_ERROR_MAX]);
+
+/* The value of a key in `rest` ("" for a flag), or NULL; copied to buf. */
+const char *drv_spec_key(const struct drv_spec *s, const char *key, char *buf, size_t cap);
+
+/* ---- an open link ---- */
+
+struct drv_caps {
+    bool ip;                        /* bare IP packets instead of Ethernet frames */
+    bool csum;                      /* takes CSUM_PARTIAL, and hands it up */
+    bool gso4, gso6;                /* takes TCP super-segments of that family */
+    bool gso_udp;
+    bool ecn;                       /* ... whose ECN flags mean something */
+    bool vouched;                   /* what arrives needs no look at its sums */
+    uint32_t mtu;                   /* largest IP packet */
+    uint8_t mac[6];                 /* for the stack's end */
+    unsigned queues;
+};
+
+struct drv {
+    const struct drv_kind *kind;
+    int fd;                         /* readable: frames wait; writable: tx goes on */
+    struct drv_caps caps;
+    char name[DRV_NAME_MAX];        /* "oriel0" */
+    char notes[DRV_NOTES_MAX][DRV_NOTE_MAX];    /* what it got, and what it does without */
+    uint8_t notes_n;
+    uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
+    uint64_t rx_dropped, tx_full;   /* by the kernel or for want of memory; times it took no more */
+    int error;                      /* a negative errno once the link is gone: its fd is not waited on */
+};
+
+struct drv_kind {
+    const char *name;               /* "tap" */
+    const char *where;              /* what WHERE is, for help: "DEVICE" */
+    const char *help;               /* one sentence */
+    const char *needs;              /* what it needs of the system, and which flag needs none */
+    /* NULL: a sentence in `error`: which file or capability is missing, what works without it. */
+    struct drv *(*open)(const struct drv_spec *s, char error[DRV_ERROR_MAX]);
+    /* Packets that came, at most max; 0: none now. Owned by the caller. */
+    unsigned (*rx)(struct drv *d, struct env *env, struct pkt *out[], unsigned max);
+    /* Takes the first k of n, k is returned; the rest stays the caller's, to be offered again when fd
+     * is writable. A packet that the link can never take is counted and freed, and is one of k. */
+    unsigned (*tx)(struct drv *d, struct pkt *const pkts[], unsigned n);
+    void (*close)(struct drv *d);
+    /* The kernel's view of the link: the addresses that the stack has, for filters. May be NULL. */
+    void (*set_addrs)(struct drv *d, const struct drv_addr *addrs, unsigned n);
+};
+
+extern const struct drv_kind *const drv_kinds[];       /* ends with NULL */
+
+struct drv *drv_open(const struct drv_spec *s, char error[DRV_ERROR_MAX]);
+void drv_close(struct drv *d);
+
+/* For drivers: one more sentence for people. */
+void drv_note(struct drv *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

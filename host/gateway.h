@@ -1,0 +1,61 @@
+/*
+ * The gateway: a node whose far side is the host's own sockets. What a guest sends to any address is
+ * carried on by a socket of the host, and back; no privileges are needed.
+ *
+ *     struct gateway *g = gateway_open(v, node, netif, &cfg, error);
+ *     ... the world runs ...
+ *     gateway_close(g);                  before live_close
+ *
+ * TCP: a SYN is held (oriel_admit) until the host's own connect has an answer: admitted, refused, or
+ * unreachable, so a guest sees what the host saw. Then bytes both ways, with back-pressure end to end:
+ * what the slower side does not take is not acknowledged. Half-close and reset are carried through.
+ * UDP: one host socket a flow (guest's endpoint), kept while it is used. ICMP echo: through the host's
+ * ping sockets where it allows them; otherwise answered for addresses that are ours alone.
+ * DNS: what is sent to dns4 or dns6, port 53, goes to the host's name servers.
+ *
+ * The node's interface must stand in for others (oriel_netif_config.any_addr).
+ */
+#ifndef ORIEL_HOST_GATEWAY_H
+#define ORIEL_HOST_GATEWAY_H
+
+#include "host/live.h"
+
+struct gateway;
+
+struct gateway_publish {            /* a port of the host that leads to the guest */
+    struct oriel_endpoint host;     /* address all zero: every one of the host */
+    struct oriel_endpoint guest;
+    bool udp;
+};
+
+#define GATEWAY_PUBLISH_MAX 64
+
+struct gateway_flow_info {
+    const char *proto;              /* "tcp", "udp", "icmp" */
+    struct oriel_endpoint guest, host;
+    bool begins;
+    int error;                      /* errno of the host's socket that ended it; 0: none */
+    uint64_t bytes_in, bytes_out;   /* towards the guest, towards the host */
+};
+
+struct gateway_config {
+    struct oriel_addr self4, self6; /* the host's loopback is reached there; zero: not at all */
+    struct oriel_addr dns4, dns6;   /* the host's name servers are reached there; zero: not at all */
+    struct gateway_publish publish[GATEWAY_PUBLISH_MAX];
+    unsigned publish_n;
+    uint32_t flows;                 /* TCP and UDP at most; 0: 16,384 */
+    oriel_time udp_life;            /* idle; 0: 60 s (5 s for DNS) */
+    /* A flow begins or ends, for summaries; may be NULL. */
+    void (*on_flow)(void *ctx, const struct gateway_flow_info *f);
+    void *on_flow_ctx;
+};
+
+/* NULL: a sentence in `error` (a published port that is taken, say). */
+struct gateway *gateway_open(struct live *v, struct node *node, int netif,
+                             const struct gateway_config *cfg, char error[DRV_ERROR_MAX]);
+void gateway_close(struct gateway *g);
+
+/* Flows that live now. */
+unsigned gateway_flows(const struct gateway *g);
+
+#endif

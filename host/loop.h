@@ -1,0 +1,55 @@
+/*
+ * Waiting: file descriptors, and a deadline. One epoll instance, one thread.
+ *
+ *     struct loop loop;
+ *     int err = loop_open(&loop);                          0, or a negative errno
+ *     struct loop_source in = {.fd = 0, .events = EPOLLIN, .on_ready = read_line, .ctx = me};
+ *     err = loop_add(&loop, &in);
+ *     while (!done)
+ *         loop_wait(&loop, when);                          calls on_ready of what is ready
+ *
+ * A source belongs to its owner and must stay where it is until loop_remove. on_ready may add, change
+ * and remove any source, its own included: a source that was removed is not called any more, also
+ * when it was ready in the same round.
+ */
+#ifndef ORIEL_HOST_LOOP_H
+#define ORIEL_HOST_LOOP_H
+
+#include "oriel/oriel.h"
+
+#include <sys/epoll.h>
+
+#define LOOP_ROUND 256              /* sources that one wait names */
+
+struct loop_source {
+    int fd;
+    uint32_t events;                /* EPOLLIN, EPOLLOUT ...; 0: only errors and hang-up */
+    void (*on_ready)(void *ctx, uint32_t events);
+    void *ctx;
+};
+
+struct loop {
+    int epoll;
+    oriel_time spin;                /* look that long before sleeping; 0: sleep at once */
+    struct epoll_event round[LOOP_ROUND];
+    int round_n, round_at;
+};
+
+/* Nanoseconds of the monotonic clock. */
+oriel_time host_now(void);
+
+int loop_open(struct loop *l);
+void loop_close(struct loop *l);
+
+/* 0, or a negative errno. */
+int loop_add(struct loop *l, struct loop_source *s);
+int loop_change(struct loop *l, struct loop_source *s, uint32_t events);
+void loop_remove(struct loop *l, struct loop_source *s);
+
+/*
+ * Sleep until something is ready or `until` comes (ORIEL_NEVER: for ever; in the past: only look), and
+ * call on_ready. The number of sources called; -EINTR when a signal came; another negative errno.
+ */
+int loop_wait(struct loop *l, oriel_time until);
+
+#endif
