@@ -5,7 +5,7 @@
  *     if (!drv_spec_parse(&spec, "tap:oriel0,addr=192.0.2.2/24,gw=192.0.2.1", &error)) ...
  *     struct drv *d = drv_open(&spec, &error);
  *     unsigned n = d->kind->rx(d, env, pkts, 64);          what came, up to 64
- *     n = d->kind->tx(d, pkts, n);                         what the link took
+ *     n = d->kind->tx(d, pkts, n);                         how many the link took
  *     drv_close(d);
  *
  * A driver moves frames between a descriptor and packets, in batches; it never blocks. What the kernel
@@ -38,7 +38,7 @@ struct drv_addr {
 /*
  * "KIND[:WHERE][,KEY=VALUE]...": WHERE is a device, a path or an endpoint, as the kind has it. Keys that
  * every kind has: addr=A/LEN (repeats), gw=A (repeats, one a family), dns=A (repeats), mac=, mtu=,
- * dhcp (a flag: ask for an address; the default where none is given and the link has frames).
+ * plain (no offloads), dhcp (a flag: ask for an address; the default where none is given and the link has frames).
  * Others belong to the kind and wait in `rest`.
  */
 struct drv_spec {
@@ -51,6 +51,7 @@ struct drv_spec {
     uint8_t mac[6];                 /* all zero: one is chosen */
     uint32_t mtu;                   /* 0: the link's own */
     bool dhcp;
+    bool plain;                     /* no offloads: every frame as it stands on a wire */
     char rest[256];                 /* "KEY=VALUE,KEY=VALUE": drv_spec_key reads it */
 };
 
@@ -95,8 +96,9 @@ struct drv_kind {
     struct drv *(*open)(const struct drv_spec *s, char error[DRV_ERROR_MAX]);
     /* Packets that came, at most max; 0: none now. Owned by the caller. */
     unsigned (*rx)(struct drv *d, struct env *env, struct pkt *out[], unsigned max);
-    /* Takes the first k of n, k is returned; the rest stays the caller's, to be offered again when fd
-     * is writable. A packet that the link can never take is counted and freed, and is one of k. */
+    /* Sends the first k of n and returns k; all stay the caller's, and their bytes are copied or sent
+     * when it returns. What is left is offered again when fd is writable. A packet that the link can
+     * never take is counted and is one of k. */
     unsigned (*tx)(struct drv *d, struct pkt *const pkts[], unsigned n);
     void (*close)(struct drv *d);
     /* The kernel's view of the link: the addresses that the stack has, for filters. May be NULL. */

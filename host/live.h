@@ -13,7 +13,8 @@
  * is followed by live_poke, so that what it has to say leaves.
  *
  * Time is host_now() minus that of live_open: a world begins at 0. Frames that wait at a door are moved
- * in batches; a wire without impairments, rate or delay costs nothing but a pointer.
+ * in batches. A direct wire (wire_params.direct) hands them over as they are, super-segments whole; a
+ * link with offloads needs one, so where frames are to be seen, delayed or lost it is opened `plain`.
  */
 #ifndef ORIEL_HOST_LIVE_H
 #define ORIEL_HOST_LIVE_H
@@ -29,6 +30,7 @@ struct live_config {
     size_t memory;                  /* of the world, all stacks and packets in it; 0: LIVE_MEMORY */
     uint32_t trace_events;          /* ring; 0: 65,536 */
     oriel_time spin;                /* as struct loop has it */
+    bool quiet;                     /* no events: for speed, where nobody looks */
 };
 
 #define LIVE_MEMORY ((size_t)512 << 20)     /* address space, touched as used */
@@ -62,7 +64,8 @@ void live_app(struct live *v, struct node *node, void (*step)(void *ctx), void *
 /* After calls into a node's stack from outside (a descriptor was ready): time, then its output. */
 void live_poke(struct live *v, struct node *node);
 
-/* One turn: wait until something is ready or due (at most until `until`), then everything that is.
+/* One turn: wait until something is ready or due (at most until `until`, in the world's time), then
+ * everything that is.
  * 0; -EINTR when a signal came; another negative errno: the world cannot go on. */
 int live_turn(struct live *v, oriel_time until);
 

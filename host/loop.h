@@ -31,6 +31,8 @@ struct loop_source {
 struct loop {
     int epoll;
     oriel_time spin;                /* look that long before sleeping; 0: sleep at once */
+    void (*on_wake)(void *ctx);     /* after each wait, before any on_ready; may be NULL */
+    void *wake_ctx;
     struct epoll_event round[LOOP_ROUND];
     int round_n, round_at;
 };
@@ -51,5 +53,8 @@ void loop_remove(struct loop *l, struct loop_source *s);
  * call on_ready. The number of sources called; -EINTR when a signal came; another negative errno.
  */
 int loop_wait(struct loop *l, oriel_time until);
+
+/* In on_wake: what is that source ready for? 0: nothing. */
+uint32_t loop_ready(const struct loop *l, const struct loop_source *s);
 
 #endif

@@ -40,6 +40,8 @@ struct wire_params {
     uint32_t queue_pkts;        /* 0: 1,000 */
     uint32_t mtu;               /* largest network packet carried; 0: no limit of its own */
     bool fcs;                   /* frames carry their check sequence (set by the ports) */
+    bool direct;                /* only hands over: no time, no chance, no events, nobody looks; frames
+                                 * keep what is known of them, super-segments cross whole */
     struct impair impair;
 };
 

@@ -9,6 +9,7 @@
 #include "lab/world.h"
 
 #include "base/siphash.h"
+#include "stack/stack.h"
 
 #define TRACE_DEFAULT 65536
 #define TAKE_MAX      32
@@ -46,6 +47,7 @@ bool world_init(struct world *w, void *memory, size_t bytes, const struct world_
     arena_init(&w->arena, memory, bytes);
     w->seed = cfg->seed;
     w->cpu = cfg->cpu;
+    w->quiet = cfg->quiet;
     if (!init_tables(w, cfg, bytes))
         return false;
     w->env.trace = &w->trace;
@@ -59,6 +61,12 @@ bool world_init(struct world *w, void *memory, size_t bytes, const struct world_
     return true;
 }
 
+static void empty_inboxes(struct node *n)
+{
+    for (uint8_t i = 0; i < n->ports_n; i++)
+        pkt_free_chain(n->ports[i].inbox.first);
+}
+
 void world_fini(struct world *w)
 {
     while (w->heap_n > 0) {
@@ -66,6 +74,8 @@ void world_fini(struct world *w)
         pkt_free(f->p);
         pool_put(&w->flights, f);
     }
+    for (uint16_t i = 0; i < w->nodes_n; i++)
+        empty_inboxes(&w->nodes[i]);
     for (uint16_t i = 0; i < w->nodes_n; i++)
         if (w->nodes[i].stack)
             oriel_destroy(w->nodes[i].stack);
@@ -111,7 +121,7 @@ static bool add_stack(struct world *w, struct node *n, const struct oriel_config
     c.now = w->env.now;
     c.node = n->id;
     c.shared_packets = &w->mem;
-    c.shared_trace = &w->trace;
+    c.shared_trace = w->quiet ? NULL : &w->trace;
     node_seed(w, n, c.seed);
     n->stack = c.memory ? oriel_create(&c) : NULL;
     return n->stack != NULL;
@@ -465,22 +475,40 @@ static void arrive(struct world *w, struct flight *f)
         return;
     else if (n->kind == NODE_SWITCH)
         switch_input(w, f->to, f->p, f->packet_id);
-    else
+    else if (n->kind != NODE_DOOR)
         pkt_free(f->p);                 /* heard: on_frame has shown it */
+    else if (!door_keep(f->to, f->p))
+        pkt_drop(&w->env, f->p, DROP_WIRE_QUEUE_FULL);
 }
 
 /* ---- running ---- */
 
-static void take_output(struct world *w, struct node *n)
+/* All that a node has to say by one port, or as much as the door there takes. */
+static void take_port(struct world *w, struct node *n, struct port *p)
 {
     struct pkt *out[TAKE_MAX];
-    for (uint8_t i = 0; i < n->ports_n; i++) {
-        struct port *p = &n->ports[i];
-        unsigned got;
-        while (p->netif && (got = oriel_netif_take(n->stack, p->netif, out, TAKE_MAX)) > 0)
-            for (unsigned k = 0; k < got; k++)
-                world_transmit(w, p, out[k], ++w->packet_id);
+    bool direct = p->wire && p->wire->up && p->wire->dir[0].p.direct;
+    struct port *to = direct ? p->wire->end[!p->side] : NULL;
+    for (;;) {
+        unsigned max = direct && door_room(to) < TAKE_MAX ? door_room(to) : TAKE_MAX;
+        n->blocked = n->blocked || max == 0;
+        unsigned got = oriel_netif_take(n->stack, p->netif, out, max);
+        if (got == 0)
+            return;
+        p->tx_pkts += direct ? got : 0;
+        if (direct)
+            door_pass(w, to, out, got);
+        for (unsigned k = 0; !direct && k < got; k++)
+            world_transmit(w, p, out[k], ++w->packet_id);
     }
+}
+
+static void take_output(struct world *w, struct node *n)
+{
+    n->blocked = false;
+    for (uint8_t i = 0; i < n->ports_n; i++)
+        if (n->ports[i].netif)
+            take_port(w, n, &n->ports[i]);
 }
 
 void world_poke(struct world *w, struct node *n)
@@ -492,12 +520,21 @@ void world_poke(struct world *w, struct node *n)
     take_output(w, n);
 }
 
+/* Output that no door takes is nothing to wait for. */
+static oriel_time deadline(const struct node *n)
+{
+    if (!n->stack)
+        return ORIEL_NEVER;
+    return n->blocked ? stack_next_timer(n->stack) : oriel_next_deadline(n->stack);
+}
+
 oriel_time world_next(const struct world *w)
 {
     oriel_time next = w->heap_n > 0 ? w->heap[0]->at : ORIEL_NEVER;
+    if (w->inboxes > 0)
+        return w->env.now;
     for (uint16_t i = 0; i < w->nodes_n; i++) {
-        const struct oriel_stack *s = w->nodes[i].stack;
-        oriel_time t = s ? oriel_next_deadline(s) : ORIEL_NEVER;
+        oriel_time t = deadline(&w->nodes[i]);
         if (t < next)
             next = t;
     }
@@ -513,9 +550,13 @@ static void run_one(struct world *w, oriel_time at)
         arrive(w, &f);
         return;
     }
+    if (w->inboxes > 0) {
+        door_step(w);
+        return;
+    }
     for (uint16_t i = 0; i < w->nodes_n; i++) {
         struct node *n = &w->nodes[i];
-        if (n->stack && oriel_next_deadline(n->stack) <= w->env.now) {
+        if (deadline(n) <= w->env.now) {
             oriel_step(n->stack, w->env.now, NULL);
             world_poke(w, n);
             return;

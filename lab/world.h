@@ -28,6 +28,8 @@
 #define FDB_MAX           1024          /* stations a switch remembers */
 #define FDB_LIFE          (300 * NS_PER_S)
 #define WORLD_BATCH_MAX   32
+#define DOOR_BATCH        64            /* frames by a direct wire in one step */
+#define DOOR_QUEUE        256           /* frames that wait at a door; a stack keeps the rest itself */
 #define NODE_MEMORY       (2u << 20)    /* of a stack in a world, unless it says otherwise */
 
 enum node_kind {
@@ -53,6 +55,7 @@ struct port {
     uint16_t vlans[8];          /* switch: VLANs that it carries tagged beside pvid */
     uint8_t vlans_n;
     uint64_t tx_pkts, rx_pkts;
+    struct pkt_queue inbox;     /* came by a direct wire, or to a door, and waits */
 };
 
 struct fdb_entry {
@@ -71,6 +74,7 @@ struct node {
     uint8_t ports_n;
     struct fdb_entry *fdb;      /* switch */
     uint16_t fdb_n;
+    bool blocked;               /* has output that a full door does not take */
 };
 
 /* What became of a frame that was put on a wire; known at once, because draws are made then. */
@@ -102,6 +106,7 @@ struct world_config {
     uint32_t trace_events;      /* ring; 0: 65,536 */
     uint32_t cpu;               /* ORIEL_CPU_* */
     size_t packet_bytes;        /* pools; 0: a quarter of the memory */
+    bool quiet;                 /* stacks tell no events: for speed, where nobody looks */
 };
 
 struct flight;
@@ -110,6 +115,7 @@ struct world {
     struct arena arena;
     uint64_t seed;
     uint32_t cpu;
+    bool quiet;
     struct env env;             /* of wires, switches and peers: node number WORLD_NODE */
     struct budget budget;       /* of packets that are under way */
     struct pkt_mem mem;
@@ -123,6 +129,8 @@ struct world {
     uint32_t heap_n;
     uint64_t order;
     uint64_t packet_id;
+    uint32_t inboxes;           /* packets that wait in the inboxes of stacks */
+    uint16_t turn;              /* node whose inbox is looked at first */
     unsigned batch_max;         /* frames that arrive at a stack at one moment and make one batch, up */
                                 /* to WORLD_BATCH_MAX; 0: each is a step of its own */
     uint64_t sent, delivered, died;     /* conservation: sent == delivered + died + in flight */
@@ -183,10 +191,12 @@ void world_poke(struct world *w, struct node *n);
 bool world_send(struct world *w, struct port *p, struct span frame);
 
 /*
- * Doors. Up to max frames that arrived at a door, in order; the caller's to free. And frames that came
- * from outside, with what is known of their sums and segments, in a batch: consumed.
+ * Doors. Up to max frames that wait at a door, in order, borrowed; then the first n of them have left
+ * and are freed. And frames that came from outside, consumed: by a direct
+ * wire they arrive with all that is known of their sums and segments, and no more than DOOR_QUEUE wait.
  */
-unsigned world_door_take(struct world *w, struct node *door, struct pkt *out[], unsigned max);
+unsigned world_door_peek(const struct node *door, struct pkt *out[], unsigned max);
+void world_door_done(struct world *w, struct node *door, unsigned n);
 void world_door_put(struct world *w, struct node *door, struct pkt *const pkts[], unsigned n);
 
 /* Both directions down or up; hosts at its ends see the carrier go and come. */
@@ -205,7 +215,13 @@ const char *world_check(const struct world *w);
 /* switch.c: a frame arrived at a switch; consumes p. */
 void switch_input(struct world *w, struct port *in, struct pkt *p, uint64_t packet_id);
 
-/* world.c, for switch.c: a frame leaves a port; consumes p. */
+/* world.c, for switch.c and door.c: a frame leaves a port; consumes p. */
 void world_transmit(struct world *w, struct port *from, struct pkt *p, uint64_t packet_id);
+
+/* door.c, for world.c: direct wires. */
+unsigned door_room(const struct port *to);      /* how many more may wait there */
+void door_pass(struct world *w, struct port *to, struct pkt *const pkts[], unsigned n);
+bool door_keep(struct port *to, struct pkt *p);  /* arrived by an ordinary wire; false: full, p is not taken */
+void door_step(struct world *w);                /* the inbox of one stack becomes its step */
 
 #endif

@@ -1,0 +1,194 @@
+/* What all drivers share: the words that describe a link, opening, notes. */
+#include "host/drv.h"
+
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct drv_kind *const drv_kinds[] = {
+    NULL,
+};
+
+void drv_note(struct drv *d, const char *format, ...)
+{
+    if (d->notes_n == DRV_NOTES_MAX)
+        return;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(d->notes[d->notes_n++], DRV_NOTE_MAX, format, args);
+    va_end(args);
+}
+
+struct drv *drv_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])
+{
+    return s->kind->open(s, error);
+}
+
+void drv_close(struct drv *d)
+{
+    if (d)
+        d->kind->close(d);
+}
+
+/* ---- what the user said ---- */
+
+static bool wrong(char error[DRV_ERROR_MAX], const char *what, const char *found, const char *expected)
+{
+    (void)snprintf(error, DRV_ERROR_MAX, "%s '%s': expected %s", what, found, expected);
+    return false;
+}
+
+static const struct drv_kind *kind_named(const char *name, size_t n)
+{
+    for (size_t i = 0; drv_kinds[i]; i++)
+        if (strlen(drv_kinds[i]->name) == n && memcmp(drv_kinds[i]->name, name, n) == 0)
+            return drv_kinds[i];
+    return NULL;
+}
+
+static bool no_kind(char error[DRV_ERROR_MAX], const char *text)
+{
+    struct txt t = txt_of(error, DRV_ERROR_MAX);
+    txt_s(&t, "link '");
+    txt_s(&t, text);
+    txt_s(&t, "': expected one of");
+    for (size_t i = 0; drv_kinds[i]; i++) {
+        txt_s(&t, i ? ", " : " ");
+        txt_s(&t, drv_kinds[i]->name);
+    }
+    return false;
+}
+
+/* An address; one without a length is a host's own: /32 or /128. */
+static bool add_addr(struct drv_spec *s, const char *v)
+{
+    struct drv_addr *a = &s->addrs[s->addrs_n];
+    if (s->addrs_n == DRV_ADDRS_MAX)
+        return false;
+    a->prefix_len = 128;
+    if (strchr(v, '/') ? oriel_prefix_parse(v, &a->addr, &a->prefix_len) != 0
+                       : oriel_addr_parse(v, &a->addr) != 0)
+        return false;
+    s->addrs_n++;
+    return true;
+}
+
+static bool add_to(struct oriel_addr *list, uint8_t *n, unsigned max, const char *v)
+{
+    if (*n == max || oriel_addr_parse(v, &list[*n]) != 0)
+        return false;
+    ++*n;
+    return true;
+}
+
+static bool set_mac(struct drv_spec *s, const char *v)
+{
+    unsigned b[6];
+    char end;
+    if (sscanf(v, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
+        (b[0] & 1))
+        return false;
+    for (unsigned i = 0; i < 6; i++)
+        s->mac[i] = (uint8_t)b[i];
+    return true;
+}
+
+static bool set_mtu(struct drv_spec *s, const char *v)
+{
+    char *end;
+    unsigned long n = strtoul(v, &end, 10);
+    if (*v < '0' || *v > '9' || *end || n < 68 || n > 65535)
+        return false;
+    s->mtu = (uint32_t)n;
+    return true;
+}
+
+static bool keep_rest(struct drv_spec *s, const char *word)
+{
+    size_t have = strlen(s->rest), n = strlen(word);
+    if (have + n + 2 > sizeof(s->rest))
+        return false;
+    if (have > 0)
+        s->rest[have++] = ',';
+    memcpy(s->rest + have, word, n + 1);
+    return true;
+}
+
+/* One "KEY=VALUE" or a flag; word is written to. */
+static bool take_word(struct drv_spec *s, char *word, char error[DRV_ERROR_MAX])
+{
+    char *eq = strchr(word, '=');
+    if (!eq && (strcmp(word, "dhcp") == 0 || strcmp(word, "plain") == 0)) {
+        *(word[0] == 'd' ? &s->dhcp : &s->plain) = true;
+        return true;
+    }
+    if (!eq)
+        return keep_rest(s, word) || wrong(error, "link option", word, "a shorter list");
+    *eq = 0;
+    const char *v = eq + 1;
+    if (strcmp(word, "addr") == 0)
+        return add_addr(s, v) || wrong(error, "addr", v, "an address with its prefix, such as "
+                                                         "192.0.2.2/24 (eight at most)");
+    if (strcmp(word, "gw") == 0)
+        return add_to(s->gateways, &s->gateways_n, 2, v) || wrong(error, "gw", v, "an address");
+    if (strcmp(word, "dns") == 0)
+        return add_to(s->dns, &s->dns_n, 4, v) || wrong(error, "dns", v, "an address");
+    if (strcmp(word, "mac") == 0)
+        return set_mac(s, v) || wrong(error, "mac", v, "a unicast link address, such as 02:00:00:00:00:01");
+    if (strcmp(word, "mtu") == 0)
+        return set_mtu(s, v) || wrong(error, "mtu", v, "68 to 65535");
+    *eq = '=';
+    return keep_rest(s, word) || wrong(error, "link option", word, "a shorter list");
+}
+
+bool drv_spec_parse(struct drv_spec *s, const char *text, char error[DRV_ERROR_MAX])
+{
+    char buf[512];
+    size_t n = strlen(text), kind = strcspn(text, ":,");
+    *s = (struct drv_spec){.kind = kind_named(text, kind)};
+    if (!s->kind)
+        return no_kind(error, text);
+    if (n >= sizeof(buf))
+        return wrong(error, "link", s->kind->name, "a shorter description");
+    memcpy(buf, text, n + 1);
+    char *rest = buf + kind;
+    if (*rest == ':') {
+        size_t where = strcspn(rest + 1, ",");
+        if (where >= sizeof(s->where))
+            return wrong(error, "link", text, s->kind->where);
+        memcpy(s->where, rest + 1, where);
+        rest += 1 + where;
+    }
+    while (*rest == ',') {
+        char *word = rest + 1;
+        rest = word + strcspn(word, ",");
+        char end = *rest;
+        *rest = 0;
+        if (*word && !take_word(s, word, error))
+            return false;
+        *rest = end;
+    }
+    return true;
+}
+
+const char *drv_spec_key(const struct drv_spec *s, const char *key, char *buf, size_t cap)
+{
+    size_t k = strlen(key);
+    for (const char *at = s->rest; *at; at += at[0] == ',') {
+        size_t n = strcspn(at, ",");
+        bool flag = n == k;
+        if (n >= k && memcmp(at, key, k) == 0 && (flag || at[k] == '=')) {
+            size_t v = flag ? 0 : n - k - 1;
+            if (v >= cap)
+                return NULL;
+            memcpy(buf, at + n - v, v);
+            buf[v] = 0;
+            return buf;
+        }
+        at += n;
+    }
+    return NULL;
+}
