@@ -19,7 +19,6 @@ OPT_release := -O2 -fno-tree-slp-vectorize  # two counters cost less apart than 
 OPT_debug   := -O0
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT_cov     := -O0 --coverage
-OPT_clang   := -O2
 LD_asan     := -fsanitize=address,undefined
 LD_cov      := --coverage
 CFLAGS ?=
@@ -138,9 +137,15 @@ build-fuzz/fuzz_%: build-fuzz/obj/tests/fuzz/fuzz_%.o build-fuzz/core.a
 fuzz: deps-test fuzz-build
 	$(Q)for f in $(FUZZ_BIN); do echo "# $$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 || exit 1; done
 
-# Every object again with clang, for its warnings.
-.PHONY: objects
-objects: $(call obj,$(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(CLI) $(BENCH) $(UNIT) $(SIM) tests/unit/test.c)
+# Every file again with clang, for its warnings alone.
+CHECKED := $(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(CLI) $(BENCH) $(UNIT) $(SIM) tests/unit/test.c
+CHECK_FLAGS = $(filter-out -MMD -MP -g,$(BASE)) -DORIEL_LABDIR='""'
+.PHONY: warnings
+warnings: $(patsubst %.c,build/warn/%.ok,$(CHECKED))
+build/warn/%.ok: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CHECK_FLAGS) -MMD -MP -MF build/warn/$*.d -MT $@ -fsyntax-only $<
+	$(Q)touch $@
 
 # ---- WebAssembly: no operating system, no C library but string.h ----
 
@@ -225,6 +230,6 @@ dist:
 	@echo build/oriel-$(VERSION).tar.gz
 
 clean:
-	rm -rf build build-asan build-debug build-cov build-clang build-fuzz
+	rm -rf build build-asan build-debug build-cov build-fuzz
 
--include $(shell find $(B)/obj build-fuzz/obj build/wasm/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj build-fuzz/obj build/wasm/obj build/warn -name '*.d' 2>/dev/null)

@@ -19,7 +19,7 @@ mk WERROR=1 all unit oracle benches build/sim/sim
 say "building: with address and undefined-behaviour sanitizers"
 mk V=asan WERROR=1 all unit build-asan/sim/sim
 say "building: with clang, for its warnings"
-mk V=clang CC=clang WERROR=1 objects
+mk WERROR=1 warnings
 say "building: fuzzers, WebAssembly"
 mk fuzz-build
 mk wasm
@@ -59,7 +59,7 @@ for f in build-fuzz/fuzz_*; do
     case $f in *.d) continue ;; esac
     row "exit:fuzz:$(basename "$f")" 60 "$f -max_total_time=${FUZZ_SECONDS:-3} -rss_limit_mb=4096 -verbosity=0 -artifact_prefix=build-fuzz/"
 done
-row "exit:sim" 900 "tools/sim.sh build/sim/sim ${SEEDS:-300}"
+row "exit:sim" 900 "tools/sim.sh build/sim/sim ${SEEDS:-2000}"
 row "exit:sim:transfer" 300 "build/sim/sim transfer"
 row "exit:sim:asan" 900 "tools/sim.sh build-asan/sim/sim 60"
 row "exit:tidy" 120 "tools/tidy.py --quiet --sources build/sources.txt"
