@@ -115,7 +115,7 @@ static void on_frame(void *ctx, const struct world_frame *f)
     for (size_t i = 0; i < r->vantages_n; i++)
         vantage_frame(&r->vantages[i], f);
     if (r->ladder)
-        lab_ladder_frame(r->ladder, f);
+        world_ladder_frame(r->ladder, f);
 }
 
 int labrun_open(struct labrun **out, const struct args *a, const char *name, struct sink sink)
@@ -312,7 +312,7 @@ static int open_vantage(struct labrun *r, uint16_t port, char *name)
         sink = file_sink_stream(&r->sinks[i], f);
     }
     r->vantages_n++;
-    (void)vantage_open(&r->vantages[i], r->lab, port, sink, r->scratch);   /* close tells */
+    (void)lab_vantage_open(&r->vantages[i], r->lab, port, sink, r->scratch);   /* close tells */
     return EXIT_OK;
 }
 
@@ -397,14 +397,14 @@ static int open_log(struct labrun *r)
     if (!f)
         return cannot_write(r, name, errno);
     r->logging = true;
-    event_log_open(&r->log, r->lab, file_sink_stream(&r->log_sink, f));
+    event_log_open(&r->log, r->lab->w, r->lab->buffer, file_sink_stream(&r->log_sink, f));
     return EXIT_OK;
 }
 
 static void close_log(struct labrun *r)
 {
     struct file_sink *f = &r->log_sink;
-    event_log_drain(&r->log, r->lab);
+    event_log_drain(&r->log, r->lab->w);
     if (fclose(f->stream) != 0 && f->error == 0)
         f->error = errno;
     if (f->error != 0)
@@ -439,7 +439,7 @@ void labrun_run(struct labrun *r, oriel_time until)
         if (next == ORIEL_NEVER || next > until)
             break;
         lab_run(r->lab, next);
-        event_log_drain(&r->log, r->lab);
+        event_log_drain(&r->log, r->lab->w);
     }
     lab_run(r->lab, until);
 }
@@ -468,7 +468,7 @@ int labrun_at(struct labrun **out, const struct args *a, oriel_time otherwise, u
 void labrun_end_ladder(struct labrun *r)
 {
     if (r->ladder && r->lab->started)
-        (void)lab_ladder_close(r->ladder);
+        (void)world_ladder_close(r->ladder);
     free(r->ladder);
     r->ladder = NULL;
 }

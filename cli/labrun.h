@@ -15,7 +15,7 @@
 
 #include "cli/verbs.h"
 #include "host/file.h"
-#include "lab/vantage.h"
+#include "lab/vantage_lab.h"
 
 #define LABRUN_VANTAGES_MAX 64
 
@@ -68,7 +68,7 @@ struct labrun {
     struct file_sink sinks[LABRUN_VANTAGES_MAX];
     char *names[LABRUN_VANTAGES_MAX];           /* of files */
     size_t vantages_n;
-    struct lab_ladder *ladder;
+    struct world_ladder *ladder;
     struct event_log log;
     struct file_sink log_sink;
     bool logging;

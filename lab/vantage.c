@@ -62,10 +62,24 @@ static void put_leaving(struct txt *t, const struct world_frame *f, const struct
     }
 }
 
+/* Did it enter the world by a door: at the door, or where it arrives from one? */
+static bool from_door(const struct world_frame *f)
+{
+    const struct port *by = f->out ? f->port : f->port->wire->end[!f->port->side];
+    return by->node->kind == NODE_DOOR;
+}
+
+static const char *sent_because(const struct world_frame *f)
+{
+    if (f->why != WHY_NONE)
+        return why_of(f->why)->text;
+    return from_door(f) ? "came from outside" : "sent by the scenario";
+}
+
 void vantage_sentence(struct txt *t, const struct world_frame *f)
 {
     const struct wire *x = f->port->wire;
-    txt_s(t, f->why == WHY_NONE ? "sent by the scenario" : why_of(f->why)->text);
+    txt_s(t, sent_because(f));
     if (f->out) {
         put_leaving(t, f, x);
         return;
@@ -114,107 +128,38 @@ void vantage_keys(struct txt *t, const struct world_frame *f, const char *state)
 
 /* ---- captures ---- */
 
-static bool add_section(struct vantage *v)
+bool vantage_open(struct vantage *v, const struct vantage_config *c, struct sink out, void *scratch)
 {
-    const struct scenario *s = v->lab->s;
-    char name[200], seed[64], about[2048];
-    struct txt n = txt_of(name, sizeof(name)), o = txt_of(seed, sizeof(seed));
-    struct txt a = txt_of(about, sizeof(about));
-    txt_span(&n, s->file);
-    txt_s(&o, "virtual time, seed ");
-    txt_u(&o, v->lab->seed);
-    txt_span(&a, s->title);
-    for (uint16_t i = 0; i < s->about_n; i++) {
-        txt_c(&a, '\n');
-        txt_span(&a, s->about[i]);
-    }
-    struct span comment = span_of(a.p, a.n);
-    struct pcapng_section section = {
-        .hardware = name, .os = seed, .application = "oriel " ORIEL_VERSION,
-        .comments = &comment, .comments_n = a.n > 0,
+    char name[NODE_NAME_MAX + NETIF_NAME_MAX + 1];
+    struct txt n = txt_of(name, sizeof(name));
+    txt_s(&n, c->port->node->name);
+    txt_c(&n, '.');
+    txt_s(&n, c->port->name);
+    const struct pcapng_section section = {
+        .hardware = c->hardware, .os = c->os, .application = "oriel " ORIEL_VERSION,
+        .comments = &c->about, .comments_n = c->about.n > 0,
     };
-    return pcapng_add_section(&v->file, &section);
-}
-
-static uint16_t other_end(const struct scenario *s, uint16_t port)
-{
-    uint16_t link = scenario_link(s, port);
-    ORIEL_ASSERT(link != SC_NONE);
-    return s->links[link].end[s->links[link].end[0] == port];
-}
-
-static void name_port(struct txt *t, const struct scenario *s, uint16_t port)
-{
-    txt_span(t, s->nodes[s->ports[port].node].name);
-    txt_c(t, '.');
-    txt_s(t, s->ports[port].name);
-}
-
-static bool add_interface(struct vantage *v, uint16_t port)
-{
-    const struct scenario *s = v->lab->s;
-    const struct sc_port *p = &s->ports[port];
-    const struct sc_link *link = &s->links[scenario_link(s, port)];
-    struct pcapng_addr addrs[SC_ADDRS_MAX];
-    char name[NODE_NAME_MAX + NETIF_NAME_MAX + 1], what[160];
-    struct txt n = txt_of(name, sizeof(name)), d = txt_of(what, sizeof(what));
-    name_port(&n, s, port);
-    txt_s(&d, "what leaves and arrives at ");
-    name_port(&d, s, port);
-    txt_s(&d, ", on the wire to ");
-    name_port(&d, s, other_end(s, port));
-    for (uint8_t i = 0; i < p->addrs_n; i++)
-        addrs[i] = (struct pcapng_addr){.addr = p->addrs[i].addr, .len = p->addrs[i].len};
-    struct pcapng_interface i = {
-        .link_type = LINKTYPE_ETHERNET, .name = name, .description = what, .addrs = addrs,
-        .addrs_n = p->addrs_n, .mac = v->port->mac, .speed_bps = link->params.rate_bps,
-        .fcs_len = link->params.fcs ? ETH_FCS_LEN : 0,
+    const struct pcapng_interface i = {
+        .link_type = (uint16_t)c->link, .name = name, .description = c->description, .addrs = c->addrs,
+        .addrs_n = c->addrs_n, .mac = c->link == LINKTYPE_RAW ? MAC_NONE : c->port->mac,
+        .speed_bps = c->speed_bps, .fcs_len = c->fcs ? ETH_FCS_LEN : 0,
     };
-    return pcapng_add_interface(&v->file, &i, &v->interface);
-}
-
-/* Every address of the scenario by the name of its node; of its port where there are several. */
-static bool add_names(struct vantage *v)
-{
-    const struct scenario *s = v->lab->s;
-    bool good = true;
-    for (uint16_t i = 0; i < s->ports_n; i++) {
-        const struct sc_port *p = &s->ports[i];
-        bool many = false;
-        for (uint16_t k = 0; k < s->ports_n; k++)
-            many = many || (k != i && s->ports[k].node == p->node && s->ports[k].addrs_n > 0);
-        char text[NODE_NAME_MAX + NETIF_NAME_MAX + 1];
-        struct txt t = txt_of(text, sizeof(text));
-        if (many)
-            name_port(&t, s, i);
-        else
-            txt_span(&t, s->nodes[p->node].name);
-        for (uint8_t k = 0; k < p->addrs_n; k++) {
-            struct pcapng_name n = {.addr = p->addrs[k].addr, .name = text};
-            good = pcapng_add_names(&v->file, &n, 1) && good;
-        }
-    }
-    return good;
-}
-
-bool vantage_open(struct vantage *v, const struct lab *l, uint16_t port, struct sink out,
-                  void *scratch)
-{
-    ORIEL_ASSERT(l->ports[port] != NULL);
-    *v = (struct vantage){.lab = l, .port = l->ports[port]};
+    *v = (struct vantage){.world = c->world, .port = c->port, .epoch = c->epoch, .d = c->d,
+                          .link = c->link};
     pcapng_init(&v->file, out, scratch, PCAPNG_SCRATCH);
-    return add_section(v) && add_interface(v, port) && add_names(v);
+    return pcapng_add_section(&v->file, &section) &&
+           pcapng_add_interface(&v->file, &i, &v->interface);
 }
 
 /* Of the end of the connection that is at this port's node; "" where there is none. */
-static const char *state_here(const struct lab *l, const struct world_frame *f)
+static const char *state_here(const struct vantage *v, const struct world_frame *f)
 {
     struct oriel_endpoint src, dst;
-    struct lens_frame in = {.link = LENS_ETHERNET, .bytes = f->bytes};
+    struct lens_frame in = {.link = v->link, .bytes = f->bytes};
     if (!f->port->node->stack)
         return "";
-    dissect(&in, l->d);
-    if (!lab_tcp_ends(l->d, &src, &dst))
+    dissect(&in, v->d);
+    if (!lab_tcp_ends(v->d, &src, &dst))
         return "";
     return lab_tcp_state(f->port->node, f->out ? &src : &dst, f->out ? &dst : &src);
 }
@@ -226,10 +171,10 @@ void vantage_frame(struct vantage *v, const struct world_frame *f)
         return;
     struct txt s = txt_of(sentence, sizeof(sentence)), k = txt_of(keys, sizeof(keys));
     vantage_sentence(&s, f);
-    vantage_keys(&k, f, state_here(v->lab, f));
+    vantage_keys(&k, f, state_here(v, f));
     const struct span comments[] = {span_of(s.p, s.n), span_of(k.p, k.n)};
     struct pcapng_frame p = {
-        .interface = v->interface, .time = f->time, .bytes = f->bytes,
+        .interface = v->interface, .time = v->epoch + f->time, .bytes = f->bytes,
         .dir = f->out ? PCAPNG_DIR_OUT : PCAPNG_DIR_IN, .has_packet_id = true,
         .packet_id = f->packet_id, .comments = comments, .comments_n = ARRAY_LEN(comments),
     };
@@ -239,20 +184,16 @@ void vantage_frame(struct vantage *v, const struct world_frame *f)
 
 bool vantage_close(struct vantage *v)
 {
-    struct pcapng_stats s = {.end = v->lab->w->env.now, .received = v->frames,
-                             .delivered = v->frames};
+    struct pcapng_stats s = {.start = v->epoch, .end = v->epoch + v->world->env.now,
+                             .received = v->frames, .delivered = v->frames};
     return !v->file.bad && pcapng_add_stats(&v->file, v->interface, &s);
 }
 
 /* ---- the ladder ---- */
 
-void lab_ladder_open(struct lab_ladder *g, const struct lab *l, struct sink out,
-                     struct ladder_style style)
+void world_ladder_open(struct world_ladder *g, const struct world *w, struct sink out,
+                       struct ladder_style style)
 {
-    const struct world *w = l->w;
-    for (uint16_t i = 0; i < l->s->acts_n; i++)
-        style.states = style.states || l->s->acts[i].kind == ACT_TCP_LISTEN ||
-                       l->s->acts[i].kind == ACT_TCP_CONNECT;
     ladder_init(&g->ladder, out, style);
     for (size_t i = 0; i < ARRAY_LEN(g->talks); i++)
         conversations_init(&g->talks[i]);
@@ -272,7 +213,7 @@ static enum ladder_fate drawn_fate(enum frame_fate fate)
                                                                         : LADDER_LOST;
 }
 
-void lab_ladder_frame(struct lab_ladder *g, const struct world_frame *f)
+void world_ladder_frame(struct world_ladder *g, const struct world_frame *f)
 {
     static const char *const ends[] = {
         [FATE_ARRIVES] = "",     [FATE_LOST] = "lost",       [FATE_QUEUE] = "queue full",
@@ -296,7 +237,7 @@ void lab_ladder_frame(struct lab_ladder *g, const struct world_frame *f)
         .from = g->lines[f->port->node->id],
         .to = g->lines[x->end[!f->port->side]->node->id],
         .label = span_of(t.p, t.n),
-        .reason = span_str(f->why == WHY_NONE ? "sent by the scenario" : why_of(f->why)->text),
+        .reason = span_str(sent_because(f)),
         .fate = drawn_fate(f->fate),
         .fate_text = span_of(e.p, e.n),
     };
@@ -308,23 +249,23 @@ void lab_ladder_frame(struct lab_ladder *g, const struct world_frame *f)
     (void)ladder_put(&g->ladder, &s);
 }
 
-bool lab_ladder_close(struct lab_ladder *g)
+bool world_ladder_close(struct world_ladder *g)
 {
     return ladder_end(&g->ladder) && !g->ladder.bad;
 }
 
 /* ---- the event log ---- */
 
-void event_log_open(struct event_log *g, struct lab *l, struct sink out)
+void event_log_open(struct event_log *g, const struct world *w, void *scratch, struct sink out)
 {
-    struct txt t = txt_of((char *)l->buffer, APP_BUFFER);
+    struct txt t = txt_of(scratch, EVENT_LOG_SCRATCH);
     *g = (struct event_log){.out = out, .next = 1};
     trace_schema(&t);
-    for (uint16_t i = 0; i < l->w->nodes_n; i++) {
+    for (uint16_t i = 0; i < w->nodes_n; i++) {
         txt_s(&t, "node ");
-        txt_u(&t, l->w->nodes[i].id);
+        txt_u(&t, w->nodes[i].id);
         txt_c(&t, ' ');
-        txt_s(&t, l->w->nodes[i].name);
+        txt_s(&t, w->nodes[i].name);
         txt_c(&t, '\n');
     }
     txt_s(&t, "node ");
@@ -356,9 +297,9 @@ static void put_record(struct wr *w, const struct trace_rec *r)
     put_le(w, r->d, 8);
 }
 
-void event_log_drain(struct event_log *g, const struct lab *l)
+void event_log_drain(struct event_log *g, const struct world *world)
 {
-    const struct trace *t = &l->w->trace;
+    const struct trace *t = &world->trace;
     uint64_t oldest = trace_oldest(t);
     if (g->next < oldest) {     /* readers see the gap between the ids */
         g->lost += oldest - g->next;

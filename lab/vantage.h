@@ -1,5 +1,5 @@
 /*
- * What can be watched of a running lab: captures, a ladder, the event log.
+ * What can be watched of a running world: captures, a ladder, the event log.
  *
  * A vantage is one port of one node: everything that leaves or arrives there goes to one pcapng
  * file. Two ends of a wire are two files, tied by packet ids: both in one would look like
@@ -8,7 +8,8 @@
  * (of the node's end of a TCP connection, as the segment left or before it was looked at), fate,
  * drop, draw.
  *
- * All of them are fed by the lab's on_frame; whoever owns several calls each.
+ * All of them are fed by the world's on_frame; whoever owns several calls each. vantage_lab.h opens
+ * them for a lab.
  */
 #ifndef ORIEL_LAB_VANTAGE_H
 #define ORIEL_LAB_VANTAGE_H
@@ -23,20 +24,39 @@
 
 struct vantage {
     struct pcapng file;
-    const struct lab *lab;
+    const struct world *world;
     const struct port *port;
+    struct dissection *d;
+    uint32_t link;              /* enum linktype, as struct lens_frame has it */
+    oriel_time epoch;
     uint32_t interface;
     uint64_t frames;
 };
 
+struct vantage_config {
+    const struct world *world;
+    const struct port *port;
+    struct dissection *d;       /* may be shared: used within a call */
+    const char *hardware;       /* what was run, where the machine's model would stand */
+    const char *os;             /* the clock and the seed, where the system would stand */
+    struct span about;          /* the file's comment */
+    const char *description;    /* of the port */
+    enum linktype link;
+    const struct pcapng_addr *addrs;    /* of the port, as far as they are known */
+    size_t addrs_n;
+    uint64_t speed_bps;         /* 0: not told */
+    bool fcs;                   /* frames carry their check sequence */
+    oriel_time epoch;           /* what is added to the world's times: since 1970; 0: virtual time */
+};
+
 /*
- * Begin a capture at a scenario's port, one that a wire is plugged into; between lab_build and
- * lab_start. scratch: PCAPNG_SCRATCH bytes that live as long. False: the sink failed.
+ * Begin a capture at a port. scratch: PCAPNG_SCRATCH bytes that live as long. False: the sink
+ * failed. Names of addresses may follow (pcapng_add_names).
  */
-bool vantage_open(struct vantage *v, const struct lab *l, uint16_t port, struct sink out,
+bool vantage_open(struct vantage *v, const struct vantage_config *c, struct sink out,
                   void *scratch);
 
-/* A frame of the lab; those at other ports are passed over. */
+/* A frame of the world; those at other ports are passed over. */
 void vantage_frame(struct vantage *v, const struct world_frame *f);
 
 /* Statistics at the end. False: something did not reach the sink. */
@@ -51,11 +71,11 @@ void vantage_keys(struct txt *t, const struct world_frame *f, const char *state)
 /* ---- the ladder ---- */
 
 /*
- * A line for every node in the order of the scenario, an arrow for every frame on every wire. Where
- * a scenario speaks TCP, the states of both ends stand beside the arrows, as they are when the
- * segment leaves. About 9 MB, touched as used.
+ * A line for every node in their order, an arrow for every frame on every wire. With style.states the
+ * states of both ends of a connection stand beside the arrows, as they are when the segment leaves.
+ * About 9 MB, touched as used.
  */
-struct lab_ladder {
+struct world_ladder {
     struct ladder ladder;
     int lines[WORLD_NODES_MAX];
     struct dissection d;
@@ -63,10 +83,10 @@ struct lab_ladder {
     struct conversations talks[WORLD_WIRES_MAX];
 };
 
-void lab_ladder_open(struct lab_ladder *g, const struct lab *l, struct sink out,
-                     struct ladder_style style);
-void lab_ladder_frame(struct lab_ladder *g, const struct world_frame *f);
-bool lab_ladder_close(struct lab_ladder *g);
+void world_ladder_open(struct world_ladder *g, const struct world *w, struct sink out,
+                       struct ladder_style style);
+void world_ladder_frame(struct world_ladder *g, const struct world_frame *f);
+bool world_ladder_close(struct world_ladder *g);
 
 /* ---- the event log ---- */
 
@@ -82,7 +102,10 @@ struct event_log {
     bool bad;
 };
 
-void event_log_open(struct event_log *g, struct lab *l, struct sink out);
-void event_log_drain(struct event_log *g, const struct lab *l);         /* after every step */
+#define EVENT_LOG_SCRATCH 66000
+
+/* scratch: EVENT_LOG_SCRATCH bytes, for the time of the call. */
+void event_log_open(struct event_log *g, const struct world *w, void *scratch, struct sink out);
+void event_log_drain(struct event_log *g, const struct world *world);   /* after every step */
 
 #endif

@@ -1,7 +1,7 @@
 /* Captures of a port, the ladder of all wires, the log of events. */
 #include "fx_lab.h"
 
-#include "lab/vantage.h"
+#include "lab/vantage_lab.h"
 #include "lens/capture.h"
 
 struct watch {
@@ -10,7 +10,7 @@ struct watch {
     struct fx_text file[2];
     unsigned n;
     uint8_t *scratch;
-    struct lab_ladder *ladder;
+    struct world_ladder *ladder;
     struct event_log *log;
 };
 
@@ -20,7 +20,7 @@ static void on_frame(void *ctx, const struct world_frame *f)
     for (unsigned i = 0; i < w->n; i++)
         vantage_frame(&w->v[i], f);
     if (w->ladder)
-        lab_ladder_frame(w->ladder, f);
+        world_ladder_frame(w->ladder, f);
 }
 
 /* Parse and build, with captures at these ports. */
@@ -34,7 +34,7 @@ static void watch_open(struct watch *w, const char *text, const char *const *por
     for (unsigned i = 0; i < n; i++) {
         uint16_t node = scenario_node(w->fx.s, span_of(ports[i], 1));
         uint16_t port = scenario_port(w->fx.s, node, span_str(ports[i] + 2));
-        EXPECT(vantage_open(&w->v[i], w->fx.lab, port, fx_text_sink(&w->file[i]), w->scratch));
+        EXPECT(lab_vantage_open(&w->v[i], w->fx.lab, port, fx_text_sink(&w->file[i]), w->scratch));
     }
 }
 
@@ -248,7 +248,7 @@ TEST("a file that cannot be written is told at the end")
     struct watch w;
     watch_open(&w, TWO_HOSTS "at 0 a ping 10.0.0.2\n", NULL, 0);
     uint16_t port = scenario_port(w.fx.s, 0, span_str("eth0"));
-    EXPECT(!vantage_open(&w.v[0], w.fx.lab, port, (struct sink){.put = refuse}, w.scratch));
+    EXPECT(!lab_vantage_open(&w.v[0], w.fx.lab, port, (struct sink){.put = refuse}, w.scratch));
     w.n = 1;
     fx_lab_go(&w.fx);
     EXPECT(!vantage_close(&w.v[0]));
@@ -289,7 +289,7 @@ TEST("the ladder of a connection has relative numbers, and states at both ends")
     w.ladder = calloc(1, sizeof(*w.ladder));
     lab_ladder_open(w.ladder, w.fx.lab, fx_text_sink(&out), ladder_style_of(90, true, false));
     watch_run(&w);
-    EXPECT(lab_ladder_close(w.ladder));
+    EXPECT(world_ladder_close(w.ladder));
     EXPECT(strstr(out.p, "SYN_SENT |- SYN Seq=0 Win=") != NULL);
     EXPECT(strstr(out.p, ">| LISTEN") != NULL);
     EXPECT(strstr(out.p, " FIN,PSH,ACK Seq=1 Ack=1 Len=2 -| FIN_WAIT_1") != NULL);
@@ -314,7 +314,7 @@ TEST("the ladder has a line for every node in their order, and an arrow for ever
     w.ladder = malloc(sizeof(*w.ladder));
     lab_ladder_open(w.ladder, w.fx.lab, fx_text_sink(&out), style);
     watch_run(&w);
-    EXPECT(lab_ladder_close(w.ladder));
+    EXPECT(world_ladder_close(w.ladder));
     if (!strstr(out.p, "ARP Who has 10.0.0.9? Tell 10.0.0.1") || !strstr(out.p, "x lost"))
         fail_msg("drawn: %s\nexpected something like: %s", out.p, expected);
     free(out.p);
@@ -340,7 +340,7 @@ TEST("more nodes than lines share the last one")
     w.ladder = malloc(sizeof(*w.ladder));
     lab_ladder_open(w.ladder, w.fx.lab, fx_text_sink(&out), ladder_style_of(200, true, false));
     watch_run(&w);
-    EXPECT(lab_ladder_close(w.ladder));
+    EXPECT(world_ladder_close(w.ladder));
     EXPECT(strstr(out.p, "others"));
     EXPECT(!strstr(out.p, "h19"));
     free(out.p);
@@ -364,11 +364,11 @@ TEST("the log is the schema, the nodes, and every event in 64 bytes")
     struct event_log log;
     struct fx_text out;
     watch_open(&w, TWO_HOSTS "at 0 a ping 10.0.0.2\n", NULL, 0);
-    event_log_open(&log, w.fx.lab, fx_text_sink(&out));
+    event_log_open(&log, w.fx.lab->w, w.fx.lab->buffer, fx_text_sink(&out));
     lab_start(w.fx.lab);
     while (!lab_over(w.fx.lab) && lab_step(w.fx.lab, ORIEL_NEVER))
-        event_log_drain(&log, w.fx.lab);
-    event_log_drain(&log, w.fx.lab);
+        event_log_drain(&log, w.fx.lab->w);
+    event_log_drain(&log, w.fx.lab->w);
     EXPECT(!log.bad);
     EXPECT(log.lost == 0);
     EXPECT(strncmp(out.p, "oriel-events 1\n", 15) == 0);
@@ -397,9 +397,9 @@ TEST("events that were overwritten before they were drained are counted")
     struct event_log log;
     struct fx_text out;
     watch_open(&w, TWO_HOSTS "at 0 a ping 10.0.0.2 count 9000 interval 1ms quiet\n", NULL, 0);
-    event_log_open(&log, w.fx.lab, fx_text_sink(&out));
+    event_log_open(&log, w.fx.lab->w, w.fx.lab->buffer, fx_text_sink(&out));
     watch_run(&w);
-    event_log_drain(&log, w.fx.lab);
+    event_log_drain(&log, w.fx.lab->w);
     EXPECT(log.lost > 0);
     EXPECT_EQ(log.next, w.fx.lab->w->trace.next);
     free(out.p);
