@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern const struct drv_kind drv_udp, drv_vxlan;
+
 const struct drv_kind *const drv_kinds[] = {
+    &drv_udp,
+    &drv_vxlan,
     NULL,
 };
 
@@ -159,8 +163,12 @@ bool drv_spec_parse(struct drv_spec *s, const char *text, char error[DRV_ERROR_M
         size_t where = strcspn(rest + 1, ",");
         if (where >= sizeof(s->where))
             return wrong(error, "link", text, s->kind->where);
-        memcpy(s->where, rest + 1, where);
-        rest += 1 + where;
+        bool key = memchr(rest + 1, '=', where) != NULL;     /* "vxlan:peer=...": WHERE is left out */
+        memcpy(s->where, rest + 1, key ? 0 : where);
+        if (key)
+            *rest = ',';
+        else
+            rest += 1 + where;
     }
     while (*rest == ',') {
         char *word = rest + 1;

@@ -36,7 +36,8 @@ struct drv_addr {
 };
 
 /*
- * "KIND[:WHERE][,KEY=VALUE]...": WHERE is a device, a path or an endpoint, as the kind has it. Keys that
+ * "KIND[:WHERE][,KEY=VALUE]...": WHERE is a device, a path or an endpoint, as the kind has it,
+ * and holds no "=" (where it does it is left out, and that is a key). Keys that
  * every kind has: addr=A/LEN (repeats), gw=A (repeats, one a family), dns=A (repeats), mac=, mtu=,
  * plain (no offloads), dhcp (a flag: ask for an address; the default where none is given and the link has frames).
  * Others belong to the kind and wait in `rest`.

@@ -189,6 +189,20 @@ static const char *refused(const struct drv_kind *kind, const char *where, const
     return error;
 }
 
+TEST("a description without WHERE may begin with a key")
+{
+    char error[DRV_ERROR_MAX] = "", value[32];
+    struct drv_spec s;
+    EXPECT(drv_spec_parse(&s, "vxlan:peer=192.0.2.1,vni=42,addr=10.0.0.1/24", error));
+    EXPECT(s.kind == &drv_vxlan);
+    EXPECT_STR(s.where, "");
+    EXPECT_STR(drv_spec_key(&s, "peer", value, sizeof value), "192.0.2.1");
+    EXPECT_STR(drv_spec_key(&s, "vni", value, sizeof value), "42");
+    EXPECT_EQ(s.addrs_n, 1);
+    EXPECT(drv_spec_parse(&s, "udp:127.0.0.1:4000,peer=127.0.0.1:4001", error));
+    EXPECT_STR(s.where, "127.0.0.1:4000");
+}
+
 TEST("what cannot be opened is said")
 {
     EXPECT(strstr(refused(&drv_udp, "", "", 0), "peer=HOST:PORT"));
