@@ -19,6 +19,8 @@
 
 #define NETIF  1
 #define MEMORY ((size_t)160 << 20)
+#define FILES  4096
+#define PIPES  16
 
 void oriel_assert_failed(const char *file, int line, const char *what)
 {
@@ -239,7 +241,7 @@ struct drill *drill_new(const char *flags)
     arena_init(&d->arena, d->memory, MEMORY);
     void *stack = arena_take(&d->arena, d->setup.memory);
     d->stack = stack ? script_stack(&d->setup, false, stack, d->setup.memory, d->now) : NULL;
-    if (!d->stack || !px_init(&d->px, d->stack, &d->arena) || !both_families(d)) {
+    if (!d->stack || !px_init(&d->px, d->stack, &d->arena, FILES, PIPES) || !both_families(d)) {
         fprintf(stderr, "liboriel-packetdrill: the stack cannot be made; is memory= too small?\n");
         exit(3);
     }

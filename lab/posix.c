@@ -5,37 +5,60 @@
  */
 #include "lab/posix.h"
 
-bool px_init(struct px *px, struct oriel_stack *stack, struct arena *arena)
+bool px_init(struct px *px, struct oriel_stack *stack, struct arena *arena, uint32_t files,
+             uint32_t pipes)
 {
-    *px = (struct px){.stack = stack, .set = {.tcp_fastopen = 3}};
-    bool pipes = pool_init(&px->pipes, "pipes", arena, sizeof(struct px_pipe), PX_PIPES_MAX);
-    return pool_init(&px->epolls, "epolls", arena, sizeof(struct px_epoll), PX_PIPES_MAX) && pipes;
+    *px = (struct px){.stack = stack, .set = {.tcp_fastopen = 3}, .files_max = files};
+    px->file = arena_take(arena, files * sizeof(px->file[0]));
+    return px->file && hmap_init(&px->handles, arena, files) &&
+           pool_init(&px->pipes, "pipes", arena, sizeof(struct px_pipe), pipes) &&
+           pool_init(&px->epolls, "epolls", arena, sizeof(struct px_epoll), files) &&
+           pool_init(&px->watches, "watches", arena, sizeof(struct px_watch), 2 * files);
 }
 
 void px_fini(struct px *px)
 {
-    for (size_t i = 0; i < PX_FILES_MAX; i++)
+    for (uint32_t i = 0; i < px->files_end; i++)
         if (px->file[i].kind != PX_FREE)
             (void)px_close(px, px->file[i].fd);
-}
-
-struct px_file *px_of(struct px *px, int fd)
-{
-    for (size_t i = 0; i < PX_FILES_MAX; i++)
-        if (px->file[i].kind != PX_FREE && px->file[i].fd == fd)
-            return &px->file[i];
-    return NULL;
 }
 
 struct px_file *px_file_new(struct px *px, int fd, enum px_kind kind, int64_t *err)
 {
     *err = px_of(px, fd) ? -PX_EEXIST : -PX_EMFILE;
-    for (size_t i = 0; i < PX_FILES_MAX && *err == -PX_EMFILE; i++)
-        if (px->file[i].kind == PX_FREE) {
-            px->file[i] = (struct px_file){.kind = (uint8_t)kind, .fd = fd};
-            return &px->file[i];
+    if (*err == -PX_EEXIST || fd < 0 || (uint32_t)fd >= px->files_max)
+        return NULL;
+    while (px->files_end <= (uint32_t)fd)
+        px->file[px->files_end++].kind = PX_FREE;
+    struct px_file *f = &px->file[fd];
+    *f = (struct px_file){.kind = (uint8_t)kind, .fd = fd};
+    list_init(&f->watches);
+    return f;
+}
+
+static uint32_t handle_hash(oriel_handle h)
+{
+    return hash_2(0, h, 0);             /* no peer chooses handles */
+}
+
+void px_file_socket(struct px *px, struct px_file *f, oriel_handle h)
+{
+    f->h = h;
+    bool put = hmap_put(&px->handles, handle_hash(h), (uint32_t)f->fd);
+    ORIEL_ASSERT(put);                  /* there is room for as many as files */
+}
+
+void px_on_step(struct px *px)
+{
+    struct oriel_readiness news[16];
+    for (unsigned n; (n = oriel_ready_take(px->stack, news, ARRAY_LEN(news))) > 0;)
+        for (unsigned k = 0; k < n; k++) {
+            uint32_t hash = handle_hash(news[k].handle), fd;
+            for (uint32_t at = hmap_first(&px->handles, hash);
+                 (fd = hmap_next(&px->handles, hash, &at)) != HMAP_NONE;)
+                if (px->file[fd].h == news[k].handle)
+                    px_news(px, &px->file[fd], px_poll_events(px, &px->file[fd]));
         }
-    return NULL;
 }
 
 static int64_t answer(int oriel_err)
@@ -82,11 +105,13 @@ static int kind_of(int type, int protocol, enum px_kind *kind)
 static int open_socket(struct px *px, struct px_file *f)
 {
     enum oriel_family family = f->v6 ? ORIEL_DUAL : ORIEL_IP4;
-    if (f->kind == PX_TCP)
-        return oriel_tcp_open(px->stack, family, &f->h);
-    if (f->kind == PX_UDP)
-        return oriel_udp_open(px->stack, family, &f->h);
-    return oriel_icmp_open(px->stack, f->v6 ? ORIEL_IP6 : ORIEL_IP4, &f->h);
+    oriel_handle h = 0;
+    int err = f->kind == PX_TCP   ? oriel_tcp_open(px->stack, family, &h)
+              : f->kind == PX_UDP ? oriel_udp_open(px->stack, family, &h)
+                                  : oriel_icmp_open(px->stack, f->v6 ? ORIEL_IP6 : ORIEL_IP4, &h);
+    if (err == 0)
+        px_file_socket(px, f, h);
+    return err;
 }
 
 int64_t px_socket(struct px *px, int fd, int domain, int type, int protocol)
@@ -155,7 +180,7 @@ int64_t px_accept(struct px *px, struct px_call *c, int fd, int new_fd, int flag
         n->kind = PX_FREE;
         return failed == ORIEL_EAGAIN ? px_wait(px, f, c, false, f->rcvtimeo) : answer(failed);
     }
-    n->h = h;
+    px_file_socket(px, n, h);
     n->v6 = f->v6;
     n->connected = true;
     n->nonblock = (flags & PX_SOCK_NONBLOCK) != 0;
@@ -241,14 +266,9 @@ int64_t px_shutdown(struct px *px, int fd, int how)
     err = answer(oriel_shutdown(px->stack, f->h, what));
     f->shut_read = f->shut_read || (err == 0 && how != PX_SHUT_WR);
     f->shut_write = f->shut_write || (err == 0 && how != PX_SHUT_RD);
+    if (err == 0)
+        px_news(px, f, px_poll_events(px, f));
     return err;
-}
-
-static void close_pipe(struct px *px, struct px_file *f)
-{
-    f->pipe->ends &= (uint8_t)~(f->kind == PX_PIPE_READ ? 1u : 2u);
-    if (f->pipe->ends == 0)
-        pool_put(&px->pipes, f->pipe);
 }
 
 int64_t px_close(struct px *px, int fd)
@@ -257,15 +277,13 @@ int64_t px_close(struct px *px, int fd)
     int64_t err = 0;
     if (!f)
         return -PX_EBADF;
+    px_poll_close(px, f);
     if (px_is_socket(f) && f->pipe)
         pool_put(&px->pipes, f->pipe);
-    if (px_is_socket(f))
+    if (px_is_socket(f)) {
+        hmap_del(&px->handles, handle_hash(f->h), (uint32_t)f->fd);
         err = answer(oriel_close(px->stack, f->h));
-    else if (f->kind == PX_EPOLL)
-        pool_put(&px->epolls, f->epoll);
-    else
-        close_pipe(px, f);
-    px_poll_close(px, f);
+    }
     f->kind = PX_FREE;
     return err;
 }

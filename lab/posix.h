@@ -13,20 +13,19 @@
  *     while ((got = px_recv(&px, &c, &io)) == PX_AGAIN)
  *         ... let time pass, at most up to c.deadline ...
  *
- * A file is named by the descriptor that its maker chose. What Oriel has no notion of (pipes,
- * epoll, modes of a descriptor) is kept here.
+ * A file is named by the descriptor that its maker chose, below the number of files that px_init was
+ * given. What Oriel has no notion of (pipes, epoll, modes of a descriptor) is kept here.
  */
 #ifndef ORIEL_LAB_POSIX_H
 #define ORIEL_LAB_POSIX_H
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/hmap.h"
+#include "base/list.h"
 #include "base/pool.h"
 
-#define PX_FILES_MAX  256
-#define PX_PIPES_MAX  16
 #define PX_PIPE_BYTES 65536
-#define PX_WATCHES_MAX 64       /* descriptors in one epoll set */
 #define PX_AGAIN      INT64_MIN
 #define PX_NEVER_FD   (-1)
 
@@ -118,8 +117,13 @@ enum px_kind {
     PX_PIPE_WRITE,
 };
 
+struct px_file;
+
 struct px_watch {               /* a descriptor in an epoll set */
-    int fd;                     /* PX_NEVER_FD: the place is free */
+    struct px_file *file, *set;
+    struct list of_file;        /* of file->watches */
+    struct list of_set;         /* of struct px_epoll.watches */
+    struct list ready;          /* of struct px_epoll.ready: may have something to tell */
     uint32_t events;
     uint64_t data;
     bool spent;                 /* EPOLLONESHOT has fired */
@@ -128,13 +132,14 @@ struct px_watch {               /* a descriptor in an epoll set */
 
 struct px_pipe {
     uint32_t head, n;
-    uint8_t ends;               /* still open: bit 0 reading, bit 1 writing */
+    struct px_file *end[2];     /* reading, writing; NULL: closed */
     uint8_t bytes[PX_PIPE_BYTES];
 };
 
 struct px_epoll {
-    struct px_watch watch[PX_WATCHES_MAX];
-    uint16_t next;              /* turn: nobody is passed over */
+    struct list watches;
+    struct list ready;          /* told from the front, kept at the back: nobody is passed over */
+    uint32_t ready_n;
 };
 
 enum px_kept {
@@ -155,7 +160,7 @@ struct px_file {
     bool recverr;               /* MSG_ERRQUEUE has something to tell */
     int fd;
     oriel_handle h;
-    uint32_t seen;              /* oriel_ready after the last step */
+    struct list watches;        /* of the epoll sets that it is in */
     oriel_time rcvtimeo, sndtimeo;      /* 0: none */
     uint64_t errors_seen;       /* oriel_last_error, told through MSG_ERRQUEUE */
     uint32_t cmsg;              /* enum px_cmsg: asked for with setsockopt */
@@ -181,24 +186,44 @@ struct px {
     struct oriel_stack *stack;
     oriel_time now;             /* the caller's to keep */
     struct px_settings set;
-    struct px_file file[PX_FILES_MAX];
+    struct px_file *file;       /* by descriptor */
+    uint32_t files_max;
+    uint32_t files_end;         /* beyond the largest descriptor so far */
+    struct hmap handles;        /* of sockets, to descriptors */
     struct pool pipes;
     struct pool epolls;
+    struct pool watches;
+    /* A file may be ready for what it was not ready for before; may be NULL. */
+    void (*on_news)(void *ctx, int fd);
+    void *on_news_ctx;
 };
 
-/* False: the arena has no room. */
-bool px_init(struct px *px, struct oriel_stack *stack, struct arena *arena);
+/* Room for that many files, twice as many watches of epoll sets, and so many pipes and datagrams that
+ * were looked at. False: the arena has no room. */
+bool px_init(struct px *px, struct oriel_stack *stack, struct arena *arena, uint32_t files,
+             uint32_t pipes);
 
 /* Close everything. */
 void px_fini(struct px *px);
 
-struct px_file *px_of(struct px *px, int fd);           /* NULL */
+/* NULL: none. */
+static inline struct px_file *px_of(const struct px *px, int fd)
+{
+    return fd >= 0 && (uint32_t)fd < px->files_end && px->file[fd].kind != PX_FREE ? &px->file[fd]
+                                                                                  : NULL;
+}
 
 /* After every step of the stack: who became ready since. */
 void px_on_step(struct px *px);
 
-/* A place for that descriptor: NULL with *err (negative) when it is taken or there are too many. */
+/* A place for that descriptor: NULL with *err (negative) when it is taken or too large. */
 struct px_file *px_file_new(struct px *px, int fd, enum px_kind kind, int64_t *err);
+
+/* A socket of the stack for a new file: it hears of its news from now on. */
+void px_file_socket(struct px *px, struct px_file *f, oriel_handle h);
+
+/* A file may be ready for `events` now: whoever watches it hears. */
+void px_news(struct px *px, struct px_file *f, uint32_t events);
 
 static inline bool px_is_socket(const struct px_file *f)
 {
@@ -271,7 +296,7 @@ struct px_epoll_event {
     uint64_t data;
 };
 
-uint32_t px_poll_events(const struct px *px, const struct px_file *f);  /* POLL* that hold now */
+uint32_t px_poll_events(struct px *px, const struct px_file *f);        /* POLL* that hold now */
 int64_t px_poll(struct px *px, struct px_call *c, struct px_pollfd *fds, size_t n, int timeout_ms);
 int64_t px_epoll_create(struct px *px, int fd);
 int64_t px_epoll_ctl(struct px *px, int epfd, int op, int fd, const struct px_epoll_event *e);
@@ -282,9 +307,9 @@ int64_t px_splice(struct px *px, struct px_call *c, int in_fd, int out_fd, size_
                   uint32_t flags);
 
 /* Bytes out of and into a pipe: for px_recv and px_send. */
-int64_t px_pipe_read(struct px_file *f, uint8_t *to, size_t n);
-int64_t px_pipe_write(struct px_file *f, const uint8_t *from, size_t n);
-void px_poll_close(struct px *px, struct px_file *f);   /* f leaves every epoll set */
+int64_t px_pipe_read(struct px *px, struct px_file *f, uint8_t *to, size_t n);
+int64_t px_pipe_write(struct px *px, struct px_file *f, const uint8_t *from, size_t n);
+void px_poll_close(struct px *px, struct px_file *f);   /* f leaves every epoll set, or is one */
 
 /* ---- among these files ---- */
 

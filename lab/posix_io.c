@@ -101,7 +101,7 @@ int64_t px_send(struct px *px, struct px_call *c, struct px_io *io)
     if (!f)
         return -PX_EBADF;
     if (f->kind == PX_PIPE_WRITE) {
-        int64_t n = px_pipe_write(f, io->bytes + c->done, io->n - (size_t)c->done);
+        int64_t n = px_pipe_write(px, f, io->bytes + c->done, io->n - (size_t)c->done);
         c->done += n > 0 ? (uint64_t)n : 0;
         if (n == -PX_EPIPE || c->done == io->n)
             return n == -PX_EPIPE ? n : (int64_t)c->done;
@@ -221,7 +221,7 @@ int64_t px_recv(struct px *px, struct px_call *c, struct px_io *io)
     if (!f)
         return -PX_EBADF;
     if (f->kind == PX_PIPE_READ) {
-        int64_t n = px_pipe_read(f, io->bytes, io->n);
+        int64_t n = px_pipe_read(px, f, io->bytes, io->n);
         return n != -PX_EAGAIN ? n : px_wait(px, f, c, false, 0);
     }
     if (!px_is_socket(f))

@@ -1,9 +1,9 @@
 /*
  * poll, epoll, pipes and splice.
  *
- * Edges of epoll (EPOLLET) come from two sides: what was not ready before a step and is afterwards,
- * and what the stack says has news although it was ready all along. Both are noted for the watches
- * of a file after every step, and told once.
+ * A watch stands in the ready list of its set while it may have something to tell: from the news of
+ * its file (px_news) until epoll_wait finds nothing to tell, so waiting costs what is ready and not
+ * what is watched. Edges (EPOLLET) are news since the last time, told once.
  */
 #include "lab/posix.h"
 
@@ -43,11 +43,13 @@ static uint32_t pipe_events(const struct px_file *f)
 {
     const struct px_pipe *p = f->pipe;
     if (f->kind == PX_PIPE_READ)
-        return (p->n > 0 ? POLL_IN : 0u) | (p->ends & 2 ? 0u : PX_POLLHUP);
-    return (p->n < PX_PIPE_BYTES ? POLL_OUT : 0u) | (p->ends & 1 ? 0u : PX_POLLERR);
+        return (p->n > 0 ? POLL_IN : 0u) | (p->end[1] ? 0u : PX_POLLHUP);
+    return (p->n < PX_PIPE_BYTES ? POLL_OUT : 0u) | (p->end[0] ? 0u : PX_POLLERR);
 }
 
-uint32_t px_poll_events(const struct px *px, const struct px_file *f)
+static bool any_ready(struct px *px, const struct px_epoll *e);
+
+uint32_t px_poll_events(struct px *px, const struct px_file *f)
 {
     uint32_t ready;
     switch ((enum px_kind)f->kind) {
@@ -62,6 +64,7 @@ uint32_t px_poll_events(const struct px *px, const struct px_file *f)
     case PX_PIPE_WRITE:
         return pipe_events(f);
     case PX_EPOLL:
+        return any_ready(px, f->epoll) ? POLL_IN : 0;
     case PX_FREE:
         break;
     }
@@ -102,18 +105,74 @@ int64_t px_epoll_create(struct px *px, int fd)
         pool_put(&px->epolls, e);
         return err;
     }
-    for (size_t i = 0; i < PX_WATCHES_MAX; i++)
-        e->watch[i].fd = PX_NEVER_FD;
+    list_init(&e->watches);
+    list_init(&e->ready);
     f->epoll = e;
     return fd;
 }
 
-static struct px_watch *watch_of(struct px_epoll *e, int fd)
+static struct px_watch *watch_of(const struct px_file *set, struct px_file *f)
 {
-    for (size_t i = 0; i < PX_WATCHES_MAX; i++)
-        if (e->watch[i].fd == fd)
-            return &e->watch[i];
+    LIST_EACH(n, &f->watches) {
+        struct px_watch *w = CONTAINER_OF(n, struct px_watch, of_file);
+        if (w->set == set)
+            return w;
+    }
     return NULL;
+}
+
+static void unready(struct px_watch *w)
+{
+    if (list_on(&w->ready)) {
+        list_remove(&w->ready);
+        w->set->epoll->ready_n--;
+    }
+}
+
+static void forget(struct px *px, struct px_watch *w)
+{
+    unready(w);
+    list_remove(&w->of_file);
+    list_remove(&w->of_set);
+    pool_put(&px->watches, w);
+}
+
+/* It may have something to tell. */
+static void note(struct px *px, struct px_watch *w, uint32_t events)
+{
+    w->edge |= events;
+    if (!(events & (w->events | POLL_ALWAYS)) || w->spent)
+        return;
+    if (!list_on(&w->ready)) {
+        list_push_back(&w->set->epoll->ready, &w->ready);
+        w->set->epoll->ready_n++;
+    }
+    if (px->on_news)
+        px->on_news(px->on_news_ctx, w->set->fd);
+}
+
+static int64_t watch_set(struct px *px, struct px_watch *w, const struct px_epoll_event *e)
+{
+    unready(w);
+    w->events = e->events;
+    w->data = e->data;
+    w->spent = false;
+    w->edge = 0;
+    note(px, w, px_poll_events(px, w->file));
+    return 0;
+}
+
+static int64_t watch_add(struct px *px, struct px_file *set, struct px_file *f,
+                         const struct px_epoll_event *e)
+{
+    struct px_watch *w = pool_get_zeroed(&px->watches);
+    if (!w)
+        return -PX_ENOMEM;
+    w->file = f;
+    w->set = set;
+    list_push_back(&f->watches, &w->of_file);
+    list_push_back(&set->epoll->watches, &w->of_set);
+    return watch_set(px, w, e);
 }
 
 int64_t px_epoll_ctl(struct px *px, int epfd, int op, int fd, const struct px_epoll_event *e)
@@ -123,33 +182,27 @@ int64_t px_epoll_ctl(struct px *px, int epfd, int op, int fd, const struct px_ep
         return -PX_EBADF;
     if (ep->kind != PX_EPOLL || f->kind == PX_EPOLL)
         return -PX_EINVAL;
-    struct px_watch *w = watch_of(ep->epoll, fd);
+    struct px_watch *w = watch_of(ep, f);
     if (op != PX_EPOLL_CTL_ADD && !w)
         return -PX_ENOENT;
     if (op == PX_EPOLL_CTL_DEL) {
-        w->fd = PX_NEVER_FD;
+        forget(px, w);
         return 0;
     }
     if ((op != PX_EPOLL_CTL_ADD && op != PX_EPOLL_CTL_MOD) || !e)
         return -PX_EINVAL;
     if (op == PX_EPOLL_CTL_ADD && w)
         return -PX_EEXIST;
-    w = w ? w : watch_of(ep->epoll, PX_NEVER_FD);
-    if (!w)
-        return -PX_ENOMEM;
-    *w = (struct px_watch){.fd = fd, .events = e->events, .data = e->data};
-    w->edge = px_poll_events(px, f);
-    return 0;
+    return w ? watch_set(px, w, e) : watch_add(px, ep, f, e);
 }
 
 /* What a watch has to tell, once where it is edges or one shot. */
 static uint32_t tell(struct px *px, struct px_watch *w)
 {
-    const struct px_file *f = w->fd != PX_NEVER_FD ? px_of(px, w->fd) : NULL;
     uint32_t want = (w->events & 0xffff) | POLL_ALWAYS;
-    if (!f || w->spent)
+    if (w->spent)
         return 0;
-    uint32_t got = px_poll_events(px, f) & want;
+    uint32_t got = px_poll_events(px, w->file) & want;
     if (w->events & PX_EPOLLET) {
         got = w->edge & want ? got : 0;
         w->edge = 0;
@@ -157,6 +210,18 @@ static uint32_t tell(struct px *px, struct px_watch *w)
     if (got != 0 && (w->events & PX_EPOLLONESHOT))
         w->spent = true;
     return got;
+}
+
+static bool any_ready(struct px *px, const struct px_epoll *e)
+{
+    LIST_EACH(n, &e->ready) {
+        const struct px_watch *w = CONTAINER_OF(n, struct px_watch, ready);
+        uint32_t want = (w->events & 0xffff) | POLL_ALWAYS;
+        bool news = !(w->events & PX_EPOLLET) || (w->edge & want);
+        if (news && (px_poll_events(px, w->file) & want))
+            return true;
+    }
+    return false;
 }
 
 int64_t px_epoll_wait(struct px *px, struct px_call *c, int epfd, struct px_epoll_event *out,
@@ -168,55 +233,53 @@ int64_t px_epoll_wait(struct px *px, struct px_call *c, int epfd, struct px_epol
         return -PX_EBADF;
     if (ep->kind != PX_EPOLL || max <= 0)
         return -PX_EINVAL;
-    uint16_t first = ep->epoll->next;
-    for (uint16_t i = 0; i < PX_WATCHES_MAX && found < max; i++) {
-        uint16_t at = (uint16_t)((first + i) % PX_WATCHES_MAX);
-        struct px_watch *w = &ep->epoll->watch[at];
+    struct px_epoll *e = ep->epoll;
+    for (uint32_t n = e->ready_n; n > 0 && found < max; n--) {
+        struct px_watch *w = CONTAINER_OF(list_first(&e->ready), struct px_watch, ready);
+        list_remove(&w->ready);
+        e->ready_n--;
         uint32_t got = tell(px, w);
         if (got == 0)
             continue;
         out[found++] = (struct px_epoll_event){.events = got, .data = w->data};
-        ep->epoll->next = (uint16_t)((at + 1) % PX_WATCHES_MAX);
+        if (!(w->events & (PX_EPOLLET | PX_EPOLLONESHOT))) {
+            list_push_back(&e->ready, &w->ready);       /* as long as the level lasts */
+            e->ready_n++;
+        }
     }
     return found > 0 ? found : wait_for(px, c, timeout_ms);
 }
 
-/* A file has news: every set that watches it hears. */
-static void note_edge(struct px *px, int fd, uint32_t events)
+void px_news(struct px *px, struct px_file *f, uint32_t events)
 {
-    for (size_t i = 0; i < PX_FILES_MAX; i++) {
-        struct px_file *ep = &px->file[i];
-        struct px_watch *w = ep->kind == PX_EPOLL ? watch_of(ep->epoll, fd) : NULL;
-        if (w)
-            w->edge |= events;
-    }
+    if (px->on_news)
+        px->on_news(px->on_news_ctx, f->fd);
+    LIST_EACH(n, &f->watches)
+        note(px, CONTAINER_OF(n, struct px_watch, of_file), events);
 }
 
-void px_on_step(struct px *px)
+static void close_pipe(struct px *px, struct px_file *f)
 {
-    struct oriel_readiness news[16];
-    for (unsigned n; (n = oriel_ready_take(px->stack, news, ARRAY_LEN(news))) > 0;)
-        for (size_t i = 0; i < PX_FILES_MAX; i++)
-            for (unsigned k = 0; k < n; k++)
-                if (px_is_socket(&px->file[i]) && px->file[i].h == news[k].handle)
-                    note_edge(px, px->file[i].fd, px_poll_events(px, &px->file[i]));
-    for (size_t i = 0; i < PX_FILES_MAX; i++) {
-        struct px_file *f = &px->file[i];
-        uint32_t now = f->kind != PX_FREE ? px_poll_events(px, f) : 0;
-        if (now & ~f->seen)
-            note_edge(px, f->fd, now & ~f->seen);
-        f->seen = now;
-    }
+    bool reads = f->kind == PX_PIPE_READ;
+    struct px_pipe *p = f->pipe;
+    p->end[!reads] = NULL;
+    if (p->end[reads])
+        px_news(px, p->end[reads], px_poll_events(px, p->end[reads]));
+    else
+        pool_put(&px->pipes, p);
 }
 
 void px_poll_close(struct px *px, struct px_file *f)
 {
-    for (size_t i = 0; i < PX_FILES_MAX; i++) {
-        struct px_file *ep = &px->file[i];
-        struct px_watch *w = ep->kind == PX_EPOLL && ep != f ? watch_of(ep->epoll, f->fd) : NULL;
-        if (w)
-            w->fd = PX_NEVER_FD;
+    LIST_EACH(n, &f->watches)
+        forget(px, CONTAINER_OF(n, struct px_watch, of_file));
+    if (f->kind == PX_EPOLL) {
+        LIST_EACH(n, &f->epoll->watches)
+            forget(px, CONTAINER_OF(n, struct px_watch, of_set));
+        pool_put(&px->epolls, f->epoll);
     }
+    if (f->kind == PX_PIPE_READ || f->kind == PX_PIPE_WRITE)
+        close_pipe(px, f);
 }
 
 /* ---- pipes ---- */
@@ -228,7 +291,6 @@ int64_t px_pipe(struct px *px, int read_fd, int write_fd)
     if (!p)
         return -PX_EMFILE;
     p->head = p->n = 0;
-    p->ends = 3;
     struct px_file *r = px_file_new(px, read_fd, PX_PIPE_READ, &err);
     struct px_file *w = r ? px_file_new(px, write_fd, PX_PIPE_WRITE, &err) : NULL;
     if (!w) {
@@ -238,6 +300,8 @@ int64_t px_pipe(struct px *px, int read_fd, int write_fd)
         return err;
     }
     r->pipe = w->pipe = p;
+    p->end[0] = r;
+    p->end[1] = w;
     return 0;
 }
 
@@ -248,33 +312,35 @@ static struct span first_piece(const struct px_pipe *p)
     return span_of(p->bytes + p->head, p->n < to_end ? p->n : to_end);
 }
 
-static void consume(struct px_pipe *p, size_t n)
+static void consume(struct px *px, struct px_pipe *p, size_t n)
 {
     p->head = (uint32_t)((p->head + n) % PX_PIPE_BYTES);
     p->n -= (uint32_t)n;
+    if (p->end[1])
+        px_news(px, p->end[1], POLL_OUT);
 }
 
-int64_t px_pipe_read(struct px_file *f, uint8_t *to, size_t n)
+int64_t px_pipe_read(struct px *px, struct px_file *f, uint8_t *to, size_t n)
 {
     struct px_pipe *p = f->pipe;
     size_t done = 0;
     if (p->n == 0)
-        return n == 0 || !(p->ends & 2) ? 0 : -PX_EAGAIN;
+        return n == 0 || !p->end[1] ? 0 : -PX_EAGAIN;
     while (done < n && p->n > 0) {
         struct span s = first_piece(p);
         size_t k = s.n < n - done ? s.n : n - done;
         memcpy(to + done, s.p, k);
-        consume(p, k);
+        consume(px, p, k);
         done += k;
     }
     return (int64_t)done;
 }
 
-int64_t px_pipe_write(struct px_file *f, const uint8_t *from, size_t n)
+int64_t px_pipe_write(struct px *px, struct px_file *f, const uint8_t *from, size_t n)
 {
     struct px_pipe *p = f->pipe;
     size_t done = 0;
-    if (!(p->ends & 1))
+    if (!p->end[0])
         return -PX_EPIPE;
     while (done < n && p->n < PX_PIPE_BYTES) {
         size_t at = (p->head + p->n) % PX_PIPE_BYTES, room = PX_PIPE_BYTES - p->n;
@@ -284,6 +350,8 @@ int64_t px_pipe_write(struct px_file *f, const uint8_t *from, size_t n)
         p->n += (uint32_t)k;
         done += k;
     }
+    if (done > 0)
+        px_news(px, p->end[0], POLL_IN);
     return done > 0 || n == 0 ? (int64_t)done : -PX_EAGAIN;
 }
 
@@ -302,7 +370,7 @@ static int64_t from_socket(struct px *px, struct px_call *c, struct px_file *in,
         int64_t got = px_recv(px, &once, &io);
         if (got <= 0)
             return done > 0 ? (int64_t)done : got;
-        (void)px_pipe_write(out, bytes, (size_t)got);
+        (void)px_pipe_write(px, out, bytes, (size_t)got);
         done += (size_t)got;
     }
     return done > 0 || n == 0 ? (int64_t)done : -PX_EAGAIN;
@@ -325,10 +393,10 @@ static int64_t to_socket(struct px *px, struct px_call *c, struct px_file *in, s
         int64_t sent = px_send(px, &once, &io);
         if (sent <= 0)
             return done > 0 ? (int64_t)done : sent;
-        consume(in->pipe, (size_t)sent);
+        consume(px, in->pipe, (size_t)sent);
         done += (size_t)sent;
     }
-    return done > 0 || n == 0 ? (int64_t)done : in->pipe->ends & 2 ? -PX_EAGAIN : 0;
+    return done > 0 || n == 0 ? (int64_t)done : in->pipe->end[1] ? -PX_EAGAIN : 0;
 }
 
 int64_t px_splice(struct px *px, struct px_call *c, int in_fd, int out_fd, size_t n, uint32_t flags)

@@ -432,7 +432,7 @@ static bool made(struct script_run *r)
     r->stack = script_stack(&r->setup, r->v6, memory, r->setup.memory, SR_START);
     if (!r->stack)
         return false;
-    if (!px_init(&r->px, r->stack, r->arena)) {
+    if (!px_init(&r->px, r->stack, r->arena, SR_FDS_MAX, SR_PIPES_MAX)) {
         oriel_destroy(r->stack);
         return false;
     }

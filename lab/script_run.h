@@ -24,6 +24,8 @@
 #define SR_RECORDS_MAX 65536
 #define SR_REASONS_MAX 256
 #define SR_PACKET_MAX  66000
+#define SR_FDS_MAX     1024
+#define SR_PIPES_MAX   16
 #define SR_STEPS_MAX   20000000u
 #define SR_TEXT_MAX    3000                     /* of a failure */
 #define SR_PATIENCE    (86400 * NS_PER_S)       /* for a packet at any time */

@@ -8,7 +8,7 @@
 #include "lab/script_run.h"
 
 #define FD_FIRST   3            /* 0, 1 and 2 are taken in every program */
-#define FD_UNNAMED 10000        /* what a line expects to fail gets a number that nobody else has */
+#define FD_UNNAMED 512          /* what a line expects to fail gets a number that nobody else has */
 #define POLLS_MAX  64
 
 /* ---- files ---- */
@@ -406,7 +406,7 @@ bool sr_tcp_info(struct script_run *r, uint8_t info[PX_TCP_INFO_BYTES])
 {
     struct oriel_tcp_info i;
     const struct px_file *found = px_of(&r->px, r->fd);
-    for (size_t k = 0; k < PX_FILES_MAX && r->current; k++) {
+    for (size_t k = 0; k < r->px.files_end && r->current; k++) {
         struct oriel_endpoint local, remote;
         const struct px_file *f = &r->px.file[k];
         if (f->kind == PX_TCP && oriel_local(r->stack, f->h, &local) == 0 &&

@@ -15,6 +15,7 @@
 
 #define FX_PX_STACK ((size_t)24 << 20)
 #define FX_PX_ARENA ((size_t)4 << 20)
+#define FX_PX_FILES 200
 #define FX_PX_START (100 * NS_PER_S)
 
 struct fx_px {
@@ -40,7 +41,7 @@ static inline void fx_px_open(struct fx_px *f)
     assert_non_null(f->stack);
     EXPECT(oriel_netif_add(f->stack, &lo) > 0);
     arena_init(&f->arena, f->more, FX_PX_ARENA);
-    EXPECT(px_init(&f->px, f->stack, &f->arena));
+    EXPECT(px_init(&f->px, f->stack, &f->arena, FX_PX_FILES, 16));
     f->px.now = FX_PX_START;
 }
 

@@ -166,6 +166,65 @@ TEST("with more files ready than are asked for, each gets its turn")
     fx_px_close(&f);
 }
 
+static int heard_of[8], heard_n;
+
+static void hear(void *ctx, int fd)
+{
+    (void)ctx;
+    if (heard_n < 8)
+        heard_of[heard_n++] = fd;
+}
+
+TEST("news of a file name it, and every set that watches for them")
+{
+    struct fx_px f;
+    fx_px_open(&f);
+    fx_px_pair(&f);
+    EXPECT_EQ(px_epoll_create(&f.px, 20), 20);
+    add(&f, 5, PX_POLLIN);
+    EXPECT_EQ(events(&f, 20), 0);
+    f.px.on_news = hear;
+    heard_n = 0;
+    EXPECT_EQ(fx_px_send(&f, 4, "x", 1, 0), 1);
+    fx_px_run(&f, NS_PER_MS);
+    EXPECT_EQ(heard_n, 2);
+    EXPECT_EQ(heard_of[0], 5);
+    EXPECT_EQ(heard_of[1], 20);
+    EXPECT_EQ(events(&f, 20), IN);              /* a set can be polled itself */
+    EXPECT_EQ(px_pipe(&f.px, 10, 11), 0);
+    heard_n = 0;
+    EXPECT_EQ(fx_px_send(&f, 11, "x", 1, 0), 1);
+    EXPECT_EQ(heard_n, 1);
+    EXPECT_EQ(heard_of[0], 10);
+    EXPECT_EQ(px_close(&f.px, 10), 0);
+    EXPECT_EQ(heard_of[1], 11);
+    fx_px_close(&f);
+}
+
+TEST("a set holds as many as there are, in more sets than one, and leaves nothing when it is closed")
+{
+    struct fx_px f;
+    fx_px_open(&f);
+    struct px_epoll_event e = {.events = PX_POLLOUT}, all[FX_PX_FILES];
+    struct px_call c = fx_px_call(&f);
+    EXPECT_EQ(px_epoll_create(&f.px, 20), 20);
+    EXPECT_EQ(px_epoll_create(&f.px, 21), 21);
+    for (int fd = 30; fd < FX_PX_FILES; fd++) {
+        EXPECT_EQ(px_socket(&f.px, fd, PX_AF_INET, PX_SOCK_DGRAM, 0), fd);
+        EXPECT_EQ(px_epoll_ctl(&f.px, 20, PX_EPOLL_CTL_ADD, fd, &e), 0);
+        EXPECT_EQ(px_epoll_ctl(&f.px, 21, PX_EPOLL_CTL_ADD, fd, &e), 0);
+    }
+    EXPECT_EQ(px_epoll_wait(&f.px, &c, 20, all, FX_PX_FILES, 0), FX_PX_FILES - 30);
+    EXPECT_EQ(px_close(&f.px, 20), 0);
+    EXPECT_EQ(px_epoll_wait(&f.px, &c, 21, all, FX_PX_FILES, 0), FX_PX_FILES - 30);
+    EXPECT_EQ(f.px.watches.live, FX_PX_FILES - 30);
+    for (int fd = 30; fd < FX_PX_FILES; fd++)
+        EXPECT_EQ(px_close(&f.px, fd), 0);
+    EXPECT_EQ(f.px.watches.live, 0);
+    EXPECT_EQ(px_epoll_wait(&f.px, &c, 21, all, FX_PX_FILES, 0), 0);
+    fx_px_close(&f);
+}
+
 /* ---- pipes, splice ---- */
 
 TEST("a pipe keeps what it is given, up to its size, and ends when the writer closes")
