@@ -301,12 +301,32 @@ static bool any_readable(const struct live *v)
     return false;
 }
 
+static void set_time(struct live *v)
+{
+    oriel_time now = host_now() - v->began;
+    v->w.env.now = now > v->w.env.now ? now : v->w.env.now;
+}
+
+void live_enter(struct live *v)
+{
+    set_time(v);
+    world_run(&v->w, v->w.env.now);
+}
+
+void live_leave(struct live *v)
+{
+    for (uint16_t i = 0; i < v->w.nodes_n; i++)
+        world_poke(&v->w, &v->w.nodes[i]);
+    world_run(&v->w, v->w.env.now);
+    for (unsigned i = 0; i < v->doors_n; i++)
+        door_out(v, &v->doors[i]);
+}
+
 /* Frames first: an acknowledgement that waits goes before the timer that it stops. */
 static void live_woke(void *ctx)
 {
     struct live *v = ctx;
-    oriel_time now = host_now() - v->began;
-    v->w.env.now = now > v->w.env.now ? now : v->w.env.now;
+    set_time(v);
     for (unsigned i = 0; i < v->doors_n; i++) {
         door_look(v, &v->doors[i]);
         door_in(v, &v->doors[i]);

@@ -9,8 +9,11 @@
  *         live_turn(v);                    waits, moves frames, runs what is due
  *     live_close(v);
  *
- * One thread. Every call of the surface (oriel_*) about a node's stack from outside of live_app's step
+ * One thread turns. Every call of the surface (oriel_*) about a node's stack from outside of live_app's step
  * is followed by live_poke, so that what it has to say leaves.
+ *
+ * Other threads may call between live_enter and live_leave while the thread that turns sleeps, which
+ * loop.on_sleep says (host/posix.c has one lock that is given up there).
  *
  * Time is host_now() minus that of live_open: a world begins at 0. Frames that wait at a door are moved
  * in batches. A direct wire (wire_params.direct) hands them over as they are, super-segments whole; a
@@ -63,6 +66,10 @@ void live_app(struct live *v, struct node *node, void (*step)(void *ctx), void *
 
 /* After calls into a node's stack from outside (a descriptor was ready): time, then its output. */
 void live_poke(struct live *v, struct node *node);
+
+/* From another thread: time goes on, and what was due happens; afterwards what was said leaves. */
+void live_enter(struct live *v);
+void live_leave(struct live *v);
 
 /* One turn: wait until something is ready or due (at most until `until`, in the world's time), then
  * everything that is.

@@ -78,9 +78,13 @@ static int look(struct loop *l, oriel_time until)
 
 int loop_wait(struct loop *l, oriel_time until)
 {
-    int n = look(l, until);
+    if (l->on_sleep)
+        l->on_sleep(l->sleep_ctx, true);
+    int n = look(l, until), err = errno;
+    if (l->on_sleep)
+        l->on_sleep(l->sleep_ctx, false);
     if (n < 0)
-        return -errno;
+        return -err;
     l->round_n = n;
     if (l->on_wake)
         l->on_wake(l->wake_ctx);

@@ -33,6 +33,9 @@ struct loop {
     oriel_time spin;                /* look that long before sleeping; 0: sleep at once */
     void (*on_wake)(void *ctx);     /* after each wait, before any on_ready; may be NULL */
     void *wake_ctx;
+    /* Around each look and sleep: other threads may have the loop's owner meanwhile; may be NULL. */
+    void (*on_sleep)(void *ctx, bool begins);
+    void *sleep_ctx;
     struct epoll_event round[LOOP_ROUND];
     int round_n, round_at;
 };
