@@ -89,20 +89,26 @@ void dns_name_emit(struct wr *w, const struct dns_name *name)
     wr_bytes(w, span_of(name->b, name->n));
 }
 
-static uint8_t lower(uint8_t c)
+static bool same_letters(const uint8_t *a, const uint8_t *b, unsigned n)
 {
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+    for (unsigned i = 0; i < n; i++) {          /* lengths are below 'A' */
+        if (dns_lower(a[i]) != dns_lower(b[i]))
+            return false;
+    }
+    return true;
 }
 
 bool dns_name_eq(const struct dns_name *a, const struct dns_name *b)
 {
-    if (a->n != b->n)
-        return false;
-    for (unsigned i = 0; i < a->n; i++) {       /* lengths are below 'A' */
-        if (lower(a->b[i]) != lower(b->b[i]))
-            return false;
-    }
-    return true;
+    return a->n == b->n && same_letters(a->b, b->b, a->n);
+}
+
+bool dns_name_within(const struct dns_name *name, const struct dns_name *zone)
+{
+    unsigned at = 0;
+    while (name->n - at > zone->n)
+        at += name->b[at] + 1u;                 /* a label is taken off */
+    return name->n - at == zone->n && same_letters(name->b + at, zone->b, zone->n);
 }
 
 static bool is_digit(uint8_t c)

@@ -74,6 +74,14 @@ bool dns_name_of(struct span text, struct dns_name *out);
 void dns_name_print(struct txt *t, const struct dns_name *name);    /* no last dot */
 bool dns_name_eq(const struct dns_name *a, const struct dns_name *b);   /* ASCII case is nothing */
 
+static inline uint8_t dns_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+/* Is it that zone's own name or below it? Everything is below the root. */
+bool dns_name_within(const struct dns_name *name, const struct dns_name *zone);
+
 /* ---- header ---- */
 
 struct dns_hdr {

@@ -658,3 +658,17 @@ TEST("a message that does not fit marks the writer")
     dns_rr_emit(&w, &rr, &(struct dns_data){.addr = addr_v4(1)}, NULL);
     EXPECT(w.bad);
 }
+
+TEST("a name is within its own zone, those above it, and the root; not within what only ends alike")
+{
+    struct dns_name www, zone, other, root, longer;
+    EXPECT(dns_name_of(span_str("www.Example.org"), &www));
+    EXPECT(dns_name_of(span_str("example.ORG"), &zone));
+    EXPECT(dns_name_of(span_str("ample.org"), &other));
+    EXPECT(dns_name_of(span_str("."), &root));
+    EXPECT(dns_name_of(span_str("a.www.example.org"), &longer));
+    EXPECT(dns_name_within(&www, &zone) && dns_name_within(&zone, &zone));
+    EXPECT(dns_name_within(&www, &root) && dns_name_within(&root, &root));
+    EXPECT(!dns_name_within(&www, &other) && !dns_name_within(&www, &longer));
+    EXPECT(!dns_name_within(&root, &zone));
+}
