@@ -28,7 +28,7 @@
 #define RESOLVE_ROUNDS      3           /* over all servers */
 #define RESOLVE_ROUNDS_MAX  16
 #define RESOLVE_TIMEOUT     (2 * NS_PER_S)      /* in the first round */
-#define RESOLVE_EDNS_SIZE   1232        /* what we take over UDP: fits every path (RFC 6891, 6.2.5) */
+#define RESOLVE_EDNS_SIZE   1232        /* what we take over UDP: RFC 6891, 6.2.5 */
 
 /* One line of a hosts table: it answers before any server does, both ways. */
 struct resolve_host {

@@ -64,7 +64,7 @@ TEST("of an answer the records are kept that the question leads to, in any order
     add(&m, DNS_ANSWER, "host.example", DNS_A, "10.0.0.1", 50);
     add(&m, DNS_ANSWER, "bank.example", DNS_A, "6.6.6.6", 60);          /* nobody asked */
     add(&m, DNS_ANSWER, "www.example", DNS_CNAME, "host.example", 40);
-    add(&m, DNS_ANSWER, "www.example", DNS_A, "6.6.6.7", 60);           /* an alias has no address */
+    add(&m, DNS_ANSWER, "www.example", DNS_A, "6.6.6.7", 60);           /* that is an alias */
     add(&m, DNS_ANSWER, "host.example", DNS_AAAA, "fd00::1", 1);
     add(&m, DNS_ANSWER, "HOST.example", DNS_A, "10.0.0.2", 70);
     add(&m, DNS_ADDITIONAL, "host.example", DNS_A, "6.6.6.8", 60);      /* not an answer */
