@@ -590,7 +590,8 @@ void tcp_rx_syn_sent(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);     
 bool tcp_open_on_ack(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 bool tcp_open_on_syn_again(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* tcp_ecn.c (RFC 9768): the ACE field that says how many marked packets came. */
-uint16_t tcp_accecn_flags(const struct tcp_conn *c);
+uint16_t tcp_accecn_flags(struct tcp_conn *c);          /* of a segment that leaves now */
+void tcp_accecn_on_syn_ack(struct tcp_conn *c, uint8_t tos);
 void tcp_accecn_on_segment(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 uint32_t tcp_accecn_ce_bytes(struct tcp_conn *c, const struct tcp_seg *g);      /* newly told */
 /* tcp_open.c: the fast open option of our SYN (RFC 7413), where it has one. */

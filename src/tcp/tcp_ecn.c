@@ -23,9 +23,20 @@ static uint32_t ace_of(uint16_t flags)
            ((flags & TCP_ECE) ? 1u : 0u);
 }
 
-uint16_t tcp_accecn_flags(const struct tcp_conn *c)
+uint16_t tcp_accecn_flags(struct tcp_conn *c)
 {
-    return flags_of(c->flight ? c->flight->ecn.ce_pkts + ACE_START : ACE_START);
+    if (!c->flight)
+        return flags_of(ACE_START);
+    uint32_t ace = c->flight->ecn.syn_ack ? c->flight->ecn.syn_ack : c->flight->ecn.ce_pkts + ACE_START;
+    c->flight->ecn.syn_ack = 0;
+    return flags_of(ace);
+}
+
+void tcp_accecn_on_syn_ack(struct tcp_conn *c, uint8_t tos)
+{
+    static const uint8_t code[] = {2, 3, 4, 6};         /* 3.2.2.1: not ECT, ECT(1), ECT(0), CE */
+    c->flight->ecn.syn_ack = code[tos & 3];
+    c->flight->ecn.ce_pkts = (tos & 3) == 3;
 }
 
 void tcp_accecn_on_segment(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
@@ -33,7 +44,6 @@ void tcp_accecn_on_segment(struct tcp *t, struct tcp_conn *c, const struct tcp_s
     if ((g->rx->tos & 3) != 3 || !c->flight)
         return;
     c->flight->ecn.ce_pkts++;
-    c->flight->ecn.ce_bytes += g->len;
     tcp_ack_now(t, c, WHY_ACK_ECN);
 }
 

@@ -380,8 +380,9 @@ struct tcp_flight {
         oriel_time again_at;
     } mtu;                      /* tcp_plpmtud.c */
     struct {
-        uint32_t ce_pkts, ce_bytes, e0_bytes, e1_bytes;  /* AccECN: received, sent, seen */
-        uint32_t peer_ce_pkts;
+        uint32_t ce_pkts;       /* AccECN: marked ones that came */
+        uint32_t peer_ce_pkts;  /* as the peer tells */
+        uint8_t syn_ack;        /* ACE of our first segment: how the SYN-ACK came; 0: that has been told */
     } ecn;
     struct cc_priv priv;
 };

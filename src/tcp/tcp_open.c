@@ -192,6 +192,8 @@ static void established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg 
     tcp_set_state(t, c, TCP_ESTABLISHED);
     if ((c->is & TCP_IS_ACCECN) && !tcp_flight_of(t, c))
         c->is &= ~(uint32_t)TCP_IS_ACCECN;
+    if (c->is & TCP_IS_ACCECN)
+        tcp_accecn_on_syn_ack(c, g->rx->tos);
     if (c->flight && seq_lt(c->snd.una, g->ack)) {
         struct tcp_acked a = {.ack = g->ack, .una_was = c->snd.una};
         c->snd.una = g->ack;
