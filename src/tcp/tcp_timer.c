@@ -349,8 +349,8 @@ static void flight_deadlines(struct tcp *t, struct tcp_conn *c)
     }
     if (due(t, r->tlp_at)) {
         r->tlp_at = ORIEL_NEVER;
-        if (due(t, c->timer.rtx_at))
-            return;             /* RFC 8985, 7.2: the timeout itself is there */
+        if (due(t, c->timer.rtx_at))            /* RFC 8985, 7.2: the probe goes before it */
+            c->timer.rtx_at = in(t, tcp_rto(t, c));
         note(t, c, WHICH_TAIL);
         tcp_want(t, c, TCP_WANT_TAIL);
     }
