@@ -130,6 +130,7 @@ struct udp_listen_params {
     bool reuse;
     bool broadcast;
     bool v6only;
+    bool any_addr;              /* stands in for others */
     uint32_t rcvbuf;            /* 0: the default */
     uint8_t ttl;
     int netif;                  /* only from that interface; 0: any */

@@ -75,6 +75,7 @@ static int listener_options(struct udp_listener *u)
     const struct app_host *h = &u->host;
     int err = set(h, u->sock, ORIEL_OPT_REUSEADDR, p->reuse);
     if (!err) err = set(h, u->sock, ORIEL_OPT_V6ONLY, p->v6only);
+    if (!err) err = set(h, u->sock, ORIEL_OPT_ANY_ADDR, p->any_addr);
     if (!err) err = set(h, u->sock, ORIEL_OPT_BROADCAST, p->broadcast);
     if (!err) err = set(h, u->sock, ORIEL_OPT_RCVBUF, p->rcvbuf);
     if (!err) err = set(h, u->sock, ORIEL_OPT_TTL, p->ttl);

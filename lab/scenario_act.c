@@ -9,7 +9,7 @@
 #define SEND_WORDS                                                                                 \
     "from, source, count, connected, df, df-probe, ttl, tos, nocsum, dev or broadcast"
 #define LISTEN_WORDS                                                                               \
-    "echo, sink, unread, reuse, rcvbuf, bind, dev, broadcast, v6only, ttl or group"
+    "echo, sink, unread, reuse, rcvbuf, bind, dev, broadcast, v6only, any, ttl or group"
 
 struct sc_act *sc_act_new(struct sc_parser *p, enum sc_act_kind kind)
 {
@@ -206,6 +206,7 @@ static bool listen_word(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "reuse"))     return l->reuse = true;
     if (sc_take(p, "broadcast")) return l->broadcast = true;
     if (sc_take(p, "v6only"))    return l->v6only = true;
+    if (sc_take(p, "any"))       return l->any_addr = true;
     if (sc_take(p, "rcvbuf"))    return sc_u32(p, 2048, UINT32_MAX, &l->rcvbuf);
     if (sc_take(p, "ttl"))       return sc_u8(p, 1, &l->ttl);
     if (sc_take(p, "bind"))      return sc_host_addr(p, &l->local.addr);

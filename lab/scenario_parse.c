@@ -8,7 +8,7 @@
 #include "lab/scenario_text.h"
 
 #define PORT_WORDS                                                                                 \
-    "an address, mtu, mac, ip6, ra, probe, nodad, nat, igmp, mld, queue or | and another port"
+    "an address, mtu, mac, ip6, ra, probe, nodad, nat, any, igmp, mld, queue or | and another port"
 #define CONFIG_WORDS                                                                               \
     "strong-host, send-redirects, accept-redirects, echo-group, ttl, memory, connections, "        \
     "icmp-rate or tcp"
@@ -185,6 +185,8 @@ static bool port_words(struct sc_parser *p, struct sc_port *port)
             c->no_dad = true;
         else if (sc_take(p, "nat"))
             c->nat = true;
+        else if (sc_take(p, "any"))
+            c->any_addr = true;
         else
             (void)port_value(p, port);
     }

@@ -239,6 +239,12 @@ struct oriel_netif_config {
     bool probe4;                /* probe IPv4 addresses before use (RFC 5227) */
     bool no_dad;                /* use IPv6 addresses without probing: point-to-point links, labs */
     bool nat;                   /* translate the source of forwarded IPv4 packets leaving here */
+    /*
+     * Stands in for others: what comes in to a unicast address that is not ours is for this host's
+     * sockets (ORIEL_OPT_ANY_ADDR, oriel_listen.any_addr) and, where none takes it, is answered as
+     * usual from that address. ARP and neighbour discovery answer for our addresses alone.
+     */
+    bool any_addr;
     uint32_t neigh_ms;          /* how long a neighbour is believed without asking; 0: 30,000 */
     uint8_t igmp_version;       /* 0: as heard; 1, 2, 3: forced */
     uint8_t mld_version;        /* 0, 1, 2 */
@@ -335,6 +341,7 @@ struct oriel_msg {
     int netif;                  /* it came in by; or is to leave by */
     uint8_t ttl;
     uint8_t tos;
+    uint16_t local_port;        /* UDP: the port it was sent to; or (ORIEL_OPT_ANY_ADDR) to send from */
     bool truncated;             /* the datagram was longer than the buffer */
     oriel_time arrival;
     size_t len;                 /* true length of a received datagram */
@@ -522,6 +529,7 @@ enum oriel_opt {
     ORIEL_OPT_NO_CSUM,          /* IPv4: send without checksum */
     ORIEL_OPT_DF,               /* 0 fragment as needed, 1 never (ORIEL_EMSGSIZE), 2 ignore path MTU */
     ORIEL_OPT_MTU,              /* read only: of the path of a connected socket */
+    ORIEL_OPT_ANY_ADDR,         /* stands in for others, see below; 0 */
     /* of streams */
     ORIEL_OPT_SNDBUF,           /* bytes written and not yet acknowledged; setting it stops growth */
     ORIEL_OPT_RCVLOWAT,         /* readable when that many bytes wait; 1 */
@@ -556,6 +564,16 @@ enum oriel_opt {
     ORIEL_OPT_TEMPORARY_ADDRS,  /* IPv6 privacy addresses: the same */
     ORIEL_OPT_N
 };
+
+/*
+ * ORIEL_OPT_ANY_ADDR: the socket may have, and send from, addresses that are not ours, over an interface
+ * with any_addr. What it gets beside:
+ *   UDP   to other addresses too, where no more specific socket takes it; while it is not bound, to
+ *         every port. oriel_msg.local and local_port say where to, and, when it sends, where from:
+ *         unbound, it must say local_port.
+ *   ICMP  echo requests to other addresses, which the stack then does not answer itself
+ *   TCP   (a listener: see oriel_listen)
+ */
 
 /* ORIEL_OPT_CONGESTION's number for a name, ORIEL_ENOENT; and back, NULL. */
 ORIEL_API ORIEL_MUST_USE int oriel_congestion_named(const char *name);

@@ -156,8 +156,8 @@ static bool may_answer(const struct ip *ip, const struct pkt *p, enum icmp_error
 static struct oriel_addr speaker(const struct ip *ip, const struct pkt *p,
                                  const struct oriel_addr *dst)
 {
-    const struct ifaddr *mine = ifaddr_find(ip, dst, 0);
-    if (mine && ifaddr_usable(mine))
+    bool stands_in = netif_at(ip->link, p->nif) && ip_if_of(ip, p->nif)->any_addr;
+    if (ip_is_own(ip, dst) || stands_in)
         return *dst;
     const struct ifaddr *first = netif_at(ip->link, p->nif)
                                      ? ifaddr_first(ip, p->nif, addr_is_v4(dst)) : NULL;
@@ -360,7 +360,7 @@ static enum drop error_fact(struct ip *ip, const struct ip_rx *rx, struct rd *qu
 {
     if (!read_quote(quote, f) || addr_is_v4(&f->remote.addr) != addr_is_v4(&rx->dst))
         return DROP_ICMP_QUOTE;
-    if (!ifaddr_find(ip, &f->local.addr, 0))
+    if (!ifaddr_find(ip, &f->local.addr, 0) && !ip_if_of(ip, rx->nif)->any_addr)
         return DROP_ICMP_NOT_OURS;
     if (addr_is_link_local(&f->remote.addr))
         f->remote.addr.zone = rx->nif;
@@ -382,11 +382,13 @@ void icmp_accept_pmtu(struct ip *ip, struct fact *fact)
 
 /* ---- echo ---- */
 
-/* p starts at the IP header; its message is whole and its checksum good. Consumed. */
-static void echo_reply(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uint16_t id,
-                       uint16_t seq)
+/* p starts at the IP header; its message is whole and its checksum good. */
+void icmp_echo_reply(struct ip *ip, struct pkt *p, const struct ip_rx *rx)
 {
     struct ip_path path;
+    struct rd r = pkt_rd(p, p->l4);
+    rd_skip(&r, 4);             /* type, code, checksum */
+    uint16_t id = rd_u16(&r), seq = rd_u16(&r);
     const struct oriel_addr from = rx->to_group ? ADDR_NONE : rx->dst;
     bool v4 = rx->proto == IP_ICMP;
     if (!path_back(ip, &rx->src, &from, &path)) {
@@ -411,6 +413,14 @@ static void echo_reply(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uin
     p->flags = 0;
     struct ip_tx tx = {.proto = rx->proto, .tos = rx->tos};
     (void)ip_output(ip, p, &path, &tx, WHY_ECHO_REPLY);
+}
+
+static enum icmp_verdict echo(struct ip *ip, struct pkt *p, const struct ip_rx *rx)
+{
+    if (!rx->to_group && ip_is_foreign(ip, &rx->dst))
+        return ICMP_ECHO_FOREIGN;
+    icmp_echo_reply(ip, p, rx);
+    return ICMP_DONE;
 }
 
 static enum icmp_verdict refuse(struct ip *ip, struct pkt *p, enum drop why)
@@ -451,8 +461,7 @@ static enum icmp_verdict input4(struct ip *ip, struct pkt *p, const struct ip_rx
     case ICMP4_ECHO:
         if (rx->to_group && !ip->set.echo_group)
             return refuse(ip, p, DROP_ICMP_ECHO_GROUP);
-        echo_reply(ip, p, rx, h.id, h.seq);
-        return ICMP_DONE;
+        return echo(ip, p, rx);
     case ICMP4_ECHO_REPLY:
         return ICMP_FOR_SOCKETS;
     case ICMP4_REDIRECT:
@@ -500,8 +509,7 @@ static enum icmp_verdict input6(struct ip *ip, struct pkt *p, const struct ip_rx
     case ICMP6_ECHO:
         if (rx->to_group && !ip->set.echo_group)
             return refuse(ip, p, DROP_ICMP_ECHO_GROUP);
-        echo_reply(ip, p, rx, h.id, h.seq);
-        return ICMP_DONE;
+        return echo(ip, p, rx);
     case ICMP6_ECHO_REPLY:
         return ICMP_FOR_SOCKETS;
     case ICMP6_MLD_QUERY:

@@ -376,6 +376,7 @@ void ip_if_attach(struct ip *ip, struct netif *nif, const struct oriel_netif_con
         .ip6 = cfg->ip6,
         .accept_ra = cfg->accept_ra,
         .nat = cfg->nat,
+        .any_addr = cfg->any_addr,
         .probe4 = cfg->probe4,
         .dad_transmits = cfg->no_dad ? 0 : 1,
         .reachable_ms = cfg->neigh_ms ? cfg->neigh_ms : 30000,

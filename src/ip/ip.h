@@ -118,6 +118,7 @@ struct ip_if {
     bool ip6;                   /* has (or makes itself) a link-local address */
     bool accept_ra;
     bool nat;                   /* packets leaving here get its address as source */
+    bool any_addr;              /* unicast to whatever address is for this host, and may leave so */
     bool probe4;                /* IPv4 addresses are probed before use (RFC 5227) */
     bool rs_pending;
     uint8_t rs_left;
@@ -275,6 +276,7 @@ void rarp_input(struct ip *ip, struct pkt *p);
 enum icmp_verdict {
     ICMP_DONE,                  /* answered, acted upon or dropped: p is gone */
     ICMP_FOR_SOCKETS,           /* an answer that only a socket can want; p is still the caller's */
+    ICMP_ECHO_FOREIGN,          /* a socket's to answer, or icmp_echo_reply's; p likewise */
     ICMP_ERROR,                 /* an error about a packet of ours, *fact says which; p likewise */
 };
 
@@ -286,6 +288,9 @@ enum icmp_verdict {
 enum icmp_verdict icmp_input(struct ip *ip, struct pkt *p, const struct ip_rx *rx,
                              struct fact *fact);
 
+/* Answer the echo request to a foreign address that icmp_input left. Consumes p. */
+void icmp_echo_reply(struct ip *ip, struct pkt *p, const struct ip_rx *rx);
+
 /* The transport vouches for the quoted packet: believe the MTU in the fact. */
 void icmp_accept_pmtu(struct ip *ip, struct fact *fact);
 
@@ -293,7 +298,8 @@ void icmp_accept_pmtu(struct ip *ip, struct fact *fact);
 
 /*
  * Find the path to dst. src ADDR_NONE: choose (RFC 6724); nif 0: by route. 0, or ORIEL_ENETUNREACH,
- * ORIEL_EADDRNOTAVAIL (no source fits), ORIEL_EINVAL.
+ * ORIEL_EADDRNOTAVAIL (no source fits), ORIEL_EINVAL. An address that is not ours fits where the
+ * interface stands in for others: who may use it is asked above.
  */
 ORIEL_MUST_USE int ip_path_find(struct ip *ip, const struct oriel_addr *dst,
                                 const struct oriel_addr *src, uint16_t nif, struct ip_path *out);
@@ -429,6 +435,19 @@ struct ifaddr *ifaddr_find(const struct ip *ip, const struct oriel_addr *addr, u
 static inline bool ifaddr_usable(const struct ifaddr *a)
 {
     return a->state == ADDR_PREFERRED || a->state == ADDR_DEPRECATED;
+}
+
+/* One of our addresses, on whatever interface. */
+static inline bool ip_is_own(const struct ip *ip, const struct oriel_addr *addr)
+{
+    const struct ifaddr *a = ifaddr_find(ip, addr, 0);
+    return a && ifaddr_usable(a);
+}
+
+/* An address for which we can only stand in. */
+static inline bool ip_is_foreign(const struct ip *ip, const struct oriel_addr *addr)
+{
+    return !addr_is_loopback(addr) && !ip_is_own(ip, addr);
 }
 
 /* The first usable address of that family on an interface; NULL. */

@@ -120,12 +120,6 @@ static enum drop check_options(struct ip *ip, const struct pkt *p, const struct 
     return DROP_IP4_OPTIONS;
 }
 
-static bool is_ours_now(const struct ip *ip, const struct oriel_addr *a)
-{
-    const struct ifaddr *mine = ifaddr_find(ip, a, 0);
-    return mine && ifaddr_usable(mine);
-}
-
 /* RFC 1122, 3.2.1.3: what may never arrive as a source or destination. */
 static enum drop check_addresses(const struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
 {
@@ -138,7 +132,7 @@ static enum drop check_addresses(const struct ip *ip, const struct pkt *p, const
     if (addr_is_unspecified(&h->src) && h->proto != IP_IGMP &&
         !addr_is_limited_broadcast(&h->dst))
         return DROP_IP4_SOURCE;         /* only who has no address yet, and only to the link */
-    if (!looped && is_ours_now(ip, &h->src))
+    if (!looped && ip_is_own(ip, &h->src))
         return DROP_IP4_SOURCE;         /* our own address from outside */
     if (addr_is_unspecified(&h->dst) || addr_is_class_e(&h->dst))
         return DROP_IP4_DEST;
@@ -149,19 +143,27 @@ enum whose {
     OURS,
     GROUP,
     BROADCAST,
+    STAND_IN,                   /* not ours, but for us all the same */
     FOREIGN,
 };
 
+/* Not what the link brought to everybody. */
+static bool stands_in(const struct ip *ip, const struct pkt *p)
+{
+    return ip_if_of(ip, p->nif)->any_addr && !(p->flags & (PKT_L2_BCAST | PKT_L2_MCAST));
+}
+
 static enum whose whose(const struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
 {
+    const enum whose others = stands_in(ip, p) ? STAND_IN : FOREIGN;
     const struct ifaddr *a = ifaddr_find(ip, &h->dst, 0);
     if (oriel_likely(a && ifaddr_usable(a)))
-        return ip->set.strong_host && a->nif != p->nif && !(p->flags & PKT_LOOPED) ? FOREIGN : OURS;
+        return ip->set.strong_host && a->nif != p->nif && !(p->flags & PKT_LOOPED) ? others : OURS;
     if (addr_is_loopback(&h->dst))
         return OURS;
     if (addr_is_multicast(&h->dst))
         return GROUP;
-    return ip_is_broadcast(ip, p->nif, &h->dst) ? BROADCAST : FOREIGN;
+    return ip_is_broadcast(ip, p->nif, &h->dst) ? BROADCAST : others;
 }
 
 /* Keep a fragment; *pp becomes the whole datagram, or NULL. True when it is whole. */
@@ -336,7 +338,7 @@ static bool is_known(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h
            k->nif == p->nif && !(p->flags & (PKT_LOOPED | PKT_L2_BCAST));
 }
 
-/* p passed every check of addresses and is ours. Not where that hung on more than both of them. */
+/* p passed every check of addresses and is for us. Not where that hung on more than both of them. */
 static void remember(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
 {
     if ((p->flags & PKT_LOOPED) || addr_is_unspecified(&h->src) || ip_if_of(ip, p->nif)->nat)
@@ -392,7 +394,7 @@ static ORIEL_NEVER_INLINE enum ip_verdict input_any(struct ip *ip, struct pkt **
     p = *pp;                                    /* whole now, where it was a fragment */
     if (to == GROUP && !mcast_wants(ip, p->nif, &h.dst, &h.src))
         return refuse(ip, pp, DROP_IP_GROUP);
-    if (to == OURS)
+    if (!rx->to_group && to != FOREIGN)
         remember(ip, p, &h);
     if (oriel_likely(to != FOREIGN))
         return deliver(ip, pp, &h, rx);

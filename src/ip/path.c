@@ -129,7 +129,10 @@ int ip_path_route(struct ip *ip, const struct oriel_addr *dst, uint16_t nif, str
     return 0;
 }
 
-/* May src stand in packets on that path? It is ours, of its family, and they do not leave its scope. */
+/*
+ * May src stand in packets on that path? It is ours, of its family, and they do not leave its scope; or
+ * nobody's in particular, where we stand in for others.
+ */
 static bool source_fits(const struct ip *ip, const struct oriel_addr *src,
                         const struct ip_path *path)
 {
@@ -139,7 +142,9 @@ static bool source_fits(const struct ip *ip, const struct oriel_addr *src,
         return path->local;
     bool of_link = addr_is_link_local(src) && !path->local;
     const struct ifaddr *a = ifaddr_find(ip, src, of_link ? path->nif->index : 0);
-    return a && ifaddr_usable(a);
+    return (a && ifaddr_usable(a)) ||
+           (!path->local && ip_if_of(ip, path->nif->index)->any_addr && !addr_is_multicast(src) &&
+            !addr_is_class_e(src));
 }
 
 int ip_path_renew(struct ip *ip, struct ip_path *path)

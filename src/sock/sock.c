@@ -124,8 +124,7 @@ int sock_bind(struct socks *ss, oriel_handle h, const struct oriel_endpoint *loc
         return udp_bind(ss->udp, s->udp, local);
     if (sock_is_stream(s))
         return stream_bind(ss, s, local);
-    const struct ifaddr *a = ifaddr_find(ss->ip, &local->addr, 0);
-    if (!addr_is_unspecified(&local->addr) && (!a || !ifaddr_usable(a)))
+    if (!addr_is_unspecified(&local->addr) && !s->raw->any_addr && !ip_is_own(ss->ip, &local->addr))
         return ORIEL_EADDRNOTAVAIL;
     s->raw->local = addr_is_unspecified(&local->addr) ? ADDR_NONE : local->addr;
     return 0;

@@ -36,6 +36,7 @@ struct raw_pcb {
     uint8_t family;
     uint8_t ttl, mcast_ttl, tos, df;
     bool broadcast;
+    bool any_addr;              /* hears echo requests to addresses that are not ours */
     bool dirty;
     uint16_t bind_nif;
     struct pkt_queue rcv;
@@ -133,6 +134,7 @@ ORIEL_MUST_USE int sock_getopt(struct socks *ss, oriel_handle h, enum oriel_opt 
 
 /* sock_raw.c: an ICMP message that no protocol of ours consumed, or an error that was accepted.
  * Consumes p. */
+bool raw_stands_in(const struct socks *ss, const struct ip_rx *rx);    /* a socket answers pings */
 void raw_input(struct socks *ss, struct pkt *p, const struct ip_rx *rx);
 void raw_on_error(struct socks *ss, const struct fact *f);
 bool raw_owns(const struct socks *ss, const struct fact *f);

@@ -44,6 +44,7 @@ static const struct opt table[ORIEL_OPT_N] = {
     [ORIEL_OPT_NO_CSUM] = {0, 1, STORE_BOOL, AT_UDP(no_csum), -1, false},
     [ORIEL_OPT_DF] = {0, 2, STORE_U8, AT_UDP(df), AT_RAW(df), false},
     [ORIEL_OPT_MTU] = {0, 0, STORE_NONE, 0, -1, true},
+    [ORIEL_OPT_ANY_ADDR] = {0, 1, STORE_BOOL, AT_UDP(any_addr), AT_RAW(any_addr), false},
 };
 
 /* Is it an option of datagrams at all? */
@@ -146,6 +147,7 @@ static const struct stream_opt streams[ORIEL_OPT_N] = {
     [ORIEL_OPT_BIND_NETIF] = {0, UINT16_MAX, STORE_U16, AT(bind_nif), false},
     [ORIEL_OPT_REUSEADDR] = SWITCH(reuseaddr),
     [ORIEL_OPT_REUSEPORT] = SWITCH(reuseport),
+    [ORIEL_OPT_ANY_ADDR] = SWITCH(any_addr),
     [ORIEL_OPT_V6ONLY] = SWITCH(v6only),
     [ORIEL_OPT_RCVLOWAT] = {1, BUFFER_MAX, STORE_U32, AT(rcvlowat), false},
     [ORIEL_OPT_LINGER] = {-1, MS_MAX, STORE_U64, AT(linger_ms), false},

@@ -21,10 +21,10 @@ void raw_free(struct socks *ss, struct raw_pcb *c)
 
 /* ---- in ---- */
 
-static bool wants(const struct raw_pcb *c, const struct ip_rx *rx)
+static bool wants(const struct raw_pcb *c, const struct ip_rx *rx, bool foreign)
 {
     const struct oriel_addr none = ADDR_NONE;
-    return addr_is_v4(&rx->dst) == (c->family == ORIEL_IP4) &&
+    return (c->any_addr || !foreign) && addr_is_v4(&rx->dst) == (c->family == ORIEL_IP4) &&
            (c->bind_nif == 0 || c->bind_nif == rx->nif) &&
            (addr_same_bits(&c->local, &none) || addr_eq(&c->local, &rx->dst)) &&
            (addr_same_bits(&c->remote, &none) || addr_eq(&c->remote, &rx->src));
@@ -45,12 +45,20 @@ static void queue(struct socks *ss, struct raw_pcb *c, struct pkt *p)
     pkt_enqueue(&c->rcv, p);
 }
 
+bool raw_stands_in(const struct socks *ss, const struct ip_rx *rx)
+{
+    LIST_EACH(node, &ss->raws)
+        if (wants(CONTAINER_OF(node, struct raw_pcb, node), rx, true))
+            return true;
+    return false;
+}
+
 void raw_input(struct socks *ss, struct pkt *p, const struct ip_rx *rx)
 {
-    bool heard = false;
+    bool heard = false, foreign = !rx->to_group && ip_is_foreign(ss->ip, &rx->dst);
     LIST_EACH(node, &ss->raws) {
         struct raw_pcb *c = CONTAINER_OF(node, struct raw_pcb, node);
-        if (!wants(c, rx))
+        if (!wants(c, rx, foreign))
             continue;
         struct pkt *copy = pkt_share(ss->env, p);
         heard = true;
@@ -173,6 +181,8 @@ int raw_send(struct socks *ss, struct raw_pcb *c, struct span data, const struct
         return ORIEL_EINVAL;            /* no ICMP message is shorter */
     if (data.n > ICMP_DATA_MAX)
         return ORIEL_EMSGSIZE;
+    if (!c->any_addr && !addr_is_unspecified(src) && ip_is_foreign(ss->ip, src))
+        return ORIEL_EADDRNOTAVAIL;
     uint16_t nif = msg && msg->netif ? (uint16_t)msg->netif : c->bind_nif;
     int err = ip_path_find(ss->ip, to, src, nif, &path);
     if (err)

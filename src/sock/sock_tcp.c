@@ -96,8 +96,7 @@ static int check_local(struct socks *ss, const struct sock *s, const struct orie
         return ORIEL_EAFNOSUPPORT;
     if (addr_is_unspecified(a))
         return 0;
-    const struct ifaddr *own = ifaddr_find(ss->ip, a, 0);
-    return own && ifaddr_usable(own) ? 0 : ORIEL_EADDRNOTAVAIL;
+    return s->conn->prof->any_addr || ip_is_own(ss->ip, a) ? 0 : ORIEL_EADDRNOTAVAIL;
 }
 
 static void set_local(struct tcp_conn *c, const struct oriel_endpoint *local)

@@ -39,6 +39,12 @@ static void rx_icmp(struct oriel_stack *s, struct pkt *p, const struct ip_rx *rx
     case ICMP_FOR_SOCKETS:
         raw_input(&s->socks, p, rx);
         return;
+    case ICMP_ECHO_FOREIGN:
+        if (raw_stands_in(&s->socks, rx))
+            raw_input(&s->socks, p, rx);
+        else
+            icmp_echo_reply(&s->ip, p, rx);
+        return;
     case ICMP_ERROR:
         break;
     }

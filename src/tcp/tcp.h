@@ -124,7 +124,7 @@ struct tcp_profile {
     uint8_t keepcnt, syncnt, ttl, tos;
     uint8_t cc, ecn, df;
     bool keepalive, nodelay, cork, quickack_off, fastopen_connect, oobinline, soft_errors;
-    bool reuseaddr, reuseport, v6only;
+    bool reuseaddr, reuseport, v6only, any_addr;
 };
 
 /* What leaves besides data: bits of c->out.want. */

@@ -47,10 +47,7 @@ static bool takes_family(uint8_t family, bool v4)
 
 static bool is_ours(const struct tcp *t, const struct oriel_addr *a)
 {
-    if (addr_is_loopback(a))
-        return true;
-    const struct ifaddr *mine = ifaddr_find(t->ip, a, 0);
-    return mine && ifaddr_usable(mine);
+    return addr_is_loopback(a) || ip_is_own(t->ip, a);
 }
 
 static bool is_any(const struct tcp_listener *l)

@@ -41,7 +41,8 @@ static uint64_t pair(uint32_t a, uint32_t b)
 static uint32_t bits(const struct tcp_profile *p)
 {
     const bool b[] = {p->keepalive, p->nodelay, p->cork, p->quickack_off, p->fastopen_connect,
-                      p->oobinline, p->soft_errors, p->reuseaddr, p->reuseport, p->v6only};
+                      p->oobinline, p->soft_errors, p->reuseaddr, p->reuseport, p->v6only,
+                      p->any_addr};
     uint32_t v = 0;
     for (unsigned i = 0; i < ARRAY_LEN(b); i++)
         v |= (uint32_t)b[i] << i;

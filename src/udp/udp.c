@@ -14,6 +14,7 @@
 bool udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a, uint32_t pcbs_max)
 {
     *u = (struct udp){.env = env, .ip = ip, .gen = 1};
+    list_init(&u->stand_ins);
     u->port_key = siphash_derive(env->seed, "udp port");
     u->dirty = arena_take(a, pcbs_max * sizeof(u->dirty[0]));
     return u->dirty && pool_init(&u->pcbs, "udp", a, sizeof(struct udp_pcb), pcbs_max) &&
@@ -52,9 +53,20 @@ static void endpoints_changed(struct udp *u)
         u->gen = 1;
 }
 
+/* Where every port is looked for last. */
+static void list_stand_in(struct udp *u, struct udp_pcb *c)
+{
+    bool want = c->any_addr && c->local.port == 0;
+    if (want && !list_on(&c->stand_in))
+        list_push_back(&u->stand_ins, &c->stand_in);
+    else if (!want && list_on(&c->stand_in))
+        list_remove(&c->stand_in);
+}
+
 void udp_option_changed(struct udp *u, struct udp_pcb *c)
 {
     c->path.gen = 0;
+    list_stand_in(u, c);
     endpoints_changed(u);
 }
 
@@ -110,6 +122,8 @@ void udp_free(struct udp *u, struct udp_pcb *c)
 {
     pkt_queue_drop(u->env, &c->rcv, DROP_SOCK_CLOSED);
     unlink_flow(u, c);
+    if (list_on(&c->stand_in))
+        list_remove(&c->stand_in);
     if (c->local.port)
         hmap_del(&u->ports, port_hash(u, c->local.port), pool_index(&u->pcbs, c));
     mcast_leave_all(u->ip, c->member);
@@ -175,8 +189,7 @@ static int check_local(const struct udp *u, const struct udp_pcb *c, const struc
     if (addr_is_unspecified(a) || addr_is_multicast(a) || addr_is_limited_broadcast(a) ||
         addr_is_loopback(a))
         return 0;               /* a group may be bound to: only its datagrams come */
-    const struct ifaddr *mine = ifaddr_find(u->ip, a, 0);
-    return mine && ifaddr_usable(mine) ? 0 : ORIEL_EADDRNOTAVAIL;
+    return c->any_addr || ip_is_own(u->ip, a) ? 0 : ORIEL_EADDRNOTAVAIL;
 }
 
 int udp_bind(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *local)
@@ -194,6 +207,7 @@ int udp_bind(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *loca
         return ORIEL_ENOBUFS;
     c->local = (struct oriel_endpoint){.addr = addr, .port = port};
     c->source = addr_is_multicast(&addr) ? ADDR_NONE : addr;
+    list_stand_in(u, c);
     endpoints_changed(u);
     return 0;
 }
@@ -267,6 +281,12 @@ static bool path_answers(const struct udp *u, const struct udp_pcb *c, const str
            addr_identical(&c->path.dst, dst) && addr_identical(&c->path_src, src);
 }
 
+/* May datagrams leave from there? Only who stands in for others has such sources. */
+static bool may_be_source(const struct udp *u, const struct udp_pcb *c, const struct oriel_addr *src)
+{
+    return c->any_addr || addr_is_unspecified(src) || !ip_is_foreign(u->ip, src);
+}
+
 static int find_path(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *to,
                      const struct oriel_msg *m)
 {
@@ -276,7 +296,8 @@ static int find_path(struct udp *u, struct udp_pcb *c, const struct oriel_endpoi
                    : c->mcast_nif && addr_is_multicast(&to->addr) ? c->mcast_nif : c->bind_nif;
     if (path_answers(u, c, &to->addr, src, nif))
         return 0;
-    int err = ip_path_find(u->ip, &to->addr, src, nif, &c->path);
+    int err = may_be_source(u, c, src) ? ip_path_find(u->ip, &to->addr, src, nif, &c->path)
+                                       : ORIEL_EADDRNOTAVAIL;
     if (err)
         c->path.gen = 0;        /* half an answer is none */
     else
@@ -304,13 +325,13 @@ static bool will_be_cut(const struct udp_pcb *c, size_t n)
 
 /* The datagram, its data copied and summed in one pass. */
 static ORIEL_ALWAYS_INLINE struct pkt *build(struct udp *u, const struct udp_pcb *c,
-                                             struct span data, uint16_t to_port)
+                                             struct span data, uint16_t from_port, uint16_t to_port)
 {
     struct pkt *p = pkt_new(u->env, PKT_HEADROOM, UDP_HDR_LEN + data.n);
     if (oriel_unlikely(!p))
         return NULL;
     uint8_t *at = pkt_data(p);
-    struct udp_hdr h = {.src_port = c->local.port, .dst_port = to_port,
+    struct udp_hdr h = {.src_port = from_port, .dst_port = to_port,
                         .len = (uint16_t)(UDP_HDR_LEN + data.n)};
     if (oriel_likely(c->path_summed) || will_be_cut(c, data.n)) {
         uint64_t sum = data.n <= CSUM_SMALL
@@ -329,10 +350,15 @@ static ORIEL_ALWAYS_INLINE struct pkt *build(struct udp *u, const struct udp_pcb
     return p;
 }
 
+static_assert(offsetof(struct oriel_msg, local_port) + sizeof(uint16_t) ==
+                  offsetof(struct oriel_msg, netif) + sizeof(uint64_t), "says_nothing looks at all");
+
 /* Is nothing said of a datagram but where it goes? */
 static inline bool says_nothing(const struct oriel_msg *m)
 {
-    return (m->local.hi | m->local.lo) == 0 && m->netif == 0 && (m->ttl | m->tos) == 0;
+    uint64_t rest;              /* netif, ttl, tos, local_port: one look */
+    memcpy(&rest, (const uint8_t *)m + offsetof(struct oriel_msg, netif), sizeof(rest));
+    return (m->local.hi | m->local.lo | rest) == 0;
 }
 
 /* Count what was sent. err, or the bytes that went. */
@@ -345,12 +371,26 @@ static inline int sent(struct udp_pcb *c, int err, size_t n)
     return (int)n;
 }
 
+/* The port that a datagram leaves from: its socket's, or what is said where there is a choice. */
+static int choose_from(struct udp *u, struct udp_pcb *c, const struct oriel_msg *m, uint16_t *from)
+{
+    *from = m->local_port;
+    if (c->any_addr && m->local_port != 0)
+        return 0;
+    if (c->any_addr && c->local.port == 0)
+        return ORIEL_EINVAL;
+    int err = bind_if_needed(u, c);
+    *from = c->local.port;
+    return !err && m->local_port != 0 && m->local_port != *from ? ORIEL_EADDRNOTAVAIL : err;
+}
+
 /* Find where a datagram goes and how; and whether the next will go like it. */
 static ORIEL_NEVER_INLINE int send_any(struct udp *u, struct udp_pcb *c, struct span data,
                                        const struct oriel_endpoint *to, const struct oriel_msg *m)
 {
+    uint16_t from;
     int err = check_destination(c, to);
-    if (err || (err = bind_if_needed(u, c)) != 0 || (err = find_path(u, c, to, m)) != 0 ||
+    if (err || (err = choose_from(u, c, m, &from)) != 0 || (err = find_path(u, c, to, m)) != 0 ||
         (err = check_path(c, data.n)) != 0)
         return err;
     bool group = c->path.group;
@@ -359,7 +399,7 @@ static ORIEL_NEVER_INLINE int send_any(struct udp *u, struct udp_pcb *c, struct 
                              .loop = group && c->mcast_loop};
     if (says_nothing(m) && c->df == 0)
         c->flowing = ip4_flow_make(u->ip, &c->path, &tx, &c->flow);
-    struct pkt *p = build(u, c, data, to->port);
+    struct pkt *p = build(u, c, data, from, to->port);
     if (!p)
         return ORIEL_ENOBUFS;
     return sent(c, ip_output(u->ip, p, &c->path, &tx, WHY_UDP_DATA), data.n);
@@ -383,7 +423,7 @@ int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct or
     const struct oriel_endpoint *to = m->peer.port != 0 ? &m->peer : &c->remote;
     if (oriel_unlikely(!flows(u, c, &to->addr, m) || data.n > UDP_DATA_MAX4))
         return send_any(u, c, data, to, m);
-    struct pkt *p = build(u, c, data, to->port);
+    struct pkt *p = build(u, c, data, c->local.port, to->port);
     if (oriel_unlikely(!p))
         return ORIEL_ENOBUFS;
     return sent(c, ip4_flow_output(u->ip, p, &c->path, &c->flow, WHY_UDP_DATA), data.n);
@@ -391,12 +431,15 @@ int udp_send(struct udp *u, struct udp_pcb *c, struct span data, const struct or
 
 /* ---- in ---- */
 
-/* How well an endpoint fits a datagram: 0 not at all; more is more specific. */
+/*
+ * How well an endpoint fits a datagram (foreign: to an address that is not ours): 0 not at all; more is
+ * more specific. By interface 0: any.
+ */
 static int score(const struct udp_pcb *c, const struct ip_rx *rx, uint16_t src_port,
-                 uint16_t dst_port)
+                 uint16_t dst_port, bool foreign)
 {
     if (c->local.port != dst_port || !family_takes(c, &rx->dst) ||
-        (c->bind_nif && c->bind_nif != rx->nif))
+        (c->bind_nif && rx->nif && c->bind_nif != rx->nif) || (foreign && !c->any_addr))
         return 0;
     int s = 1 + (c->bind_nif ? 1 : 0);
     if (!addr_is_unspecified(&c->local.addr)) {
@@ -414,14 +457,30 @@ static int score(const struct udp_pcb *c, const struct ip_rx *rx, uint16_t src_p
 
 /* The best of the endpoints that a table names under a hash; NULL. */
 static struct udp_pcb *best_of(const struct udp *u, const struct hmap *table, uint32_t hash,
-                               const struct ip_rx *rx, uint16_t src_port, uint16_t dst_port)
+                               const struct ip_rx *rx, uint16_t src_port, uint16_t dst_port,
+                               bool foreign)
 {
     struct udp_pcb *best = NULL;
     int best_score = 0;
     uint32_t ref;
     for (uint32_t at = hmap_first(table, hash); (ref = hmap_next(table, hash, &at)) != HMAP_NONE;) {
         struct udp_pcb *c = pool_at(&u->pcbs, ref);
-        int s = score(c, rx, src_port, dst_port);
+        int s = score(c, rx, src_port, dst_port, foreign);
+        if (s > best_score)
+            best = c, best_score = s;
+    }
+    return best;
+}
+
+/* Who takes what is to every port. */
+static struct udp_pcb *find_stand_in(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
+                                     bool foreign)
+{
+    struct udp_pcb *best = NULL;
+    int best_score = 0;
+    LIST_EACH(node, &u->stand_ins) {
+        struct udp_pcb *c = CONTAINER_OF(node, struct udp_pcb, stand_in);
+        int s = score(c, rx, src_port, c->local.port, foreign);
         if (s > best_score)
             best = c, best_score = s;
     }
@@ -431,13 +490,16 @@ static struct udp_pcb *best_of(const struct udp *u, const struct hmap *table, ui
 static struct udp_pcb *find_any(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
                             uint16_t dst_port)
 {
+    bool foreign = ip_is_foreign(u->ip, &rx->dst);
     if (u->flows.used > 0) {
         uint32_t h = flow_hash(u, dst_port, &rx->src, src_port);
-        struct udp_pcb *c = best_of(u, &u->flows, h, rx, src_port, dst_port);
+        struct udp_pcb *c = best_of(u, &u->flows, h, rx, src_port, dst_port, foreign);
         if (c)
             return c;
     }
-    return best_of(u, &u->ports, port_hash(u, dst_port), rx, src_port, dst_port);
+    uint32_t h = port_hash(u, dst_port);
+    struct udp_pcb *c = best_of(u, &u->ports, h, rx, src_port, dst_port, foreign);
+    return oriel_likely(c != NULL) ? c : find_stand_in(u, rx, src_port, foreign);
 }
 
 static struct udp_heard *heard_slot(struct udp *u, const struct ip_rx *rx, uint32_t ports)
@@ -457,7 +519,7 @@ static struct udp_pcb *find_and_keep(struct udp *u, const struct ip_rx *rx, uint
             .dst_hi = rx->dst.hi,
             .dst_lo = rx->dst.lo,
             .ports = ports,
-            .gen = u->gen,
+            .gen = u->gen + u->ip->gen,
             .nif = rx->nif,
         };
     return c;
@@ -471,7 +533,7 @@ static inline bool find_again(struct udp *u, const struct ip_rx *rx, uint32_t po
     *out = h->c;
     return h->ports == ports && h->src_lo == rx->src.lo && h->dst_lo == rx->dst.lo &&
            h->src_hi == rx->src.hi && h->dst_hi == rx->dst.hi && h->nif == rx->nif &&
-           h->gen == u->gen;
+           h->gen == u->gen + u->ip->gen;
 }
 
 static bool has_room(const struct udp_pcb *c, const struct pkt *p)
@@ -509,7 +571,7 @@ static void input_group(struct udp *u, struct pkt *p, const struct ip_rx *rx, ui
     for (uint32_t at = hmap_first(&u->ports, h);
          (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
         struct udp_pcb *c = pool_at(&u->pcbs, ref);
-        if (score(c, rx, from_port, port) == 0 ||
+        if (score(c, rx, from_port, port, false) == 0 ||
             (group && !mcast_member_wants(u->ip, rx->nif, &rx->dst, &rx->src, c->member)))
             continue;
         struct pkt *copy = pkt_share(u->env, p);
@@ -641,8 +703,10 @@ static void describe(const struct pkt *p, struct oriel_msg *msg)
             msg->peer.addr.zone = p->nif;
     }
     r = pkt_rd(p, p->l4);
-    if (udp_parse(&r, &u))
+    if (udp_parse(&r, &u)) {
         msg->peer.port = u.src_port;
+        msg->local_port = u.dst_port;
+    }
 }
 
 int udp_recv(struct udp *u, struct udp_pcb *c, void *buf, size_t cap, struct oriel_msg *msg)
@@ -675,18 +739,7 @@ int udp_recv(struct udp *u, struct udp_pcb *c, void *buf, size_t cap, struct ori
 static struct udp_pcb *find_sender(const struct udp *u, const struct fact *f)
 {
     struct ip_rx rx = {.src = f->remote.addr, .dst = f->local.addr, .proto = IP_UDP};
-    struct udp_pcb *c = find_any(u, &rx, f->remote.port, f->local.port);
-    if (c)
-        return c;
-    uint32_t h = port_hash(u, f->local.port), ref;      /* bound to an interface */
-    for (uint32_t at = hmap_first(&u->ports, h);
-         (ref = hmap_next(&u->ports, h, &at)) != HMAP_NONE;) {
-        struct udp_pcb *o = pool_at(&u->pcbs, ref);
-        rx.nif = o->bind_nif;
-        if (score(o, &rx, f->remote.port, f->local.port) > 0)
-            return o;
-    }
-    return NULL;
+    return find_any(u, &rx, f->remote.port, f->local.port);
 }
 
 bool udp_owns(const struct udp *u, const struct fact *f)

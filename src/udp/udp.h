@@ -2,8 +2,9 @@
  * UDP (RFC 768, 1122 4.1): ports, datagrams waiting to be read, errors for those who sent.
  *
  * An endpoint (udp_pcb) belongs to a socket; sock/ owns it. Look-up is by (local port, remote) for
- * connected endpoints first, then by (local port) for the rest; the most specific wins. A datagram
- * for a group or broadcast goes to every endpoint that wants it. Bounded: endpoints by the pool, each
+ * connected endpoints first, then by (local port) for the rest; the most specific wins. What is left
+ * over goes to an endpoint that stands in for others and has no port, if there is one. A datagram for a
+ * group or broadcast goes to every endpoint that wants it. Bounded: endpoints by the pool, each
  * one's waiting bytes by rcv_max (true sizes are charged).
  */
 #ifndef ORIEL_UDP_UDP_H
@@ -28,7 +29,7 @@ struct udp_error {              /* the last one; see oriel_last_error */
 };
 
 struct udp_pcb {
-    struct list by_port;        /* of its hash bucket's chain order: kept by udp.c */
+    struct list stand_in;       /* of struct udp.stand_ins, while it is any_addr without a port */
     struct oriel_endpoint local;        /* addr ADDR_NONE: any; port 0: not bound */
     struct oriel_endpoint remote;       /* port 0: not connected */
     uint32_t member;            /* name towards mcast.c: the socket's handle */
@@ -42,6 +43,7 @@ struct udp_pcb {
     bool reuse;
     bool v6only;
     bool no_csum;
+    bool any_addr;              /* stands in for others: addresses that are not ours as well */
     bool connected_hash;        /* linked under its remote too */
     bool dirty;                 /* readiness changed since sock looked */
     struct oriel_addr source;   /* what datagrams leave from when nobody says; ADDR_NONE: by route */
@@ -64,7 +66,7 @@ struct udp_pcb {
 
 /*
  * The endpoint that a datagram of that flow to this host went to, and the next one will go to while
- * gen is that of struct udp.
+ * neither endpoints nor our addresses change: gen is the sum of both generations.
  */
 struct udp_heard {
     _Alignas(64) struct udp_pcb *c;     /* one look, one cache line */
@@ -81,6 +83,7 @@ struct udp {
     struct pool pcbs;
     struct hmap ports;          /* by local port */
     struct hmap flows;          /* connected: by local port and remote endpoint */
+    struct list stand_ins;      /* any_addr and not bound: every port is theirs */
     struct siphash_key port_key;
     uint32_t port_clock;
     struct udp_heard heard[1 << UDP_HEARD_BITS];

@@ -62,7 +62,7 @@ static const struct {
     {"host a eth0 10.0.0.1/33\n",
      "1:13: found `10.0.0.1/33`, expected an address with its prefix length, such as 10.0.0.1/24"},
     {"host a eth0 nodat\n",
-     "1:13: found `nodat`, expected an address, mtu, mac, ip6, ra, probe, nodad, nat, igmp, mld,"
+     "1:13: found `nodat`, expected an address, mtu, mac, ip6, ra, probe, nodad, nat, any, igmp, mld,"
      " queue or | and another port; did you mean nodad?"},
     {"host a eth0 mtu\n",
      "1:16: found the end, expected a whole number"},

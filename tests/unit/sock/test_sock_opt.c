@@ -97,6 +97,7 @@ static const struct row stream_rows[] = {
     {ORIEL_OPT_DF, 0, 2, false},
     {ORIEL_OPT_REUSEADDR, 0, 1, false},
     {ORIEL_OPT_REUSEPORT, 0, 1, false},
+    {ORIEL_OPT_ANY_ADDR, 0, 1, false},
     {ORIEL_OPT_V6ONLY, 0, 1, false},
     {ORIEL_OPT_LINGER, -1, INT32_MAX, false},
     {ORIEL_OPT_KEEPALIVE, 0, 1, false},

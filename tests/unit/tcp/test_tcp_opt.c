@@ -36,12 +36,12 @@ TEST("profiles that differ in any field are two")
         struct tcp_profile p = base;
         uint8_t *byte = (uint8_t *)&p + at;
         *byte = at >= offsetof(struct tcp_profile, keepalive) &&
-                        at <= offsetof(struct tcp_profile, v6only) ? !*byte : *byte + 1;
+                        at <= offsetof(struct tcp_profile, any_addr) ? !*byte : *byte + 1;
         struct tcp_profile *q = tcp_profile_get(&f->tcp, &p);
         same += q == first;
         tcp_profile_put(&f->tcp, q);
     }
-    EXPECT_EQ(same, 4 + 7);                     /* before max_pacing_bps, and at the end */
+    EXPECT_EQ(same, 4 + 6);                     /* before max_pacing_bps, and at the end */
     tcp_profile_put(&f->tcp, first);
     fx_tcp_free(f);
 }
