@@ -189,7 +189,7 @@ static const struct {
      "3:19: found the end, expected a whole number"},
     {HOSTS "at 1s a udp-listen 7 ehco\n",
      "3:22: found `ehco`, expected echo, sink, unread, reuse, rcvbuf, bind, dev, broadcast, v6on"
-     "ly, ttl or group; did you mean echo?"},
+     "ly, any, ttl or group; did you mean echo?"},
     {HOSTS "at 1s a udp-listen 7 group 10.0.0.1 on eth0\n",
      "3:28: found `10.0.0.1`, expected a multicast address"},
     {HOSTS "at 1s a udp-listen 7 group 239.0.0.1\n",
