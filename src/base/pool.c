@@ -45,12 +45,24 @@ void *arena_take_zeroed(struct arena *a, size_t n)
 
 /* ---- pools ---- */
 
+/* x * odd is 1 modulo 2^64: each round doubles the bits that are right, three at first. */
+static uint64_t inverse_of(uint64_t odd)
+{
+    uint64_t x = odd;
+    for (int bits = 3; bits < 64; bits *= 2)
+        x *= 2 - odd * x;
+    return x;
+}
+
 bool pool_init(struct pool *p, const char *name, struct arena *a, size_t size, uint32_t cap)
 {
     ORIEL_ASSERT(size > 0);
     ORIEL_ASSERT(size <= UINT32_MAX - (POOL_ALIGN - 1));
     size = (size + POOL_ALIGN - 1) / POOL_ALIGN * POOL_ALIGN;
     *p = (struct pool){.name = name, .size = (uint32_t)size, .free_head = POOL_NONE};
+    while ((size >> p->shift) % 2 == 0)
+        p->shift++;
+    p->inverse = inverse_of(size >> p->shift);
     if (cap > (SIZE_MAX - cap) / size)
         return false;
     size_t bytes = (size_t)cap * size;

@@ -39,6 +39,8 @@ struct pool {
     uint32_t live;
     uint32_t peak;      /* the most that were held at once: `fresh`, as freed ones go out first */
     uint64_t refused;   /* times it was full */
+    uint64_t inverse;   /* of the odd part of `size`, modulo 2^64 */
+    uint8_t shift;      /* the other part: size is odd << shift */
 };
 
 /* False when the arena has no room; the pool then has capacity 0 and is safe to use. */
@@ -59,11 +61,14 @@ static inline void *pool_at(const struct pool *p, uint32_t index)
     return p->base + (size_t)index * p->size;
 }
 
+/* obj is an object of the pool: its distance is a multiple of the size, so that it can be divided by
+ * a multiplication. Of anything else the quotient is none of the indices. */
 static inline uint32_t pool_index(const struct pool *p, const void *obj)
 {
-    size_t off = (size_t)((const uint8_t *)obj - p->base);
-    ORIEL_ASSERT(off < (size_t)p->fresh * p->size);
-    return (uint32_t)(off / p->size);
+    uint64_t off = (uint64_t)((const uint8_t *)obj - p->base);
+    uint64_t index = (off >> p->shift) * p->inverse;
+    ORIEL_ASSERT(index < p->fresh);
+    return (uint32_t)index;
 }
 
 /* Is there an object that was used and freed? */

@@ -120,6 +120,21 @@ TEST("an object keeps its index, and the index finds it again")
     EXPECT(pool_get(&p) == NULL);
 }
 
+TEST("an index is found by whatever size, and of what is no object none is")
+{
+    for (size_t size = 16; size <= 4096; size += 16) {
+        struct arena a = fresh_arena();
+        struct pool p;
+        EXPECT(pool_init(&p, "things", &a, size, (uint32_t)(MEMORY / (size + 1)) - 1));
+        for (uint32_t i = 0; i < p.cap; i++)
+            EXPECT_EQ(pool_index(&p, pool_get(&p)), i);
+        size_t odd = (size_t)1 << p.shift;      /* distances that are multiples of it and no more */
+        for (uint8_t *at = p.base + odd; odd < size && at < p.base + size; at += odd)
+            EXPECT_ASSERTS(pool_index(&p, at));
+        EXPECT_ASSERTS(pool_index(&p, p.base + (size_t)p.cap * size));
+    }
+}
+
 TEST("the count of live objects is the leak count, and the peak stays")
 {
     struct arena a = fresh_arena();
