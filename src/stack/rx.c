@@ -99,18 +99,25 @@ static void rx_ip6(struct oriel_stack *s, struct pkt *p)
     rx_transport(s, p, verdict, &rx);
 }
 
-static ORIEL_ALWAYS_INLINE void rx_one(struct oriel_stack *s, struct pkt *p)
+/* It is paid for here, and told of. False: it is gone. */
+static ORIEL_ALWAYS_INLINE bool rx_begin(struct oriel_stack *s, struct pkt *p)
 {
     struct env *env = &s->env;
     if (oriel_unlikely(p->budget != env->budget) && !pkt_recharge(p, env->budget)) {
         pkt_drop(env, p, DROP_NO_MEMORY);       /* made by another stack of this world */
-        return;
+        return false;
     }
     if (TRACE_ON(env, EV_PKT_RX)) {
         env->cause = p->ev;
         p->ev = env->cause = trace_put(env, EV_PKT_RX, (enum why)p->why, DROP_NONE, p->nif,
                                        pkt_len(p), 0, 0);
     }
+    return true;
+}
+
+/* The whole way up. */
+static ORIEL_ALWAYS_INLINE void rx_up(struct oriel_stack *s, struct pkt *p)
+{
     switch (link_input(&s->link, p)) {
     case LINK_CONSUMED: return;
     case LINK_TO_IP4:   rx_ip4(s, p); return;
@@ -120,8 +127,38 @@ static ORIEL_ALWAYS_INLINE void rx_one(struct oriel_stack *s, struct pkt *p)
     }
 }
 
-/* One packet, and what it began with, should others follow it that look the same. */
-static void rx_and_learn(struct oriel_stack *s, struct pkt *p)
+/* And what it began with, should others look like it. */
+static ORIEL_NEVER_INLINE void rx_and_learn(struct oriel_stack *s, struct pkt *p)
+{
+    uint8_t began[FLOW_LEARNED];
+    uint16_t nif = p->nif;
+    memcpy(began, pkt_data(p), sizeof(began));
+    s->tcp.predicted = NULL;
+    rx_up(s, p);
+    if (s->tcp.predicted)
+        tcp_known_learn(&s->tcp, began, nif);
+}
+
+static ORIEL_ALWAYS_INLINE void rx_one(struct oriel_stack *s, struct pkt *p)
+{
+    if (s->tcp.knows && tcp_known_take(&s->tcp, p))
+        return;
+    if (oriel_likely(p->head.len >= FLOW_LEARNED))
+        rx_and_learn(s, p);
+    else
+        rx_up(s, p);
+}
+
+/* Is the next packet of the same flow, as it seems? */
+static inline bool goes_on(const struct pkt *p, const struct pkt *next)
+{
+    const size_t at = FLOW_TCP_AT - 4;          /* addresses, and with IPv4 the ports */
+    return p->head.len >= at + 8 && next->head.len >= at + 8 &&
+           csum_load(pkt_data(p) + at) == csum_load(pkt_data(next) + at);
+}
+
+/* One packet, and what it began with, as others follow it that look the same. */
+static void rx_first(struct oriel_stack *s, struct pkt *p)
 {
     uint8_t began[RUN_HDR_MAX];
     size_t n = p->head.len < sizeof(began) ? p->head.len : sizeof(began);
@@ -137,20 +174,29 @@ static void rx_batch(struct oriel_stack *s, struct pkt *pkts[], unsigned n)
 {
     struct tcp_run *run = &s->tcp.run;
     for (unsigned i = 0; i < n;) {
-        if (i + 1 < n)
-            rx_and_learn(s, pkts[i++]);
+        struct pkt *p = pkts[i++];
+        if (!rx_begin(s, p))
+            continue;
+        if (i < n && goes_on(p, pkts[i]))
+            rx_first(s, p);
         else
-            rx_one(s, pkts[i++]);
+            rx_one(s, p);
         if (run->on)
             i += tcp_run_take(&s->tcp, pkts + i, n - i);
         run->on = false;        /* what comes next may change anything; so may applications */
     }
 }
 
+static void rx_looped(struct oriel_stack *s, struct pkt *p)
+{
+    if (rx_begin(s, p))
+        rx_up(s, p);
+}
+
 void stack_rx(struct oriel_stack *s, struct pkt_batch *rx)
 {
     for (unsigned n = s->link.loop.n; n > 0; n--)       /* not what is queued meanwhile */
-        rx_one(s, pkt_dequeue(&s->link.loop));
+        rx_looped(s, pkt_dequeue(&s->link.loop));
     if (rx)
         rx_batch(s, rx->pkts, rx->n);
     s->env.cause = 0;

@@ -8,6 +8,7 @@
  *   tcp_call.c      user calls (3.9.1), readiness      -
  *   tcp_state.c     the one door for c->state          state
  *   tcp_input.c     a segment arrives (3.10.7)         -
+ *   tcp_predict.c   header prediction, known frames    -
  *   tcp_open.c      LISTEN's children, SYN-SENT        neg: what was agreed upon
  *   tcp_ack.c       acknowledgements, windows          snd.una, snd.wnd ...
  *   tcp_reasm.c tcp_rcvq.c  bytes out of order and in it, the window       rcv, tune
@@ -36,6 +37,7 @@
 #include "ip/ip.h"
 #include "pkt/stream.h"
 #include "tcp/cc/cc.h"
+#include "wire/flow.h"
 #include "wire/frame.h"
 #include "wire/run.h"
 
@@ -308,6 +310,16 @@ struct tcp_run {
     bool on;                    /* `wire` is what its frames look like */
 };
 
+/* tcp_predict.c: a connection whose frames are known by what they begin with. */
+struct tcp_known {
+    struct flow_form form;
+    struct tcp_conn *c;         /* NULL: nobody's */
+    uint32_t gen;               /* of ip, when its addresses were found right */
+    uint16_t nif;
+};
+
+#define TCP_KNOWN_BITS 6
+
 #include "tcp/tcp_flight.h"
 #include "tcp/tcp_listen.h"
 
@@ -331,6 +343,9 @@ struct tcp {
     } isn_range;
     uint32_t port_clock[TCP_PORT_CLOCKS];       /* RFC 6056, 3.3.4 */
     struct tcp_run run;
+    struct tcp_known known[1 << TCP_KNOWN_BITS];        /* by ports */
+    bool knows;                 /* there are any */
+    struct tcp_conn *predicted; /* whose segment header prediction took last; NULL: none that is to be known */
     struct tcp_path paths[1 << TCP_PATH_BITS];
     uint32_t path_ids;
     struct tcp_halfopen half;
@@ -353,6 +368,7 @@ struct tcp_seg {
     uint32_t data_at;           /* offset of the payload in the packet */
     uint16_t flags;
     uint16_t urg;
+    uint8_t tos;                /* of the network header: ECN */
     struct tcp_opts opts;
 };
 
@@ -377,6 +393,14 @@ void tcp_fini(struct tcp *t);
 
 /* A segment arrived: p->l4 at the TCP header. Consumes p. */
 void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx);
+
+/*
+ * tcp_predict.c. A whole frame, as it came: is it a single segment of a connection that is known, and as
+ * predicted? True: it was consumed. After a packet took the whole way instead, and header prediction
+ * took its segment (t->predicted): these are the FLOW_LEARNED bytes that it began with.
+ */
+bool tcp_known_take(struct tcp *t, struct pkt *p);
+void tcp_known_learn(struct tcp *t, const uint8_t *began, uint16_t nif);
 
 /*
  * tcp_run.c. After a packet took the whole way: was it plain data of a connection (t->run.c)? Then
@@ -619,6 +643,11 @@ void tcp_syn_options(const struct tcp *t, struct tcp_opts *o, uint8_t *kinds, ui
 uint16_t tcp_mss_offer(struct tcp *t, const struct tcp_tuple *k, uint16_t bind_nif);
 void tcp_mss_update(struct tcp *t, struct tcp_conn *c);
 
+/* tcp_predict.c */
+/* True: g was as predicted, and is consumed. */
+bool tcp_predict(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
+void tcp_known_forget(struct tcp *t, const struct tcp_conn *c);         /* its life ends */
+
 /* tcp_input.c */
 /* Whatever the listener's files made of a SYN's last ACK goes on as any segment. Consumes g->p. */
 void tcp_rx_synchronized(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
@@ -678,6 +707,11 @@ static inline uint64_t tcp_srtt_ns(const struct tcp_conn *c)
 
 /* tcp_timer.c: facts in, deadlines out; the wheel is touched only when the earliest moves earlier. */
 void tcp_timer_init(struct tcp *t, struct tcp_conn *c);
+/* Something acceptable came. */
+static inline void tcp_timer_on_heard(const struct tcp *t, struct tcp_conn *c)
+{
+    c->timer.rx_ms = (uint32_t)(t->env->now / NS_PER_MS);
+}
 void tcp_timer_stop(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_on_sent(struct tcp *t, struct tcp_conn *c);      /* data, SYN or FIN left */
 void tcp_timer_on_progress(struct tcp *t, struct tcp_conn *c);  /* snd.una moved */

@@ -108,6 +108,7 @@ static void off_table(struct tcp *t, struct tcp_conn *c)
 {
     if (c->is & TCP_IS_IN_TABLE)
         hmap_del(&t->table, tcp_tuple_hash(t, &c->tuple), tcp_conn_id(t, c));
+    tcp_known_forget(t, c);
     c->is &= ~(uint32_t)TCP_IS_IN_TABLE;
 }
 

@@ -6,9 +6,8 @@
  * the RFC's eight steps in its order), or nobody's connection (tcp_listen.c: half-open, TIME-WAIT,
  * listeners, closed).
  *
- * rx_fast is header prediction: the segment that a bulk transfer consists of, data that continues
- * what came before or an acknowledgement of what was sent, needs none of the questions. It leaves out
- * only what the long way would find to be so again; a test runs everything with it and without.
+ * Before all that stands header prediction (tcp_predict.c), which has no questions to what most segments
+ * are.
  */
 #include "tcp/tcp.h"
 
@@ -89,6 +88,7 @@ static enum drop parse(struct tcp *t, struct pkt *p, const struct ip_rx *rx, str
     g->wnd = h.wnd;
     g->data_at = (uint32_t)p->l4 + h.hdr_len;
     g->flags = h.flags;
+    g->tos = rx->tos;
     g->urg = h.urg;
     if (h.opts.n > 0) {
         struct rd o = rd_of(h.opts);
@@ -101,11 +101,6 @@ static enum drop parse(struct tcp *t, struct pkt *p, const struct ip_rx *rx, str
 }
 
 /* ---- the synchronized states: 3.10.7.4 ---- */
-
-static void heard(struct tcp *t, struct tcp_conn *c)
-{
-    c->timer.rx_ms = (uint32_t)(t->env->now / NS_PER_MS);
-}
 
 /* The answer to what is not acceptable; bare ones at a rate, so that two confused ends do not chat. */
 static void answer(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g, enum why why)
@@ -255,7 +250,7 @@ static void note_marks(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *
     }
     if (g->flags & TCP_CWR)
         c->is &= ~(uint32_t)TCP_IS_CE;
-    if ((g->rx->tos & 3) == 3 && g->len > 0) {
+    if ((g->tos & 3) == 3 && g->len > 0) {
         c->is |= TCP_IS_CE;
         tcp_ack_now(t, c, WHY_ACK_ECN);
     }
@@ -345,7 +340,7 @@ void tcp_rx_synchronized(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
         return;
     if (check_syn(t, c, g) != RX_NEXT)          /* third, security: not kept */
         return;
-    heard(t, c);
+    tcp_timer_on_heard(t, c);
     if (c->is & TCP_IS_TS)
         tcp_ts_on_segment(t, c, g);
     note_marks(t, c, g);
@@ -354,65 +349,6 @@ void tcp_rx_synchronized(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     if (process_urgent(t, c, g) != RX_NEXT)
         return;
     (void)process_text(t, c, g);
-}
-
-/* ---- header prediction ---- */
-
-#define NOT_PLAIN (TCP_IS_CE | TCP_IS_URG_IN | TCP_IS_ACCECN | TCP_IS_ORPHAN | TCP_IS_SHUT_RD | \
-                   TCP_IS_OOB_BYTE)
-
-/* Could nothing but its place in the stream be remarkable of it? */
-static bool is_plain(const struct tcp *t, const struct tcp_conn *c, const struct tcp_seg *g)
-{
-    return (g->flags & ~(unsigned)TCP_PSH) == TCP_ACK && c->state == TCP_ESTABLISHED &&
-           seq_eq(g->seq, c->rcv.nxt) && g->wnd << c->snd_wscale == c->snd.wnd &&
-           !(c->is & NOT_PLAIN) && g->opts.sack_n == 0 && t->set.fast_path &&
-           (g->rx->tos & 3) != 3;
-}
-
-static bool ts_plain(const struct tcp *t, const struct tcp_conn *c, const struct tcp_seg *g)
-{
-    if (!(c->is & TCP_IS_TS))
-        return true;
-    return g->opts.has_ts && !tcp_paws_old(t, c, g);
-}
-
-/* Does it say something that header prediction has nothing to say about? */
-static bool ack_plain(const struct tcp_conn *c, const struct tcp_seg *g)
-{
-    return seq_leq(c->snd.una, g->ack) && seq_leq(g->ack, c->snd.nxt) &&
-           (g->len > 0 || !seq_eq(c->snd.una, g->ack));
-}
-
-static bool text_plain(const struct tcp_conn *c, const struct tcp_seg *g)
-{
-    if (g->len == 0)
-        return seq_lt(c->rcv.nxt, c->rcv.adv);
-    return seq_diff(seq_add(g->seq, g->len), c->rcv.adv) >= 0 &&
-           !(c->flight && (c->flight->ooo.tree.n > 0 || c->flight->ooo.has_fin));
-}
-
-/* True: consumed. */
-static inline bool rx_fast(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
-{
-    if (oriel_unlikely(!is_plain(t, c, g) || !ts_plain(t, c, g) || !ack_plain(c, g) ||
-                       !text_plain(c, g)))
-        return false;
-    heard(t, c);
-    if (c->is & TCP_IS_TS)
-        tcp_ts_on_segment(t, c, g);
-    if (seq_eq(c->snd.una, g->ack))
-        tcp_ack_idle(c, g);
-    else
-        tcp_ack_advance(t, c, g);
-    if (g->len == 0) {
-        pkt_free(g->p);
-        return true;
-    }
-    c->stat.data_in++;
-    t->run.c = c;
-    (void)tcp_reasm_input(t, c, g);
-    return true;
 }
 
 /* ---- in ---- */
@@ -442,6 +378,6 @@ void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx)
     }
     c->stat.segs_in++;
     TRACE(t->env, EV_TCP_SEG_RX, tcp_conn_id(t, c), g.seq.v, g.ack.v, g.len);
-    if (oriel_unlikely(!rx_fast(t, c, &g)))
+    if (oriel_unlikely(!tcp_predict(t, c, &g)))
         rx_slow(t, c, &g);
 }

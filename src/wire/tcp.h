@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #define TCP_AT_SEQ      4
+#define TCP_AT_ACK      8
 #define TCP_AT_FLAGS    12      /* the word that begins with the data offset */
 #define TCP_AT_CSUM     16
 
