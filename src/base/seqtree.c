@@ -9,9 +9,6 @@
  */
 #include "base/seqtree.h"
 
-#define LCG_FACTOR 1664525u
-#define LCG_STEP   1013904223u
-
 /* The pointer that holds n. */
 static struct seqnode **link_of(struct seqtree *t, const struct seqnode *n)
 {
@@ -141,13 +138,12 @@ static void insert_inside(struct seqtree *t, struct seqnode *n)
         rotate_up(t, n);
 }
 
-void seqtree_insert(struct seqtree *t, struct seqnode *n, seq_t key)
+void seqtree_insert_among(struct seqtree *t, struct seqnode *n, seq_t key)
 {
-    t->lcg = t->lcg * LCG_FACTOR + LCG_STEP;
-    n->prio = t->lcg;
+    n->prio = seqtree_prio(t);
     n->key = key;
     t->n++;
-    if (!t->last || seq_lt(t->last->key, key))
+    if (seq_lt(t->last->key, key))
         append(t, n);
     else
         insert_inside(t, n);
@@ -198,7 +194,7 @@ static void remove_first(struct seqtree *t, struct seqnode *n)
         t->last = NULL;
 }
 
-void seqtree_remove(struct seqtree *t, struct seqnode *n)
+void seqtree_remove_among(struct seqtree *t, struct seqnode *n)
 {
     ORIEL_ASSERT(t->n > 0);
     t->n--;

@@ -37,9 +37,39 @@ static inline void seqtree_init(struct seqtree *t, uint32_t seed)
     *t = (struct seqtree){.lcg = seed | 1};
 }
 
+/* Where others are. */
+void seqtree_insert_among(struct seqtree *t, struct seqnode *n, seq_t key);
+void seqtree_remove_among(struct seqtree *t, struct seqnode *n);
+
+/* The priority of the next node. */
+static inline uint32_t seqtree_prio(struct seqtree *t)
+{
+    t->lcg = t->lcg * 1664525u + 1013904223u;
+    return t->lcg;
+}
+
 /* The key must not be there yet (asserted). */
-void seqtree_insert(struct seqtree *t, struct seqnode *n, seq_t key);
-void seqtree_remove(struct seqtree *t, struct seqnode *n);
+static inline void seqtree_insert(struct seqtree *t, struct seqnode *n, seq_t key)
+{
+    if (t->n > 0) {
+        seqtree_insert_among(t, n, key);
+        return;
+    }
+    *n = (struct seqnode){.key = key, .prio = seqtree_prio(t)};
+    t->root = t->first = t->last = n;
+    t->n = 1;
+}
+
+static inline void seqtree_remove(struct seqtree *t, struct seqnode *n)
+{
+    if (t->n > 1) {
+        seqtree_remove_among(t, n);
+        return;
+    }
+    ORIEL_ASSERT(t->root == n);
+    t->root = t->first = t->last = NULL;
+    t->n = 0;
+}
 
 /* The node with the largest key that is not beyond `key`; NULL. */
 struct seqnode *seqtree_floor(const struct seqtree *t, seq_t key);

@@ -52,6 +52,10 @@ struct netif {
     struct pkt_queue tx;
     uint32_t tx_more;           /* frames that super-segments on tx will be, beyond one each */
     uint32_t tx_max;            /* frames; the last super-segment that was let in may exceed it */
+    struct {                    /* the host asks for frames: where the next one goes, and for how many */
+        struct pkt **at;        /* there is room; `left` is 0 while nobody asks */
+        unsigned left;
+    } asked;
     struct netif_stats stats;
 };
 
@@ -141,6 +145,38 @@ static inline void link_queue(struct link *l, struct netif *nif, struct pkt *p, 
     p->ev = l->env->cause;
     l->env->why_count[why]++;
     pkt_enqueue(&nif->tx, p);
+}
+
+/*
+ * The same of a frame that is finished: where the host asks and nothing waits before it, it need not wait
+ * either.
+ */
+static inline void link_hand(struct link *l, struct netif *nif, struct pkt *p, enum why why)
+{
+    if (oriel_unlikely(nif->asked.left == 0 || nif->tx.n > 0)) {
+        link_queue(l, nif, p, why);
+        return;
+    }
+    p->nif = nif->index;
+    p->ev = l->env->cause;
+    l->env->why_count[why]++;
+    nif->stats.tx_pkts++;
+    nif->stats.tx_bytes += pkt_len(p);
+    nif->asked.left--;
+    *nif->asked.at++ = p;
+}
+
+/* The host asks for up to max frames. When it has what was handed, how many that was. */
+static inline void link_ask(const struct link *l, struct netif *nif, struct pkt *out[], unsigned max)
+{
+    nif->asked.at = out;
+    nif->asked.left = TRACE_ON(l->env, EV_PKT_TX) ? 0 : max;    /* events come in the order of old */
+}
+
+static inline unsigned link_asked(struct netif *nif, struct pkt *out[])
+{
+    nif->asked.left = 0;
+    return (unsigned)(nif->asked.at - out);
 }
 
 static inline int link_output(struct link *l, struct netif *nif, struct pkt *p,

@@ -18,22 +18,6 @@
  */
 #include "pkt/stream.h"
 
-/* Invariant: start <= end <= limit; pieces stand in order of `at`, disjoint, before `end`. */
-struct stream_blk {
-    struct stream_blk *next;
-    struct stream_blk *prev;
-    seq_t seq;                  /* of the byte at `start` */
-    uint32_t start;             /* the first byte, counted in the block as slices count */
-    uint32_t end;               /* where the next byte goes */
-    uint32_t limit;             /* the end of the block */
-    uint16_t left;              /* bytes that the last piece wants to be whole; 0: it is closed */
-    uint16_t longest;           /* longest piece so far or wanted: where to look for one */
-    uint8_t n;                  /* pieces noted */
-    uint8_t max;
-    bool lent;                  /* somebody may be writing beyond `end` */
-    struct stream_piece pieces[];
-};
-
 static const uint8_t pieces_max[BLK_CLASSES] = {
     [BLK_STREAM_S] = 8,
     [BLK_STREAM_M] = 16,
@@ -47,11 +31,6 @@ static_assert(STREAM_CHUNKS_MAX <= UINT8_MAX, "pieces are counted in 8 bits");
 static_assert(offsetof(struct blk, bytes) % _Alignof(struct stream_blk) == 0,
               "what is known of a block lies at its beginning");
 
-static struct blk *blk_of(struct stream_blk *b)
-{
-    return CONTAINER_OF(b, struct blk, bytes);
-}
-
 static const struct stream_blk *stream_blk_of(const struct blk *b)
 {
     return (const void *)b->bytes;
@@ -59,7 +38,7 @@ static const struct stream_blk *stream_blk_of(const struct blk *b)
 
 static uint8_t *bytes_at(struct stream_blk *b, uint32_t at)
 {
-    return blk_of(b)->bytes + at;
+    return stream_blk_in(b)->bytes + at;
 }
 
 static uint64_t true_size(const struct blk *b)
@@ -144,7 +123,7 @@ static ORIEL_NEVER_INLINE struct stream_blk *block_add(struct env *env, struct s
 
 static void block_free(struct env *env, struct stream *s, struct stream_blk *k)
 {
-    struct blk *b = blk_of(k);
+    struct blk *b = stream_blk_in(k);
     ORIEL_ASSERT(s->first == k);
     s->first = k->next;
     if (k->next)
@@ -169,7 +148,7 @@ void stream_free(struct env *env, struct stream *s)
 static bool rewind_small(struct stream *s)
 {
     struct stream_blk *k = s->first;
-    const struct blk *b = blk_of(k);
+    const struct blk *b = stream_blk_in(k);
     if (s->len > 0 || k != s->last || b->class != BLK_STREAM_S || b->refs > 1 || k->lent)
         return false;
     k->seq = s->base;
@@ -257,7 +236,7 @@ static inline size_t fill_whole(const struct env *env, struct stream_blk *b, str
     n = n < places ? n : places;
     if (oriel_unlikely(n == 0))
         return 0;
-    uint8_t *const bytes = blk_of(b)->bytes;
+    uint8_t *const bytes = stream_blk_in(b)->bytes;
     const uint8_t *from = data.p;
     uint32_t end = b->end;
     for (struct stream_piece *g = b->pieces + b->n, *last = g + n; g < last; g++) {
@@ -289,7 +268,7 @@ static size_t fill_piece(const struct env *env, struct stream_blk *b, struct spa
 /* As much as is to go into this block, piece by piece. What is little is summed again where it leaves. */
 static size_t fill(const struct env *env, struct stream_blk *b, struct span data, uint32_t chunk)
 {
-    if (data.n <= CSUM_SMALL && b->left == 0 && blk_of(b)->class == BLK_STREAM_S)
+    if (data.n <= CSUM_SMALL && b->left == 0 && stream_blk_in(b)->class == BLK_STREAM_S)
         return fill_plain(b, data);
     struct span rest = data;
     while (rest.n > 0) {
@@ -355,12 +334,6 @@ void stream_commit(struct stream *s, size_t n)
     s->len += (uint32_t)n;
 }
 
-void stream_close_chunk(struct stream *s)
-{
-    if (s->last)
-        s->last->left = 0;
-}
-
 /* ---- reading ---- */
 
 static uint32_t distance(seq_t a, seq_t b)
@@ -413,7 +386,7 @@ uint32_t stream_attach(struct stream *s, struct pkt *p, seq_t seq, uint32_t len,
         uint32_t at = b->start + (uint32_t)seq_diff(b->seq, seq_add(seq, n));
         uint32_t part = b->end - at < len - n ? b->end - at : len - n;
         s->cursor = b;
-        p->more[p->more_n++] = slice_share((struct slice){blk_of(b), at, part});
+        p->more[p->more_n++] = slice_share((struct slice){stream_blk_in(b), at, part});
         n += part;
         b = b->next;
     }
@@ -445,7 +418,7 @@ void stream_copy(struct stream *s, seq_t seq, uint8_t *to, uint32_t len)
         uint32_t at = b->start + (uint32_t)seq_diff(b->seq, seq_add(seq, n));
         uint32_t part = b->end - at < len - n ? b->end - at : len - n;
         s->cursor = b;
-        memcpy(to + n, blk_of(b)->bytes + at, part);
+        memcpy(to + n, stream_blk_in(b)->bytes + at, part);
         n += part;
     }
 }

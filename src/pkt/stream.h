@@ -22,7 +22,28 @@
 
 #define STREAM_CHUNKS_MAX 64    /* sums kept in one block; further pieces are summed anew */
 
-struct stream_blk;
+/* A piece of a block, its place counted as slices count, and its sum. */
+struct stream_piece {
+    uint16_t at;
+    uint16_t len;
+    uint16_t sum;
+};
+
+/* Invariant: start <= end <= limit; pieces stand in order of `at`, disjoint, before `end`. */
+struct stream_blk {
+    struct stream_blk *next;
+    struct stream_blk *prev;
+    seq_t seq;                  /* of the byte at `start` */
+    uint32_t start;             /* the first byte, counted in the block as slices count */
+    uint32_t end;               /* where the next byte goes */
+    uint32_t limit;             /* the end of the block */
+    uint16_t left;              /* bytes that the last piece wants to be whole; 0: it is closed */
+    uint16_t longest;           /* longest piece so far or wanted: where to look for one */
+    uint8_t n;                  /* pieces noted */
+    uint8_t max;
+    bool lent;                  /* somebody may be writing beyond `end` */
+    struct stream_piece pieces[];
+};
 
 struct stream {
     struct stream_blk *first;
@@ -68,19 +89,29 @@ void stream_copy(struct stream *s, seq_t seq, uint8_t *to, uint32_t len);
 
 /* A segment that is not full was sent and ends at the end of the stream: what is written next begins
  * a new block, so that its pieces are segments again. */
-void stream_close_chunk(struct stream *s);
+static inline void stream_close_chunk(struct stream *s)
+{
+    if (s->last)
+        s->last->left = 0;
+}
+
+/* The block of the packets' kind that it is in. */
+static inline struct blk *stream_blk_in(struct stream_blk *b)
+{
+    return CONTAINER_OF(b, struct blk, bytes);
+}
+
+/* All that is held, where it lies in one block; NULL. */
+static inline const uint8_t *stream_whole(const struct stream *s)
+{
+    struct stream_blk *b = s->first;
+    return b && b == s->last ? stream_blk_in(b)->bytes + b->start : NULL;
+}
 
 /* ---- for whoever finishes checksums: the sum of a slice, kept or computed ---- */
 
 /* Internet sum (folded, as csum_ops.sum gives it) of those bytes of a block that a slice refers to. */
 uint32_t slice_sum(const struct env *env, const struct blk *b, uint32_t off, uint32_t len);
-
-/* A piece of a block, its place counted as slices count, and its sum. */
-struct stream_piece {
-    uint16_t at;
-    uint16_t len;
-    uint16_t sum;
-};
 
 /* The same for slices of one block one behind the other, where it is a stream's. */
 struct stream_sums {

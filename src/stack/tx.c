@@ -33,9 +33,12 @@ void stack_loop(struct oriel_stack *s)
 unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max)
 {
     unsigned n = nif->tx.n > 0 ? link_take(&s->link, nif, out, max) : 0;
-    while (n < max && netif_works(nif) && tcp_has_output(&s->tcp, nif->index)) {
+    while (n < max && tcp_has_output(&s->tcp, nif->index) && netif_works(nif)) {
+        link_ask(&s->link, nif, out + n, max - n);
         tcp_take(&s->tcp, nif->index, max - n);
-        unsigned more = link_take(&s->link, nif, out + n, max - n);
+        unsigned more = link_asked(nif, out + n);
+        if (nif->tx.n > 0)
+            more += link_take(&s->link, nif, out + n + more, max - n - more);
         if (more == 0)
             break;              /* it went another way, or waits for a link address */
         n += more;

@@ -14,6 +14,7 @@
  *   tcp_reasm.c tcp_rcvq.c  bytes out of order and in it, the window       rcv, tune
  *   tcp_run.c       segments that follow in a batch    -
  *   tcp_output.c    what to send next, and why         snd.nxt, out
+ *   tcp_turn.c      its short way                      snd.nxt, out
  *   tcp_segment.c   building segments                  -
  *   tcp_timer.c     deadlines                          timer
  *   tcp_rtt.c       round trips, timestamps            rtt
@@ -411,7 +412,10 @@ void tcp_run_learn(struct tcp *t, struct span frame, uint16_t nif);
 unsigned tcp_run_take(struct tcp *t, struct pkt *pkts[], unsigned n);
 
 /* May anything leave by that interface? And build up to max packets of it into the interface. */
-bool tcp_has_output(const struct tcp *t, uint16_t nif);
+static inline bool tcp_has_output(const struct tcp *t, uint16_t nif)
+{
+    return t->ready[nif].n > 0;
+}
 /* Paced connections whose time has come may send. */
 void tcp_on_departures(struct tcp *t);
 void tcp_take(struct tcp *t, uint16_t nif, unsigned max);
@@ -592,11 +596,18 @@ static inline bool tcp_outstanding(const struct tcp_conn *c)
     return !seq_eq(c->snd.una, c->snd.nxt);
 }
 
+/* tcp_turn.c: all that was written leaves in one segment, where that is all there is to it. False: it
+ * is not, nothing changed. */
+bool tcp_turn(struct tcp *t, struct tcp_conn *c);
+
 /* tcp_segment.c */
 struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t ttl, uint8_t tos,
                              uint16_t bind_nif);        /* NULL: no way there */
 /* The same for a connection, which remembers where it was found. */
 struct tcp_path *tcp_conn_path(struct tcp *t, struct tcp_conn *c, uint8_t tos);
+/* The segment of a turn: len bytes that were written, with an acknowledgement. False: it cannot leave just
+ * so, nothing changed. */
+bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len);
 /* A segment of a connection; 0 or an error, nothing sent. */
 ORIEL_MUST_USE int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
                                     uint16_t flags, enum why why);
@@ -693,7 +704,15 @@ void tcp_ack_told(struct tcp_conn *c, seq_t seq);       /* the newest of a run, 
 /* tcp_rtt.c */
 void tcp_rtt_init(const struct tcp *t, struct tcp_conn *c);
 void tcp_rtt_sample(struct tcp *t, struct tcp_conn *c, uint64_t rtt_ns);
-uint64_t tcp_rto(const struct tcp *t, const struct tcp_conn *c);        /* ns, with back-off */
+uint64_t tcp_rto_unknown(const struct tcp *t, const struct tcp_conn *c);        /* no round trip yet */
+/* In ns, with back-off. */
+static inline uint64_t tcp_rto(const struct tcp *t, const struct tcp_conn *c)
+{
+    if (oriel_unlikely(c->rtt.srtt_us8 == 0))
+        return tcp_rto_unknown(t, c);
+    uint64_t ns = c->rtt.rto_us * NS_PER_US << c->rtt.backoff;
+    return ns > t->set.rto_max ? t->set.rto_max : ns;
+}
 void tcp_rtt_on_timeout(struct tcp *t, struct tcp_conn *c);
 void tcp_rtt_on_progress(struct tcp_conn *c);                           /* back-off ends */
 uint32_t tcp_ts_now(const struct tcp *t, const struct tcp_conn *c);

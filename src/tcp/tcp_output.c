@@ -536,11 +536,6 @@ unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
 
 /* ---- when the host asks ---- */
 
-bool tcp_has_output(const struct tcp *t, uint16_t nif)
-{
-    return t->ready[nif].n > 0;
-}
-
 oriel_time tcp_next_departure(const struct tcp *t)
 {
     return wheel_next(&t->departures);
@@ -563,6 +558,10 @@ void tcp_take(struct tcp *t, uint16_t nif, unsigned max)
         struct tcp_conn *c = tcp_conn_at(t, t->ready[nif].first);
         bool more;
         off_list(t, c);
+        if (tcp_turn(t, c)) {
+            made++;
+            continue;
+        }
         made += tcp_output(t, c, &more);
         if (more)
             tcp_ready_to_send(t, c);

@@ -91,15 +91,15 @@ void tcp_rtt_sample(struct tcp *t, struct tcp_conn *c, uint64_t rtt_ns)
           c->rtt.rto_us * NS_PER_US);
 }
 
-uint64_t tcp_rto(const struct tcp *t, const struct tcp_conn *c)
+/*
+ * RFC 6298, 5.7: a SYN that was lost says that the initial timeout was perhaps too short; until the first
+ * round trip is known, three seconds.
+ */
+uint64_t tcp_rto_unknown(const struct tcp *t, const struct tcp_conn *c)
 {
     uint64_t us = c->rtt.rto_us;
-    /*
-     * RFC 6298, 5.7: a SYN that was lost says that the initial timeout was perhaps too short; until
-     * the first round trip is known, three seconds.
-     */
-    if (oriel_unlikely((c->is & TCP_IS_SYN_LOST) && c->rtt.srtt_us8 == 0) &&
-        c->state >= TCP_ESTABLISHED && !t->set.linux_syn_rto && us < SYN_LOST_RTO_US)
+    if ((c->is & TCP_IS_SYN_LOST) && c->rtt.srtt_us8 == 0 && c->state >= TCP_ESTABLISHED && !t->set.linux_syn_rto &&
+        us < SYN_LOST_RTO_US)
         us = SYN_LOST_RTO_US;
     uint64_t ns = us * NS_PER_US << c->rtt.backoff;
     return ns > t->set.rto_max ? t->set.rto_max : ns;

@@ -421,6 +421,69 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
     return leave(t, p, path, &h, why);
 }
 
+/* The payload of a turn and its sum; NULL: it does not lie in one piece, or there is no memory. */
+static ORIEL_ALWAYS_INLINE struct pkt *turn_payload(struct tcp *t, struct tcp_conn *c, uint32_t len,
+                                                    uint64_t *sum)
+{
+    struct stream *s = &c->flight->sndq;
+    if (oriel_unlikely(len > CSUM_SMALL)) {
+        struct pkt *p = with_payload(t, c, c->snd.nxt, len, false);
+        *sum = p ? pkt_sum_kept(t->env, p, 0, len) : 0;
+        return p;
+    }
+    const uint8_t *bytes = stream_whole(s);
+    struct pkt *p = bytes ? pkt_new(t->env, COPIED_HEADROOM, len) : NULL;
+    if (oriel_likely(p != NULL))
+        *sum = csum_wide_copy(pkt_data(p), bytes, len);
+    return p;
+}
+
+/* Zeros behind what is shorter than a frame may be: it is all in the head. */
+static inline void turn_pad(struct pkt *p, uint32_t len)
+{
+    const uint32_t short_by = FRAME_HDR_LEN + len < ETH_MIN ? ETH_MIN - (FRAME_HDR_LEN + len) : 0;
+    static_assert(ETH_MIN - FRAME_HDR_LEN <= sizeof(uint64_t), "a word of zeros is enough");
+    const uint64_t zeros = 0;
+    if (short_by == 0)
+        return;
+    memcpy(pkt_data(p) + p->head.len, &zeros, sizeof(zeros));
+    p->head.len += short_by;
+}
+
+bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
+{
+    struct tcp_path *path = tcp_conn_path(t, c, c->prof->tos);
+    uint64_t sum;
+    if (oriel_unlikely(!path || !path->framed || !neigh_is_open(path->path.neigh) ||
+                       !path->path.nif->plain || FRAME_HDR_LEN - FRAME_IP_AT + len > path->path.mtu ||
+                       netif_waiting(path->path.nif) >= path->path.nif->tx_max))
+        return false;
+    struct pkt *p = turn_payload(t, c, len, &sum);
+    if (oriel_unlikely(!p))
+        return false;
+    uint32_t wnd = tcp_window(t, c);
+    struct tcp_hdr h = {.src_port = c->tuple.local_port, .dst_port = c->tuple.remote_port,
+                        .seq = c->snd.nxt, .ack = c->rcv.nxt, .flags = TCP_ACK | TCP_PSH,
+                        .wnd = (uint16_t)(wnd >> c->rcv.wscale)};
+    promise(c, wnd);
+    acked(t, c);
+    c->stat.segs_out++;
+    c->stat.data_out++;
+    c->nif = path->bottom;
+    TRACE_WHY(t->env, EV_TCP_SEG_TX, WHY_DATA_NEW, tcp_conn_id(t, c), h.seq.v, len, h.flags);
+    sum = csum_wide_add(sum, path->sum + TCP_HDR_LEN + len + frame_tcp_sum(&h, TCP_HDR_LEN));
+    h.csum = csum_wide_finish(sum);
+    frame_emit(pkt_push_within(p, FRAME_HDR_LEN), &path->frame, &path->path.neigh->mac, &h,
+               TCP_HDR_LEN, len);
+    turn_pad(p, len);
+    p->l3 = FRAME_IP_AT;
+    p->l4 = FRAME_TCP_AT;
+    p->why = WHY_DATA_NEW;
+    path->path.neigh->used = true;
+    link_hand(t->ip->link, path->path.nif, p, WHY_DATA_NEW);
+    return true;
+}
+
 void tcp_reset_conn(struct tcp *t, struct tcp_conn *c, enum why why)
 {
     /* RFC 9293, 3.10.5: <SEQ=SND.NXT><CTL=RST>; with ACK, as middleboxes look at it. */

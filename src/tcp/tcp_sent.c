@@ -116,7 +116,7 @@ struct tcp_sent *tcp_sent_add(struct tcp *t, struct tcp_conn *c, uint32_t len, u
     struct tcp_scoreboard *s = &c->flight->sent;
     ORIEL_ASSERT(len > 0 && seg > 0);
     struct tcp_sent *r = pool_get(&t->records);
-    if (!r)
+    if (oriel_unlikely(!r))
         return NULL;
     seqtree_insert(&s->tree, &r->node, c->snd.nxt);
     to_time(r);

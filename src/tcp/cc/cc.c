@@ -14,22 +14,16 @@
 #define L_SLOW_START    2               /* RFC 3465, 2.3 */
 #define L_AFTER_TIMEOUT 1               /* the ACKs may cover what arrived long before */
 
-static const struct cc_ops *const table[CC_N] = {
+const struct cc_ops *const cc_table[CC_N] = {
     [CC_NEWRENO] = &cc_newreno,
     [CC_CUBIC] = &cc_cubic,
     [CC_BBR] = &cc_bbr,
 };
 
-const struct cc_ops *cc_ops_of(enum cc_kind kind)
-{
-    ORIEL_ASSERT(kind < CC_N);
-    return table[kind];
-}
-
 int cc_kind_named(const char *name, size_t n)
 {
     for (int kind = 0; kind < CC_N; kind++) {
-        const char *known = table[kind]->name;
+        const char *known = cc_table[kind]->name;
         if (strlen(known) == n && memcmp(known, name, n) == 0)
             return kind;
     }

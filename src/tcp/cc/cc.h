@@ -19,6 +19,7 @@
 #define ORIEL_TCP_CC_CC_H
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "base/seq.h"
 
 #include <stdbool.h>
@@ -114,7 +115,14 @@ struct cc_ops {                 /* every function is there */
 
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
 
-const struct cc_ops *cc_ops_of(enum cc_kind kind);
+extern const struct cc_ops *const cc_table[CC_N];
+
+static inline const struct cc_ops *cc_ops_of(enum cc_kind kind)
+{
+    ORIEL_ASSERT(kind < CC_N);
+    return cc_table[kind];
+}
+
 int cc_kind_named(const char *name, size_t n);          /* -1: no such algorithm */
 
 /* Common parts, cc.c. */
