@@ -61,7 +61,7 @@ SYSTEM_HEADERS = {"stddef.h", "stdint.h", "stdbool.h", "stdalign.h", "limits.h",
 # connection fills it.
 TCP_BIRTH = ("src/tcp/tcp_conn.c", "src/tcp/tcp_open.c", "src/tcp/tcp_call.c")
 TCP_OWNERS = {
-    "snd": ("src/tcp/tcp_ack.c", "src/tcp/tcp_output.c", "src/tcp/tcp_segment.c", *TCP_BIRTH),
+    "snd": ("src/tcp/tcp_ack.c", "src/tcp/tcp_output.c", "src/tcp/tcp_turn.c", "src/tcp/tcp_segment.c", *TCP_BIRTH),
     "rcv": ("src/tcp/tcp_reasm.c", "src/tcp/tcp_rcvq.c", "src/tcp/tcp_rcv.h",
             "src/tcp/tcp_segment.c", "src/tcp/tcp_rtt.c", *TCP_BIRTH),
     "rtt": ("src/tcp/tcp_rtt.c",),
@@ -69,7 +69,7 @@ TCP_OWNERS = {
     "rack": ("src/tcp/tcp_rack.c", "src/tcp/tcp_timer.c"),      # its deadlines
     "recov": ("src/tcp/tcp_recovery.c", "src/tcp/tcp_prr.c", "src/tcp/tcp_undo.c",
               "src/tcp/tcp_plain.c"),
-    "timer": ("src/tcp/tcp_timer.c", "src/tcp/tcp_input.c", "src/tcp/tcp_output.c",
+    "timer": ("src/tcp/tcp_timer.c", "src/tcp/tcp.h", "src/tcp/tcp_turn.c", "src/tcp/tcp_output.c",
               "src/tcp/tcp_ack.c", *TCP_BIRTH),
     "cc": ("src/tcp/cc/", "src/tcp/tcp_recovery.c", "src/tcp/tcp_prr.c", "src/tcp/tcp_undo.c"),
 }

@@ -240,9 +240,12 @@ static uint32_t worth_telling(struct sock *s, uint32_t events)
     return s->writable_news ? tell | ORIEL_WRITABLE : tell;
 }
 
+/* It joins those that are to be named, if there is something to tell. */
 static void news(struct socks *ss, struct sock *s)
 {
     uint32_t now = worth_telling(s, sock_ready(ss, s));
+    if (now == 0 && s->kind == SOCK_TCP)
+        tcp_told(s->conn);
     if (now == 0)
         return;
     TRACE(ss->env, EV_READY, sock_handle(ss, s), now);
@@ -280,6 +283,8 @@ unsigned socks_ready_take(struct socks *ss, struct oriel_readiness out[], unsign
     while (n < max && !list_empty(&ss->ready)) {
         struct sock *s = CONTAINER_OF(list_first(&ss->ready), struct sock, ready);
         list_remove(&s->ready);
+        if (s->kind == SOCK_TCP)
+            tcp_told(s->conn);
         uint32_t events = sock_ready(ss, s);
         bool news_left = worth_telling(s, events) != 0;
         s->writable_news = false;

@@ -163,7 +163,7 @@ enum tcp_is {
     TCP_IS_TFO = 1 << 16,       /* data went with the SYN, or came with it */
     TCP_IS_IN_TABLE = 1 << 17,
     TCP_IS_READY = 1 << 18,     /* on a list of those that may send */
-    TCP_IS_DIRTY = 1 << 19,     /* its socket is to be told */
+    TCP_IS_DIRTY = 1 << 19,     /* its socket is to be told, or stands among those to be named */
     TCP_IS_PACED = 1 << 20,     /* waits for its departure */
     TCP_IS_SNDBUF_FULL = 1 << 21, /* the application was refused */
     TCP_IS_ACCEPTQ = 1 << 22,   /* waits to be accepted */
@@ -426,6 +426,11 @@ void tcp_on_timer(struct tcp *t, struct tcp_conn *c);
 bool tcp_owns(const struct tcp *t, const struct fact *f);       /* RFC 5927, 4.1 */
 void tcp_on_error(struct tcp *t, const struct fact *f);
 struct tcp_conn *tcp_dirty_pop(struct tcp *t);                  /* NULL: none */
+/* Its socket was named to the application, or there was no news: the next news is news again. */
+static inline void tcp_told(struct tcp_conn *c)
+{
+    c->is &= ~(uint32_t)TCP_IS_DIRTY;
+}
 uint32_t tcp_ready(const struct tcp *t, const struct tcp_conn *c);      /* enum oriel_event */
 /* The application was refused for want of room, and there is some again. */
 bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c);
@@ -669,6 +674,8 @@ void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
 bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* All of g's payload was received before: the answer tells (RFC 2883). */
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
+/* The same where it is the next text, on a connection with nothing out of order, urgent, or ended. */
+void tcp_reasm_plain(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* The next `len` bytes in order, at `at` of p, on a connection with nothing out of order. Consumes p;
  * the caller marks c dirty. */
 void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len);
@@ -736,7 +743,10 @@ void tcp_timer_on_sent(struct tcp *t, struct tcp_conn *c);      /* data, SYN or 
 void tcp_timer_on_progress(struct tcp *t, struct tcp_conn *c);  /* snd.una moved */
 void tcp_timer_on_all_acked(struct tcp *t, struct tcp_conn *c);
 void tcp_timer_on_ack_owed(struct tcp *t, struct tcp_conn *c);
-void tcp_timer_on_ack_sent(struct tcp *t, struct tcp_conn *c);
+static inline void tcp_timer_on_ack_sent(struct tcp_conn *c)
+{
+    c->timer.delack_at = ORIEL_NEVER;
+}
 /* Nothing is under way and what waits may not leave: ask again after a while (persist). */
 void tcp_timer_on_held(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit by);
 /* Something could not be built for want of memory or a way: try again after a while. */

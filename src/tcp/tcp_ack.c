@@ -117,23 +117,35 @@ static void confirm_path(struct tcp *t, struct tcp_conn *c)
         ip_path_confirm(t->ip, &p->path);
 }
 
+/* What waited for an acknowledgement may leave now. */
+static inline void send_on(struct tcp *t, struct tcp_conn *c)
+{
+    if (tcp_unsent(c) > 0 || (c->out.want & (TCP_WANT_FIN | TCP_WANT_RTX | TCP_WANT_LIMITED)))
+        tcp_ready_to_send(t, c);
+}
+
 static void tell_recovery(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a)
 {
     if (c->flight)
         tcp_recovery_on_ack(t, c, a);
-    if (tcp_unsent(c) > 0 || (c->out.want & (TCP_WANT_FIN | TCP_WANT_RTX | TCP_WANT_LIMITED)))
-        tcp_ready_to_send(t, c);
+    send_on(t, c);
+}
+
+/* snd.una moves. */
+static inline void move_una(struct tcp *t, struct tcp_conn *c, seq_t ack)
+{
+    c->snd.una = ack;
+    c->out.dupacks = 0;
+    c->out.probes = 0;
+    if ((c->timer.rx_ms ^ c->timer.since_ms) >> 10)     /* once a second is often enough */
+        confirm_path(t, c);
 }
 
 /* New data is acknowledged. */
 static void advance(struct tcp *t, struct tcp_conn *c, struct tcp_acked *a)
 {
     seq_t was = c->snd.una;
-    c->snd.una = a->ack;
-    c->out.dupacks = 0;
-    c->out.probes = 0;
-    if ((c->timer.rx_ms ^ c->timer.since_ms) >> 10)     /* once a second is often enough */
-        confirm_path(t, c);
+    move_una(t, c, a->ack);
     tell_recovery(t, c, a);
     let_go(t, c, was, a->ack);
 }
@@ -213,7 +225,16 @@ void tcp_ack_advance(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
     struct tcp_acked a;
     note_newer(c, g);
     fill(c, g, &a);
-    advance(t, c, &a);
+    if (oriel_unlikely(!seq_eq(g->ack, c->snd.nxt))) {
+        advance(t, c, &a);
+        return;
+    }
+    move_una(t, c, g->ack);
+    if (oriel_likely(tcp_recovery_on_all_acked(t, c)))
+        send_on(t, c);
+    else
+        tell_recovery(t, c, &a);
+    let_go(t, c, a.una_was, g->ack);
 }
 
 void tcp_ack_told(struct tcp_conn *c, seq_t seq)

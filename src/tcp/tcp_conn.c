@@ -346,10 +346,7 @@ struct tcp_conn *tcp_dirty_pop(struct tcp *t)
         if (!pool_is_live(&t->conns, index))
             continue;
         struct tcp_conn *c = tcp_conn_at(t, index);
-        if (!(c->is & TCP_IS_DIRTY))
-            continue;
-        c->is &= ~(uint32_t)TCP_IS_DIRTY;
-        if (c->sock != 0)
+        if ((c->is & TCP_IS_DIRTY) && c->sock != 0)
             return c;
     }
     return NULL;

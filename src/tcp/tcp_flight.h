@@ -138,6 +138,8 @@ void tcp_sent_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *
  * rtt_ns, and the rate).
  */
 void tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *s);
+/* The same of all that is under way, one record. The rate is told only to who wants it. */
+void tcp_sent_on_all_acked(struct tcp *t, struct tcp_conn *c, struct cc_sample *s);
 /* The delivery rate that an acknowledgement shows: fills those fields of *s. */
 void tcp_sent_rate(const struct tcp_conn *c, const struct tcp_delivered *d, struct cc_sample *s);
 /* Without SACK: another segment has left the network, says a duplicate. Adds to d->bytes. */
@@ -289,6 +291,9 @@ struct tcp_acked {
 void tcp_recovery_init(struct tcp_conn *c);
 /* The one way of an acknowledgement: the short one of tcp_plain.c, or the long one; the result is equal. */
 void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a);
+/* All that is under way, one record, is acknowledged by a segment of which header prediction had no more to
+ * say. False: it must be looked at more closely, nothing changed. */
+bool tcp_recovery_on_all_acked(struct tcp *t, struct tcp_conn *c);
 void tcp_recovery_long_way(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a);
 /* The retransmission timer expired with data under way: all that is not SACKed is lost, window 1. */
 void tcp_recovery_on_rto(struct tcp *t, struct tcp_conn *c);

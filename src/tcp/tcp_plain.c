@@ -51,6 +51,31 @@ static bool is_plain(const struct tcp *t, const struct tcp_flight *f, const stru
     return seq_lt(first->node.key, a->ack) && first->sent_at >= f->rack.xmit_at;
 }
 
+bool tcp_recovery_on_all_acked(struct tcp *t, struct tcp_conn *c)
+{
+    struct tcp_flight *f = c->flight;
+    struct cc_sample s;
+    if (oriel_unlikely(!f || f->sent.tree.n != 1 || !is_peaceful(f)))
+        return false;
+    const struct tcp_sent *r = CONTAINER_OF(f->sent.tree.first, struct tcp_sent, node);
+    uint32_t cwnd = f->cc.cwnd, ssthresh = f->cc.ssthresh;
+    if (oriel_unlikely(r->sent_at < f->rack.xmit_at))
+        return false;
+    tcp_rtt_sample(t, c, t->env->now - r->sent_at);
+    begin_sample(t, c, c->snd.nxt, &s);
+    tcp_sent_on_all_acked(t, c, &s);
+    s.srtt_ns = tcp_srtt_ns(c);
+    rack_on_plain_ack(&f->rack, s.now, s.rtt_ns, c->snd.nxt);
+    c->stat.delivered += oriel_likely(s.acked_bytes <= c->snd.mss)
+                             ? 1 : (s.acked_bytes + c->snd.mss - 1) / c->snd.mss;
+    cc_ops_of((enum cc_kind)f->cc.kind)->on_ack(&f->cc, &s);
+    f->recov.has_full = false;
+    tcp_timer_on_all_acked(t, c);
+    if (f->cc.cwnd != cwnd || f->cc.ssthresh != ssthresh)
+        TRACE(t->env, EV_TCP_CWND, tcp_conn_id(t, c), f->cc.cwnd, f->cc.ssthresh, 0);
+    return true;
+}
+
 void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *a)
 {
     struct tcp_flight *f = c->flight;

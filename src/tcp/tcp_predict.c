@@ -47,7 +47,7 @@ static bool text_plain(const struct tcp_conn *c, const struct tcp_seg *g)
            !(c->flight && (c->flight->ooo.tree.n > 0 || c->flight->ooo.has_fin));
 }
 
-static inline bool is_predicted(const struct tcp *t, const struct tcp_conn *c,
+static ORIEL_ALWAYS_INLINE bool is_predicted(const struct tcp *t, const struct tcp_conn *c,
                                 const struct tcp_seg *g)
 {
     return oriel_likely(is_plain(t, c, g) && ts_plain(t, c, g) && ack_plain(c, g) &&
@@ -69,7 +69,7 @@ static inline void take(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     }
     c->stat.data_in++;
     t->run.c = c;
-    (void)tcp_reasm_input(t, c, g);
+    tcp_reasm_plain(t, c, g);
 }
 
 bool tcp_predict(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
@@ -154,7 +154,7 @@ bool tcp_known_take(struct tcp *t, struct pkt *p)
 {
     if (p->head.len < FLOW_HDR_MIN)
         return false;
-    struct tcp_known *k = known_slot(t, load_be32(pkt_data(p) + FLOW_TCP_AT));
+    struct tcp_known *k = known_slot(t, flow_ports(pkt_span(p)));
     struct tcp_conn *c = k->c;
     struct flow_seg f;
     struct tcp_seg g;

@@ -548,6 +548,15 @@ static ORIEL_NEVER_INLINE bool input_any(struct tcp *t, struct tcp_conn *c, stru
     return false;
 }
 
+void tcp_reasm_plain(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
+{
+    struct pkt *p = payload_of(g);
+    uint32_t unit = unit_of(p, g->len);
+    tcp_rcvq_append(t, c, p, g->len);
+    owe_ack(t, c, g->len, unit);
+    tcp_mark_dirty(t, c);
+}
+
 bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
     bool plain = seq_eq(g->seq, c->rcv.nxt) && g->len > 0 && !(g->flags & TCP_FIN) &&
@@ -556,11 +565,7 @@ bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
                  (!c->flight || (c->flight->ooo.tree.n == 0 && !c->flight->ooo.has_fin));
     if (oriel_unlikely(!plain))
         return input_any(t, c, g);
-    struct pkt *p = payload_of(g);
-    uint32_t unit = unit_of(p, g->len);
-    tcp_rcvq_append(t, c, p, g->len);
-    owe_ack(t, c, g->len, unit);
-    tcp_mark_dirty(t, c);
+    tcp_reasm_plain(t, c, g);
     return false;
 }
 

@@ -289,7 +289,7 @@ static void count_out(struct tcp_conn *c, uint32_t len)
 }
 
 /* An acknowledgement left with it. */
-static void acked(struct tcp *t, struct tcp_conn *c)
+static void acked(struct tcp_conn *c)
 {
     c->rcv.acked = c->rcv.nxt;
     c->rcv.unacked_segs = 0;
@@ -298,7 +298,7 @@ static void acked(struct tcp *t, struct tcp_conn *c)
     c->out.dsack = 0;
     if (c->out.quick > 0)
         c->out.quick--;
-    tcp_timer_on_ack_sent(t, c);
+    tcp_timer_on_ack_sent(c);
 }
 
 /* So little payload is copied behind its header rather than referred to. */
@@ -384,7 +384,7 @@ static ORIEL_NEVER_INLINE int emit_any(struct tcp *t, struct tcp_conn *c, seq_t 
     if (oriel_unlikely(c->is & TCP_IS_URG_OUT))
         urgent_pointer(c, seq, &h);
     if (flags & TCP_ACK)
-        acked(t, c);
+        acked(c);
     count_out(c, len);
     if (!(c->is & TCP_IS_READY))
         c->nif = path->bottom;
@@ -413,7 +413,7 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
     };
     promise(c, wnd);
     if (flags & TCP_ACK)
-        acked(t, c);
+        acked(c);
     count_out(c, len);
     if (!(c->is & TCP_IS_READY))
         c->nif = path->bottom;
@@ -466,7 +466,7 @@ bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
                         .seq = c->snd.nxt, .ack = c->rcv.nxt, .flags = TCP_ACK | TCP_PSH,
                         .wnd = (uint16_t)(wnd >> c->rcv.wscale)};
     promise(c, wnd);
-    acked(t, c);
+    acked(c);
     c->stat.segs_out++;
     c->stat.data_out++;
     c->nif = path->bottom;

@@ -118,12 +118,6 @@ void tcp_timer_on_ack_owed(struct tcp *t, struct tcp_conn *c)
     tcp_timer_sync(t, c);
 }
 
-void tcp_timer_on_ack_sent(struct tcp *t, struct tcp_conn *c)
-{
-    (void)t;
-    c->timer.delack_at = ORIEL_NEVER;
-}
-
 void tcp_timer_on_held(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit by)
 {
     if (c->timer.rtx_at != ORIEL_NEVER || tcp_outstanding(c) || !tcp_synchronized(c->state))

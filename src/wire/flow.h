@@ -50,6 +50,12 @@ struct flow_seg {
 /* `began`: the first FLOW_LEARNED bytes of a frame. False: frames of its kind are not known by this. */
 bool flow_learn(struct flow_form *f, const uint8_t *began);
 
+/* The ports of a frame of FLOW_HDR_MIN bytes at least, the sender's first, whatever it really holds. */
+static inline uint32_t flow_ports(struct span head)
+{
+    return load_be32(head.p + FLOW_TCP_AT);
+}
+
 /* Of the network header of its frames. */
 static inline uint8_t flow_tos(const struct flow_form *f)
 {

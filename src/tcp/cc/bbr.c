@@ -260,6 +260,7 @@ const struct cc_ops cc_bbr = {
     .own_recovery = true,
     .init = cc_plain_init,
     .begin = begin,
+    .wants_rate = true,
     .on_sent = on_sent,
     .on_ack = on_ack,
     .on_loss = on_loss,

@@ -92,6 +92,7 @@ struct cc_ops {                 /* every function is there */
     const char *name;           /* "cubic", as ORIEL_OPT_CONGESTION names it */
     bool keeps_priv;
     bool own_recovery;          /* cwnd in recovery is the algorithm's, not PRR's */
+    bool wants_rate;            /* it looks at delivery rates; others need not be told in peace */
     /* A connection begins: cwnd is the initial window, mss is set; priv may be NULL. */
     void (*init)(struct cc *cc);
     /* A busy period begins: priv is there and zero (not for keeps_priv after the first time). */
