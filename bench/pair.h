@@ -161,7 +161,7 @@ static inline unsigned pair_move(struct pair *x, int side)
         p[i]->nif = (uint16_t)x->nif[!side];
         p[i]->arrival = x->now;
         p[i]->flags &= PKT_PAYS;
-        p[i]->csum = CSUM_NONE;         /* the interface says so itself where it vouches */
+        p[i]->csum = x->cfg.vouches ? CSUM_VERIFIED : CSUM_NONE;
     }
     struct pkt_batch batch = {.pkts = p, .n = n};
     oriel_step(x->s[!side], x->now, &batch);

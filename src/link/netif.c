@@ -146,15 +146,18 @@ static enum link_verdict raw_input(struct link *l, struct pkt *p)
     return LINK_CONSUMED;
 }
 
-/* What was said of a packet's checksum and size holds as far as its link is believed. */
+/*
+ * What was said of a packet's checksum and size holds as far as its link is believed. A link that
+ * vouches says it of each packet: what came to it from elsewhere, nobody may have looked at.
+ */
 static void doubt(const struct netif *nif, struct pkt *p)
 {
-    if (!nif->vouches)
-        p->csum = CSUM_NONE;
-    else if (p->csum != CSUM_PARTIAL)           /* to be finished if it is to go on */
-        p->csum = CSUM_VERIFIED;
     if (!nif->gso)
         p->gso = GSO_NONE;
+    if (!nif->vouches)
+        p->csum = CSUM_NONE;
+    else if (p->gso != GSO_NONE && p->csum == CSUM_NONE)
+        p->csum = CSUM_VERIFIED;                /* the field means nothing: its segments were good */
 }
 
 static ORIEL_NEVER_INLINE enum link_verdict input_any(struct link *l, struct netif *nif,
