@@ -24,6 +24,26 @@ bool pkt_seal(struct env *env, struct pkt *p);
  */
 bool pkt_gso_whole(struct env *env, struct pkt *p);
 
+/*
+ * What a device has to be told of a packet whose checksum it is to finish (CSUM_PARTIAL; a super-segment
+ * that pkt_gso_whole made so): places are counted from the packet's first byte.
+ */
+struct pkt_offload {
+    uint16_t csum_start;        /* from here to the end is summed */
+    uint16_t csum_offset;       /* the field, from csum_start on */
+    uint16_t hdr_len;           /* all headers, the transport's with its options */
+};
+
+/* False: no transport with a checksum, or not all headers are in the head. */
+bool pkt_offload_of(const struct pkt *p, struct pkt_offload *out);
+
+/*
+ * The other way: a device says that the field at csum_start + csum_offset has yet to be finished. Where
+ * that is the transport's own, p is CSUM_PARTIAL afterwards; any other (of a packet within the packet) is
+ * finished here, by summing, and p is CSUM_NONE. False: no such place, or no memory.
+ */
+bool pkt_on_offload(struct env *env, struct pkt *p, uint16_t csum_start, uint16_t csum_offset);
+
 /* Will the pieces of a super-segment, from the network header on, be no larger than that? */
 bool pkt_gso_fits(const struct pkt *p, size_t mtu);
 

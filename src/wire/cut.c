@@ -9,6 +9,7 @@
 #include "wire/cut.h"
 
 #define UDP_AT_CSUM 6
+#define UDP_LEN     8
 
 /* ---- the transport ---- */
 
@@ -78,6 +79,18 @@ uint16_t transport_partial(const struct transport *t, uint32_t len)
     return (uint16_t)csum_wide_fold(csum_wide_add(t->addrs_sum, (uint64_t)t->proto + len));
 }
 
+static size_t tcp_len(struct span net, const struct transport *t)
+{
+    return (size_t)t->at + TCP_HDR_LEN <= net.n ? (size_t)(net.p[t->at + TCP_AT_FLAGS] >> 4) * 4 : 0;
+}
+
+size_t transport_end(struct span net, const struct transport *t)
+{
+    size_t least = t->proto == IP_TCP ? TCP_HDR_LEN : UDP_LEN;
+    size_t len = t->proto == IP_TCP ? tcp_len(net, t) : UDP_LEN;
+    return t->csum_at != 0 && len >= least && t->at + len <= net.n ? t->at + len : 0;
+}
+
 /* ---- super-segments ---- */
 
 /* Without that word. */
@@ -107,20 +120,16 @@ static void sum_tcp(struct cut_form *f, const uint8_t *tcp)
 
 bool cut_form_of(struct span net, struct cut_form *f)
 {
-    if (!transport_find(net, &f->t) || f->t.proto != IP_TCP ||
-        (size_t)f->t.at + TCP_HDR_LEN > net.n)
+    size_t end = transport_find(net, &f->t) && f->t.proto == IP_TCP ? transport_end(net, &f->t) : 0;
+    if (end == 0)
         return false;
-    const uint8_t *tcp = net.p + f->t.at;
-    size_t hdr_len = (size_t)(tcp[TCP_AT_FLAGS] >> 4) * 4;
-    if (hdr_len < TCP_HDR_LEN || f->t.at + hdr_len > net.n)
-        return false;
-    f->len = (uint16_t)(f->t.at + hdr_len);
+    f->len = (uint16_t)end;
     f->pseudo_sum = csum_wide_fold(csum_wide_add(f->t.addrs_sum, IP_TCP));
     f->df = true;
     f->id = 0;
     f->ip_sum = 0;
     if (f->t.v4)
         sum_ip4(f, net.p);
-    sum_tcp(f, tcp);
+    sum_tcp(f, net.p + f->t.at);
     return true;
 }

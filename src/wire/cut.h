@@ -37,6 +37,10 @@ void transport_put_csum(uint8_t *net, const struct transport *t, uint16_t csum);
 /* Sum of the pseudo-header for so many bytes: what the field holds until it is finished. */
 uint16_t transport_partial(const struct transport *t, uint32_t len);
 
+/* Where the transport's header ends, counted as t->at: TCP with its options, UDP. 0: neither, or not all
+ * of it is there. */
+size_t transport_end(struct span net, const struct transport *t);
+
 /* ---- super-segments ---- */
 
 /* What pieces have in common, and where the next one begins. */

@@ -136,3 +136,69 @@ TEST("pieces of a super-segment fit by their own size, and only where it is one"
     pkt_free(p);
     fx_env_fini(&fx);
 }
+
+/* As device drivers have it: sum everything from `start` on, what the field holds included. */
+static void finish_as_device(struct pkt *p, const struct pkt_offload *at)
+{
+    uint8_t *field = pkt_data(p) + at->csum_start + at->csum_offset;
+    uint16_t csum = csum_finish(csum_small(pkt_data(p) + at->csum_start, pkt_len(p) - at->csum_start));
+    field[0] = (uint8_t)(csum >> 8);
+    field[1] = (uint8_t)csum;
+}
+
+TEST("a device is told where the sum begins, where it goes and how long the headers are")
+{
+    struct fx_env fx;
+    fx_env_init(&fx);
+    for (unsigned i = 0; i < 8; i++) {
+        bool v6 = i & 1, ext = i & 2;
+        uint8_t proto = i & 4 ? IP_TCP : IP_UDP;
+        struct pkt *p = partial(&fx, v6, ext, proto, 101);
+        size_t l4 = 14 + (v6 ? 40 + (ext ? 8 : 0) : 20);
+        struct pkt_offload at;
+        if (proto == IP_TCP)
+            pkt_data(p)[l4 + 12] = 0x80;
+        EXPECT(pkt_offload_of(p, &at));
+        EXPECT_EQ(at.csum_start, l4);
+        EXPECT_EQ(at.csum_offset, proto == IP_TCP ? 16 : 6);
+        EXPECT_EQ(at.hdr_len, l4 + (proto == IP_TCP ? 32 : 8));
+        finish_as_device(p, &at);
+        EXPECT_EQ(whole_sum(&fx, p, v6, 101, proto), 0xffff);
+        pkt_data(p)[14 + (v6 ? 6 : 9)] = v6 ? IP_ICMP6 : IP_ICMP;
+        EXPECT(!pkt_offload_of(p, &at));
+        pkt_free(p);
+    }
+    struct pkt *p = partial(&fx, false, false, IP_TCP, 40);
+    struct pkt_offload at;
+    pkt_data(p)[14 + 20 + 12] = 0xf0;           /* more options than are there */
+    EXPECT(!pkt_offload_of(p, &at));
+    pkt_free(p);
+    fx_env_fini(&fx);
+}
+
+TEST("an unfinished sum is kept for later where it is the transport's, and finished where it is not")
+{
+    struct fx_env fx;
+    fx_env_init(&fx);
+    struct pkt *p = partial(&fx, false, false, IP_UDP, 100);
+    p->csum = CSUM_NONE;
+    EXPECT(pkt_on_offload(&fx.env, p, 34, 6));
+    EXPECT_EQ(p->csum, CSUM_PARTIAL);
+    EXPECT(pkt_seal(&fx.env, p));
+    EXPECT_EQ(whole_sum(&fx, p, false, 100, IP_UDP), 0xffff);
+    /* Of a packet within it. */
+    struct wr w = wr_of(pkt_data(p) + 80, 2);
+    wr_u16(&w, 0x1234);
+    EXPECT(pkt_on_offload(&fx.env, p, 64, 16));
+    EXPECT_EQ(p->csum, CSUM_NONE);
+    uint32_t with_field = csum_fold(csum_small(pkt_data(p) + 64, pkt_len(p) - 64));
+    struct rd r = pkt_rd(p, 80);
+    uint32_t field = rd_u16(&r);
+    /* What was in the field is part of the sum that it completes. */
+    EXPECT_EQ(csum_fold(with_field + 0x1234), 0xffff);
+    EXPECT(field != 0 && field != 0x1234);
+    EXPECT(!pkt_on_offload(&fx.env, p, 100, 100));
+    EXPECT(!pkt_on_offload(&fx.env, p, 65535, 65535));
+    pkt_free(p);
+    fx_env_fini(&fx);
+}
