@@ -323,6 +323,15 @@ static bool will_be_cut(const struct udp_pcb *c, size_t n)
     return UDP_HDR_LEN + IP6_HDR_LEN + n > c->path.mtu;
 }
 
+/* The link finishes it, unless there is to be none. */
+static void leave_sum(const struct udp_pcb *c, struct pkt *p, struct udp_hdr *h)
+{
+    if (c->no_csum && addr_is_v4(&c->path.dst))
+        return;
+    h->csum = (uint16_t)csum_wide_fold(csum_wide_add(c->path_sum, h->len));
+    p->csum = CSUM_PARTIAL;
+}
+
 /* The datagram, its data copied and summed in one pass. */
 static ORIEL_ALWAYS_INLINE struct pkt *build(struct udp *u, const struct udp_pcb *c,
                                              struct span data, uint16_t from_port, uint16_t to_port)
@@ -342,8 +351,10 @@ static ORIEL_ALWAYS_INLINE struct pkt *build(struct udp *u, const struct udp_pcb
         h.csum = csum_wide_finish(csum_wide_add(csum_wide_add(sum, c->path_sum), words));
         if (h.csum == 0)
             h.csum = 0xffff;    /* RFC 768: zero says that none was computed */
-    } else if (data.n > 0) {
-        memcpy(at + UDP_HDR_LEN, data.p, data.n);
+    } else {
+        if (data.n > 0)
+            memcpy(at + UDP_HDR_LEN, data.p, data.n);
+        leave_sum(c, p, &h);
     }
     struct wr w = wr_of(at, UDP_HDR_LEN);
     udp_emit(&w, &h);

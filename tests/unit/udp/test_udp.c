@@ -86,6 +86,32 @@ TEST("what is sent has ports, length and a checksum that tshark would call good"
     fx_free(f);
 }
 
+TEST("where the link finishes sums, a datagram leaves with the pseudo-header's, or with none if so asked")
+{
+    struct fx *f = fx_new(.netif = {.no_dad = true, .vouches = true});
+    for (unsigned i = 0; i < 3; i++) {
+        bool v6 = i == 1, none = i == 2;
+        struct oriel_addr us = fx_addr(v6 ? "2001:db8::1" : "10.0.0.1");
+        struct oriel_msg to = {.peer = {.addr = fx_addr(v6 ? "2001:db8::2" : "10.0.0.2"), .port = 9}};
+        const uint8_t mac[6] = {2, 0, 0, 0, 0, 2};
+        struct pkt *p;
+        if (!none)
+            fx_add_addr(f, f->nif, v6 ? "2001:db8::1/64" : "10.0.0.1/24");
+        EXPECT_EQ(oriel_neigh_add(f->s, f->nif, &to.peer.addr, mac), 0);
+        (void)fx_skip(f);
+        oriel_handle h = udp_at(f, ORIEL_DUAL, NULL, 5000);
+        EXPECT_EQ(oriel_setopt(f->s, h, ORIEL_OPT_NO_CSUM, none), 0);
+        EXPECT_EQ(oriel_send(f->s, h, "abc", 3, &to), 3);
+        EXPECT_EQ(oriel_netif_take(f->s, f->nif, &p, 1), 1);
+        EXPECT_EQ(p->csum, none ? CSUM_NONE : CSUM_PARTIAL);
+        struct rd r = pkt_rd(p, 14 + (v6 ? 40 : 20) + 6);
+        EXPECT_EQ(rd_u16(&r), none ? 0 : csum_fold(csum_pseudo(&us, &to.peer.addr, IP_UDP, 11)));
+        oriel_pkt_free(p);
+        EXPECT_EQ(oriel_close(f->s, h), 0);
+    }
+    fx_free(f);
+}
+
 TEST("a checksum that comes out as zero is sent as 0xffff")
 {
     struct fx *f = pair();
