@@ -219,6 +219,17 @@ struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data)
     return p;
 }
 
+struct pkt *pkt_new_blk(struct env *env, struct blk *b, uint32_t off, uint32_t len)
+{
+    struct slice head = {.blk = b, .off = off, .len = len};
+    ORIEL_ASSERT(off + len <= blk_class_bytes[b->class] && b->class < BLK_STREAM);
+    b->refs++;                  /* one is put back where there is no packet */
+    struct pkt *p = pkt_around(env, head, charge_of(blk_class_bytes[b->class]));
+    if (p)
+        b->refs--;
+    return p;
+}
+
 static void copy_facts(struct pkt *to, const struct pkt *from)
 {
     to->arrival = from->arrival;

@@ -227,6 +227,12 @@ struct pkt *pkt_new(struct env *env, size_t headroom, size_t len);
 struct pkt *pkt_new_copy(struct env *env, size_t headroom, struct span data);
 
 /*
+ * A packet of len bytes of a block that the caller filled, from off on: it takes the caller's reference.
+ * NULL as pkt_new, and the reference stays the caller's.
+ */
+struct pkt *pkt_new_blk(struct env *env, struct blk *b, uint32_t off, uint32_t len);
+
+/*
  * A packet whose head is a copy of the first n bytes of p's, with no payload; all that is known of p
  * is known of it, except that it is whole (GSO_NONE) and its checksum as it stands. NULL as pkt_new.
  */

@@ -171,6 +171,28 @@ TEST("bytes added at the end are zeros, whatever the block held before")
     fx_env_fini(&fx);
 }
 
+TEST("a block that somebody filled becomes a packet, or stays with him")
+{
+    struct fx_env fx;
+    fx_env_init(&fx);
+    struct blk *b = blk_get(&fx.mem, BLK_FRAME);
+    struct wr w = wr_of(b->bytes, 600);
+    while (wr_left(&w) > 0)
+        wr_u8(&w, 9);
+    fx.budget.max = 100;
+    EXPECT(!pkt_new_blk(&fx.env, b, 88, 512));
+    EXPECT_EQ(b->refs, 1);
+    fx.budget.max = 1 << 20;
+    struct pkt *p = pkt_new_blk(&fx.env, b, 88, 512);
+    EXPECT(p && p->head.blk == b && b->refs == 1);
+    EXPECT_EQ(pkt_len(p), 512);
+    EXPECT_EQ(pkt_data(p)[511], 9);
+    EXPECT(fx.budget.used >= 2048);
+    EXPECT(pkt_push(&fx.env, p, 88) == b->bytes);
+    pkt_free(p);
+    fx_env_fini(&fx);
+}
+
 TEST("a block put behind a packet is charged whole, and goes with it")
 {
     struct fx_env fx;
@@ -178,7 +200,9 @@ TEST("a block put behind a packet is charged whole, and goes with it")
     struct pkt *p = pkt_new(&fx.env, 10, 20);
     uint64_t before = fx.budget.used;
     struct blk *b = blk_get(&fx.mem, BLK_WHOLE);
-    memset(b->bytes + 5, 7, 3000);
+    struct wr w = wr_of(b->bytes + 5, 3000);
+    while (wr_left(&w) > 0)
+        wr_u8(&w, 7);
     EXPECT(pkt_append_blk(p, b, 5, 3000));
     EXPECT_EQ(pkt_len(p), 3020);
     EXPECT_EQ(fx.budget.used - before, 66048);
