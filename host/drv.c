@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct drv_kind drv_udp, drv_vxlan;
+extern const struct drv_kind drv_tap, drv_tun, drv_udp, drv_vxlan;
 
 const struct drv_kind *const drv_kinds[] = {
+    &drv_tap,
+    &drv_tun,
     &drv_udp,
     &drv_vxlan,
     NULL,
@@ -24,6 +26,15 @@ void drv_note(struct drv *d, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(d->notes[d->notes_n++], DRV_NOTE_MAX, format, args);
     va_end(args);
+}
+
+bool drv_error(char error[DRV_ERROR_MAX], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(error, DRV_ERROR_MAX, format, args);
+    va_end(args);
+    return false;
 }
 
 struct drv *drv_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])

@@ -84,7 +84,9 @@ struct drv {
     char notes[DRV_NOTES_MAX][DRV_NOTE_MAX];    /* what it got, and what it does without */
     uint8_t notes_n;
     uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-    uint64_t rx_dropped, tx_full;   /* by the kernel or for want of memory; times it took no more */
+    uint64_t rx_dropped;            /* by the kernel, or for want of memory */
+    uint64_t tx_dropped;            /* the link could not take them, whenever */
+    uint64_t tx_full;               /* times it took no more */
     int error;                      /* a negative errno once the link is gone: its fd is not waited on */
 };
 
@@ -113,5 +115,8 @@ void drv_close(struct drv *d);
 
 /* For drivers: one more sentence for people. */
 void drv_note(struct drv *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The sentence in `error`; false. */
+bool drv_error(char error[DRV_ERROR_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,0 +1,550 @@
+/*
+ * TAP and TUN devices: the machine's own kernel at the other end of the link.
+ *
+ *     tap:oriel0,addr=192.0.2.2/24,host=192.0.2.1/24      Ethernet frames
+ *     tun:oriel1,addr=192.0.2.2/32,gw=192.0.2.1           bare IP packets
+ *
+ * One read or write moves one frame, and costs much the same whatever its size. So the device is asked
+ * to pass super-segments of up to 64 KiB, with sums that nobody has filled in, both ways
+ * (IFF_VNET_HDR, TUNSETOFFLOAD): each is left out in turn where the kernel refuses it.
+ *
+ * A frame's length is known only after it was read. It is read into three blocks, one behind the other: of
+ * a frame of 1,500, of a jumbo frame, of the largest packet. Those that stayed empty wait for the next,
+ * and very small frames are copied out of the first, so what a frame holds is in proportion to it. Where
+ * there is no memory, frames are read and thrown away: they would otherwise wake us for ever.
+ *
+ * Writing never waits: the kernel takes the frame or drops it. A device that is down drops (EIO).
+ */
+#define _GNU_SOURCE
+#include "host/drv.h"
+
+#include "base/addr.h"
+#include "host/kernif.h"
+#include "host/vnet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define TAP_QUEUES_MAX 16
+#define TAP_TXQ        16384        /* frames that wait for us in the kernel; its own 1,000 are soon full */
+#define TAP_TXQ_MAX    1000000
+#define TAP_HOSTS_MAX  8
+
+#define RX_BLOCKS   3
+#define RX_HEADROOM 88              /* before the frame, for headers of where it may go on to */
+#define RX_PAD      40              /* of later blocks: a cache line begins there */
+#define RX_COPIED   128             /* a frame of so many bytes is copied */
+
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+/* What the user asked for beside what all links have. */
+struct tap_wish {
+    char path[DRV_NAME_MAX];
+    unsigned queues;
+    uint32_t txq;                   /* 0: as it is, or TAP_TXQ of a device that we make */
+    struct drv_addr hosts[TAP_HOSTS_MAX];
+    unsigned hosts_n;
+};
+
+struct tap {
+    struct drv d;
+    bool tun, vnet, made;
+    int queues[TAP_QUEUES_MAX];
+    unsigned queues_n, turn;
+    unsigned blocks;                /* that the largest frame needs, */
+    size_t room;                    /* and how much fits into them */
+    struct blk *blk[RX_BLOCKS];     /* for the next frame */
+    struct virtio_net_hdr hdr;
+};
+
+/* ---- what the user said ---- */
+
+static bool wrong(char error[DRV_ERROR_MAX], const char *key, const char *found, const char *expected)
+{
+    return drv_error(error, "%s '%s': expected %s", key, found, expected);
+}
+
+static bool number(const char *v, unsigned long max, unsigned long *out)
+{
+    char *end;
+    *out = strtoul(v, &end, 10);
+    return *v >= '0' && *v <= '9' && *end == 0 && *out >= 1 && *out <= max;
+}
+
+static bool take_host(struct tap_wish *w, const char *v)
+{
+    struct drv_addr *a = &w->hosts[w->hosts_n];
+    if (w->hosts_n == TAP_HOSTS_MAX || oriel_prefix_parse(v, &a->addr, &a->prefix_len) != 0)
+        return false;
+    w->hosts_n++;
+    return true;
+}
+
+static bool take_key(struct tap_wish *w, const char *key, const char *v, char error[DRV_ERROR_MAX])
+{
+    unsigned long n;
+    if (strcmp(key, "host") == 0)
+        return take_host(w, v) || wrong(error, "host", v, "an address for the kernel's end with its prefix, "
+                                                          "such as 192.0.2.1/24 (eight at most)");
+    if (strcmp(key, "dev") == 0) {
+        (void)snprintf(w->path, sizeof(w->path), "%s", v);
+        return *v != 0 || wrong(error, "dev", v, "a device file like /dev/net/tun");
+    }
+    if (strcmp(key, "queues") == 0 && number(v, TAP_QUEUES_MAX, &n)) {
+        w->queues = (unsigned)n;
+        return true;
+    }
+    if (strcmp(key, "txq") == 0 && number(v, TAP_TXQ_MAX, &n)) {
+        w->txq = (uint32_t)n;
+        return true;
+    }
+    if (strcmp(key, "queues") == 0 || strcmp(key, "txq") == 0)
+        return wrong(error, key, v, key[0] == 'q' ? "1 to 16" : "frames, 1 to 1000000");
+    return wrong(error, "link option", key, "host=, dev=, queues= or txq=");
+}
+
+static bool read_wish(struct tap_wish *w, const struct drv_spec *s, char error[DRV_ERROR_MAX])
+{
+    char rest[sizeof(s->rest)];
+    *w = (struct tap_wish){.path = "/dev/net/tun", .queues = 1};
+    memcpy(rest, s->rest, sizeof(rest));
+    char *save = NULL;
+    for (char *word = strtok_r(rest, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        char *eq = strchr(word, '=');
+        if (eq)
+            *eq = 0;
+        if (!take_key(w, word, eq ? eq + 1 : "", error))
+            return false;
+    }
+    return strlen(s->where) < IFNAMSIZ || wrong(error, "device", s->where, "a name of at most 15 letters");
+}
+
+/* ---- opening: what went wrong, in words ---- */
+
+#define WITHOUT "--link user needs neither device nor privilege"
+
+static bool say_no_file(const char *path, int err, char error[DRV_ERROR_MAX])
+{
+    struct stat st;
+    if (err == ENOENT || err == ENODEV || err == ENXIO)
+        return drv_error(error, "%s: %s: the kernel's tun module is not there (modprobe tun); " WITHOUT, path,
+                         strerror(err));
+    if ((err != EACCES && err != EPERM) || stat(path, &st) != 0)
+        return drv_error(error, "%s: %s; " WITHOUT, path, strerror(err));
+    return drv_error(error, "%s: permission denied (mode %03o, owner %u): dev=PATH names a device file of your "
+                            "own; " WITHOUT, path, (unsigned)st.st_mode & 0777u, (unsigned)st.st_uid);
+}
+
+static bool say_no_device(const struct tap *t, const char *name, int err, char error[DRV_ERROR_MAX])
+{
+    const char *mode = t->tun ? "tun" : "tap";
+    if (err == EPERM)
+        return drv_error(error, "%s: %s needs the capability CAP_NET_ADMIN (one that `ip tuntap add %s mode %s "
+                                "user NAME` made for you does not); " WITHOUT, name,
+                         t->made ? "making the device" : "this device is another user's and", name, mode);
+    if (err == EBUSY)
+        return drv_error(error, "%s: another program has this device open", name);
+    if (err == EINVAL && !t->made)
+        return drv_error(error, "%s: there is an interface of that name, and it is no %s device", name, mode);
+    return drv_error(error, "%s: cannot be made: %s", name, strerror(err));
+}
+
+static bool say_no_change(const char *name, const char *what, int err, char error[DRV_ERROR_MAX])
+{
+    return drv_error(error, "%s: %s: %s%s", name, what, strerror(-err),
+                     err == -EPERM ? ": that needs the capability CAP_NET_ADMIN; " WITHOUT : "");
+}
+
+/* ---- opening ---- */
+
+/* One more queue. A device that was made for several wants to be told so, and one that was not, not. */
+static bool attach(struct tap *t, const struct tap_wish *w, char name[IFNAMSIZ], char error[DRV_ERROR_MAX])
+{
+    struct ifreq r = {0};
+    int fd = open(w->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return say_no_file(w->path, errno, error);
+    unsigned features = 0;
+    if (t->vnet && ioctl(fd, TUNGETFEATURES, &features) == 0 && !(features & IFF_VNET_HDR))
+        t->vnet = false;
+    bool many = w->queues > 1;
+    for (unsigned i = 0; i < 2; i++, many = !many) {
+        memcpy(r.ifr_name, name, IFNAMSIZ);
+        r.ifr_flags = (short)((t->tun ? IFF_TUN : IFF_TAP) | IFF_NO_PI | (t->vnet ? IFF_VNET_HDR : 0) |
+                              (many ? IFF_MULTI_QUEUE : 0));
+        if (ioctl(fd, TUNSETIFF, &r) == 0) {
+            memcpy(name, r.ifr_name, IFNAMSIZ);
+            t->queues[t->queues_n++] = fd;
+            return true;
+        }
+        if (errno != EINVAL || t->made)
+            break;
+    }
+    (void)say_no_device(t, name, errno, error);
+    close(fd);
+    return false;
+}
+
+static bool attach_all(struct tap *t, const struct tap_wish *w, char error[DRV_ERROR_MAX])
+{
+    char name[IFNAMSIZ] = {0};
+    memcpy(name, t->d.name, strlen(t->d.name));
+    if (!attach(t, w, name, error))
+        return false;
+    while (t->queues_n < w->queues && attach(t, w, name, error)) {
+    }
+    if (t->queues_n < w->queues)
+        drv_note(&t->d, "%u of %u queues: %.100s", t->queues_n, w->queues, error);
+    (void)snprintf(t->d.name, sizeof(t->d.name), "%s", name);
+    return true;
+}
+
+/* What the kernel passes unfinished, from most to nothing. */
+static void ask_offloads(struct tap *t)
+{
+    static const struct {
+        unsigned flags;
+        const char *without;
+    } tries[] = {
+        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, NULL},
+        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, "super-segments with congestion marks are cut by the kernel"},
+        {TUN_F_CSUM | TUN_F_TSO4, "the kernel has no super-segments for IPv6"},
+        {TUN_F_CSUM, "the kernel has no super-segments: each frame is read by itself"},
+    };
+    int hdr = sizeof(t->hdr), fd = t->queues[0];
+    unsigned got = 0;
+    if (!t->vnet || ioctl(fd, TUNSETVNETHDRSZ, &hdr) != 0)
+        return;
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]) && got == 0; i++)
+        if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)tries[i].flags) == 0) {
+            got = tries[i].flags;
+            if (tries[i].without)
+                drv_note(&t->d, "%s", tries[i].without);
+        }
+    t->d.caps.csum = t->d.caps.vouched = got & TUN_F_CSUM;
+    t->d.caps.gso4 = got & TUN_F_TSO4;
+    t->d.caps.gso6 = got & TUN_F_TSO6;
+    t->d.caps.ecn = got & TUN_F_TSO_ECN;
+}
+
+static void note_offloads(struct tap *t, bool plain)
+{
+    const struct drv_caps *c = &t->d.caps;
+    if (plain)
+        drv_note(&t->d, "plain: every frame as it stands on a wire, its sums filled in");
+    else if (!c->csum)
+        drv_note(&t->d, "the kernel does not leave sums and segments to us (no vnet_hdr): all frames are plain");
+    else
+        drv_note(&t->d, "sums are left to whoever needs them%s",
+                 c->gso4 ? ", TCP segments of up to 64 KiB pass whole, both ways" : "");
+}
+
+/* The queue of a device that somebody else made is left alone unless we are asked. */
+static void set_queue(struct tap *t, const struct tap_wish *w)
+{
+    uint32_t want = w->txq ? w->txq : t->made ? TAP_TXQ : 0;
+    int now = kernif_queue(t->d.name);
+    int err = want ? kernif_set_queue(t->d.name, want) : 0;
+    if (err)
+        drv_note(&t->d, "the device's queue stays at %d frames: %s", now, strerror(-err));
+    else if (!want && now < TAP_TXQ / 4)
+        drv_note(&t->d, "the device's queue is %d frames: fast senders overrun it (txq=%d, with CAP_NET_ADMIN)",
+                 now, TAP_TXQ);
+}
+
+/* The kernel's end. What cannot be done without privilege is said, and is an error where it was asked for. */
+static bool set_up(struct tap *t, const struct drv_spec *s, const struct tap_wish *w,
+                   char error[DRV_ERROR_MAX])
+{
+    const char *name = t->d.name;
+    int mtu = kernif_mtu(name), err = 0;
+    if (s->mtu && mtu != (int)s->mtu && (err = kernif_set_mtu(name, s->mtu)) != 0)
+        return say_no_change(name, "its MTU cannot be changed", err, error);
+    t->d.caps.mtu = s->mtu ? s->mtu : mtu > 0 ? (uint32_t)mtu : 1500;
+    set_queue(t, w);
+    for (unsigned i = 0; i < w->hosts_n; i++)
+        if ((err = kernif_add_addr(name, &w->hosts[i])) != 0)
+            return say_no_change(name, "the kernel's end gets no address", err, error);
+    if (kernif_is_up(name) != 1 && (err = kernif_set_up(name)) != 0) {
+        if (w->hosts_n > 0)
+            return say_no_change(name, "it cannot be brought up", err, error);
+        drv_note(&t->d, "the device is down: nothing passes before `ip link set %s up`", name);
+    }
+    return true;
+}
+
+static void set_mac(struct tap *t, const struct drv_spec *s)
+{
+    static const uint8_t none[6];
+    if (t->tun)
+        return;
+    if (memcmp(s->mac, none, 6) != 0)
+        memcpy(t->d.caps.mac, s->mac, 6);
+    else
+        kernif_random_mac(t->d.caps.mac);
+}
+
+/* One descriptor that is ready when any queue is. */
+static bool join_queues(struct tap *t, char error[DRV_ERROR_MAX])
+{
+    t->d.caps.queues = t->queues_n;
+    t->d.fd = t->queues[0];
+    if (t->queues_n == 1)
+        return true;
+    t->d.fd = epoll_create1(EPOLL_CLOEXEC);
+    for (unsigned i = 0; i < t->queues_n && t->d.fd >= 0; i++) {
+        struct epoll_event e = {.events = EPOLLIN};
+        if (epoll_ctl(t->d.fd, EPOLL_CTL_ADD, t->queues[i], &e) != 0) {
+            close(t->d.fd);
+            t->d.fd = -1;
+        }
+    }
+    return t->d.fd >= 0 || drv_error(error, "%s: %s", t->d.name, strerror(errno));
+}
+
+static const enum blk_class blk_class_of[RX_BLOCKS] = {BLK_FRAME, BLK_JUMBO, BLK_WHOLE};
+
+static uint32_t off_of(unsigned i)
+{
+    return i == 0 ? RX_HEADROOM : RX_PAD;
+}
+
+static uint32_t room_of(unsigned i)
+{
+    return blk_class_bytes[blk_class_of[i]] - off_of(i);
+}
+
+static void set_blocks(struct tap *t)
+{
+    size_t frame = t->d.caps.gso4 ? 65535 + 22 : t->d.caps.mtu + (t->tun ? 0u : 22u);
+    for (t->room = t->blocks = 0; t->blocks < RX_BLOCKS && t->room < frame; t->blocks++)
+        t->room += room_of(t->blocks);
+}
+
+static void tap_close(struct drv *d)
+{
+    struct tap *t = (struct tap *)(void *)d;
+    for (unsigned i = 0; i < RX_BLOCKS; i++)
+        if (t->blk[i])
+            blk_put(t->blk[i]);
+    if (t->queues_n > 1 && t->d.fd >= 0)
+        close(t->d.fd);
+    for (unsigned i = 0; i < t->queues_n; i++)
+        close(t->queues[i]);
+    free(t);
+}
+
+static struct drv *open_device(const struct drv_spec *s, bool tun, char error[DRV_ERROR_MAX])
+{
+    struct tap_wish w;
+    if (!read_wish(&w, s, error))
+        return NULL;
+    struct tap *t = calloc(1, sizeof(*t));
+    if (!t) {
+        (void)drv_error(error, "no memory");
+        return NULL;
+    }
+    t->d.kind = s->kind;
+    t->d.fd = -1;
+    t->d.caps.ip = t->tun = tun;
+    t->vnet = !s->plain;
+    (void)snprintf(t->d.name, sizeof(t->d.name), "%s", *s->where ? s->where : "oriel%d");
+    t->made = kernif_index(t->d.name) < 0;
+    if (!attach_all(t, &w, error) || !join_queues(t, error)) {
+        tap_close(&t->d);
+        return NULL;
+    }
+    ask_offloads(t);
+    note_offloads(t, s->plain);
+    if (!set_up(t, s, &w, error)) {
+        tap_close(&t->d);
+        return NULL;
+    }
+    set_mac(t, s);
+    set_blocks(t);
+    return &t->d;
+}
+
+static struct drv *tap_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])
+{
+    return open_device(s, false, error);
+}
+
+static struct drv *tun_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])
+{
+    return open_device(s, true, error);
+}
+
+/* ---- what comes ---- */
+
+/* Where the next frame is read to; the bytes that it may have, 0: there is no memory. */
+static size_t make_room(struct tap *t, struct env *env, struct iovec *v, int *n)
+{
+    size_t room = 0;
+    *n = 0;
+    if (t->vnet)
+        v[(*n)++] = (struct iovec){&t->hdr, sizeof(t->hdr)};
+    for (unsigned i = 0; i < t->blocks; i++) {
+        if (!t->blk[i] && !(t->blk[i] = blk_get(env->mem, blk_class_of[i])))
+            break;
+        v[(*n)++] = (struct iovec){t->blk[i]->bytes + off_of(i), room_of(i)};
+        room += room_of(i);
+    }
+    return room;
+}
+
+/* The blocks that `len` bytes were read into become a packet; NULL: it cannot be paid for. */
+static struct pkt *assemble(struct tap *t, struct env *env, uint32_t len)
+{
+    uint32_t part = len < room_of(0) ? len : room_of(0);
+    struct pkt *p = len <= RX_COPIED
+        ? pkt_new_copy(env, RX_HEADROOM, span_of(t->blk[0]->bytes + RX_HEADROOM, len))
+        : pkt_new_blk(env, t->blk[0], RX_HEADROOM, part);
+    if (!p || len <= RX_COPIED)
+        return p;
+    t->blk[0] = NULL;
+    len -= part;
+    for (unsigned i = 1; len > 0; i++) {
+        part = len < room_of(i) ? len : room_of(i);
+        if (!pkt_append_blk(p, t->blk[i], RX_PAD, part)) {
+            pkt_free(p);
+            return NULL;
+        }
+        t->blk[i] = NULL;
+        len -= part;
+    }
+    return p;
+}
+
+/* The frame that was read. NULL: it is counted as dropped. */
+static struct pkt *finish(struct tap *t, struct env *env, size_t len, size_t room)
+{
+    size_t hdr = t->vnet ? sizeof(t->hdr) : 0;
+    bool cut = len >= hdr + room && room < t->room;
+    struct pkt *p = len <= hdr || cut ? NULL : assemble(t, env, (uint32_t)(len - hdr));
+    if (p) {
+        p->l3 = t->tun ? 0 : vnet_eth_len(p);
+        if (!t->vnet || vnet_to_pkt(env, p, &t->hdr)) {
+            t->d.rx_pkts++;
+            t->d.rx_bytes += len - hdr;
+            return p;
+        }
+        pkt_free(p);
+    }
+    t->d.rx_dropped++;
+    return NULL;
+}
+
+static bool is_gone(int err)
+{
+    return err == EBADFD || err == ENODEV || err == ENXIO || err == EBADF;
+}
+
+static unsigned rx_queue(struct tap *t, int fd, struct env *env, struct pkt *out[], unsigned max)
+{
+    unsigned n = 0;
+    for (unsigned reads = 0; reads < max; reads++) {
+        struct iovec v[1 + RX_BLOCKS];
+        uint8_t nowhere;
+        int vn;
+        size_t room = make_room(t, env, v, &vn);
+        if (room == 0)
+            v[vn++] = (struct iovec){&nowhere, 1};
+        ssize_t len = readv(fd, v, vn);
+        if (len < 0) {
+            t->d.error = is_gone(errno) ? -errno : t->d.error;
+            break;
+        }
+        struct pkt *p = finish(t, env, (size_t)len, room);
+        if (p)
+            out[n++] = p;
+    }
+    return n;
+}
+
+static unsigned tap_rx(struct drv *d, struct env *env, struct pkt *out[], unsigned max)
+{
+    struct tap *t = (struct tap *)(void *)d;
+    unsigned n = 0;
+    for (unsigned i = 0; i < t->queues_n && n < max; i++)
+        n += rx_queue(t, t->queues[(t->turn + i) % t->queues_n], env, out + n, max - n);
+    t->turn++;
+    return n;
+}
+
+/* ---- what leaves ---- */
+
+/* 0, or an errno. */
+static int send_one(struct tap *t, const struct pkt *p)
+{
+    struct iovec v[2 + PKT_SLICES_MAX];
+    struct virtio_net_hdr h;
+    int n = 0;
+    if (t->vnet) {
+        vnet_of_pkt(&h, p);
+        v[n++] = (struct iovec){&h, sizeof(h)};
+    }
+    v[n++] = (struct iovec){pkt_data(p), p->head.len};
+    for (unsigned i = 0; i < p->more_n; i++)
+        v[n++] = (struct iovec){p->more[i].blk->bytes + p->more[i].off, p->more[i].len};
+    /* Replies of a flow come by the queue that it was last written to: one is as good as another. */
+    return writev(t->queues[0], v, n) < 0 ? errno : 0;
+}
+
+static unsigned tap_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
+{
+    struct tap *t = (struct tap *)(void *)d;
+    for (unsigned i = 0; i < n; i++) {
+        int err = send_one(t, pkts[i]);
+        if (err == EAGAIN) {
+            d->tx_full++;
+            return i;
+        }
+        if (err == 0) {
+            d->tx_pkts++;
+            d->tx_bytes += pkt_len(pkts[i]);
+            continue;
+        }
+        d->tx_dropped++;
+        d->error = is_gone(err) ? -err : d->error;
+    }
+    return n;
+}
+
+#define NEEDS "/dev/net/tun, and CAP_NET_ADMIN to make a device or change one; " WITHOUT
+
+const struct drv_kind drv_tap = {
+    .name = "tap",
+    .where = "DEVICE",
+    .help = "Ethernet to this machine's kernel, which has the other end as a device "
+            "(host=A/LEN gives it an address; dev=, queues=, txq=, plain)",
+    .needs = NEEDS,
+    .open = tap_open,
+    .rx = tap_rx,
+    .tx = tap_tx,
+    .close = tap_close,
+};
+
+const struct drv_kind drv_tun = {
+    .name = "tun",
+    .where = "DEVICE",
+    .help = "the same with bare IP packets",
+    .needs = NEEDS,
+    .open = tun_open,
+    .rx = tap_rx,
+    .tx = tap_tx,
+    .close = tap_close,
+};

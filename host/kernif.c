@@ -1,0 +1,187 @@
+/*
+ * Interfaces of the kernel, by ioctl; addresses by netlink, which knows both families and how to leave
+ * out duplicate address detection: a link that a program has just made has nobody on it to be asked.
+ */
+#define _GNU_SOURCE
+#include "host/kernif.h"
+
+#include "base/addr.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int ask(const char *name, unsigned long request, struct ifreq *r)
+{
+    if (strlen(name) >= sizeof(r->ifr_name))
+        return -ENODEV;
+    memcpy(r->ifr_name, name, strlen(name) + 1);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int err = ioctl(fd, request, r) < 0 ? -errno : 0;
+    close(fd);
+    return err;
+}
+
+int kernif_index(const char *name)
+{
+    struct ifreq r = {0};
+    int err = ask(name, SIOCGIFINDEX, &r);
+    return err ? err : r.ifr_ifindex;
+}
+
+int kernif_mtu(const char *name)
+{
+    struct ifreq r = {0};
+    int err = ask(name, SIOCGIFMTU, &r);
+    return err ? err : r.ifr_mtu;
+}
+
+int kernif_set_mtu(const char *name, uint32_t mtu)
+{
+    struct ifreq r = {.ifr_mtu = (int)mtu};
+    return ask(name, SIOCSIFMTU, &r);
+}
+
+int kernif_mac(const char *name, uint8_t mac[6])
+{
+    struct ifreq r = {0};
+    int err = ask(name, SIOCGIFHWADDR, &r);
+    memcpy(mac, r.ifr_hwaddr.sa_data, 6);
+    return err;
+}
+
+int kernif_is_up(const char *name)
+{
+    struct ifreq r = {0};
+    int err = ask(name, SIOCGIFFLAGS, &r);
+    return err ? err : (r.ifr_flags & IFF_UP) != 0;
+}
+
+int kernif_set_up(const char *name)
+{
+    struct ifreq r = {0};
+    int err = ask(name, SIOCGIFFLAGS, &r);
+    r.ifr_flags |= IFF_UP;
+    return err ? err : ask(name, SIOCSIFFLAGS, &r);
+}
+
+int kernif_queue(const char *name)
+{
+    struct ifreq r = {0};
+    int err = ask(name, SIOCGIFTXQLEN, &r);
+    return err ? err : r.ifr_qlen;
+}
+
+int kernif_set_queue(const char *name, uint32_t frames)
+{
+    struct ifreq r = {.ifr_qlen = (int)frames};
+    return ask(name, SIOCSIFTXQLEN, &r);
+}
+
+/* ---- addresses ---- */
+
+struct addr_request {
+    struct nlmsghdr n;
+    struct ifaddrmsg a;
+    char attrs[128];
+};
+
+static void add_attr(struct addr_request *q, unsigned short type, const void *data, size_t n)
+{
+    struct rtattr at = {.rta_len = (unsigned short)RTA_LENGTH(n), .rta_type = type};
+    char *to = (char *)q + NLMSG_ALIGN(q->n.nlmsg_len);
+    memcpy(to, &at, sizeof(at));
+    memcpy(to + RTA_LENGTH(0), data, n);
+    q->n.nlmsg_len = NLMSG_ALIGN(q->n.nlmsg_len) + (unsigned)RTA_ALIGN(at.rta_len);
+}
+
+/* The kernel's answer to one request. */
+static int talk(const struct addr_request *q)
+{
+    struct {
+        struct nlmsghdr n;
+        struct nlmsgerr e;
+        char more[512];
+    } answer = {0};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0)
+        return -errno;
+    int err = 0;
+    if (send(fd, q, q->n.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+        err = -errno;
+    close(fd);
+    if (err)
+        return err;
+    return answer.n.nlmsg_type == NLMSG_ERROR ? answer.e.error : -EPROTO;
+}
+
+int kernif_add_addr(const char *name, const struct drv_addr *a)
+{
+    bool v4 = addr_is_v4(&a->addr);
+    int index = kernif_index(name);
+    uint8_t bytes[16];
+    struct wr w = wr_of(bytes, sizeof(bytes));
+    if (index < 0)
+        return index;
+    struct addr_request q = {
+        .n = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.a)), .nlmsg_type = RTM_NEWADDR,
+              .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
+        .a = {.ifa_family = v4 ? AF_INET : AF_INET6,
+              .ifa_prefixlen = (uint8_t)(a->prefix_len - (v4 ? 96 : 0)),
+              .ifa_flags = IFA_F_NODAD, .ifa_index = (unsigned)index},
+    };
+    if (v4)
+        wr_addr4(&w, &a->addr);
+    else
+        wr_addr6(&w, &a->addr);
+    add_attr(&q, IFA_LOCAL, bytes, v4 ? 4 : 16);
+    add_attr(&q, IFA_ADDRESS, bytes, v4 ? 4 : 16);
+    int err = talk(&q);
+    return err == -EEXIST ? 0 : err;
+}
+
+static bool same(const struct sockaddr *s, const struct oriel_addr *a)
+{
+    struct oriel_addr b = ADDR_NONE;
+    if (s && s->sa_family == AF_INET) {
+        struct rd r = rd_of(span_of(&((const struct sockaddr_in *)(const void *)s)->sin_addr, 4));
+        b = rd_addr4(&r);
+    } else if (s && s->sa_family == AF_INET6) {
+        struct rd r = rd_of(span_of(&((const struct sockaddr_in6 *)(const void *)s)->sin6_addr, 16));
+        b = rd_addr6(&r);
+    }
+    return !addr_is_unspecified(a) && addr_same_bits(&b, a);
+}
+
+bool kernif_owns(const struct oriel_addr *a, char *where, size_t cap)
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+    if (getifaddrs(&all) != 0)
+        return false;
+    for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next)
+        if (same(i->ifa_addr, a)) {
+            found = true;
+            (void)snprintf(where, cap, "%s", i->ifa_name);
+        }
+    freeifaddrs(all);
+    return found;
+}
+
+void kernif_random_mac(uint8_t mac[6])
+{
+    if (getrandom(mac, 6, GRND_NONBLOCK) != 6)
+        memset(mac, 0x0e, 6);
+    mac[0] = (uint8_t)((mac[0] & ~1) | 2);
+}
