@@ -1,6 +1,7 @@
 /* Captures of a port, the ladder of all wires, and the log of events. */
 #include "lab/vantage.h"
 
+#include "lens/cells.h"
 #include "lens/label.h"
 #include "wire/eth.h"
 
@@ -189,15 +190,93 @@ bool vantage_close(struct vantage *v)
     return !v->file.bad && pcapng_add_stats(&v->file, v->interface, &s);
 }
 
+/* ---- what frames say ---- */
+
+void world_talks_init(struct world_talks *g)
+{
+    for (size_t i = 0; i < ARRAY_LEN(g->talks); i++)
+        conversations_init(&g->talks[i]);
+    g->frames = 0;
+}
+
+/* A wire between interfaces without link headers carries bare packets. */
+static uint32_t link_of(const struct wire *x)
+{
+    struct oriel_netif_info n;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct port *p = x->end[i];
+        for (uint32_t at = 0; p->netif && oriel_netif_each(p->node->stack, &at, &n);)
+            if (n.netif == p->netif)
+                return n.kind == ORIEL_NETIF_RAW ? LENS_RAW : LENS_ETHERNET;
+    }
+    return LENS_ETHERNET;
+}
+
+void world_talks_label(struct world_talks *g, const struct world_frame *f, struct txt *label)
+{
+    const struct wire *x = f->port->wire;
+    struct lens_frame in = {.link = link_of(x), .bytes = f->bytes, .number = ++g->frames,
+                            .time = f->time, .time_before = f->time,
+                            .conversations = &g->talks[x->id]};
+    dissect(&in, &g->d);
+    label_print(label, &g->d);
+}
+
+static void put_fate(struct txt *t, const struct world_frame *f)
+{
+    static const char *const ends[] = {
+        [FATE_ARRIVES] = "",     [FATE_LOST] = "lost",       [FATE_QUEUE] = "queue full",
+        [FATE_DOWN] = "link down", [FATE_TOO_BIG] = "too big", [FATE_CHANGED] = "damaged",
+    };
+    txt_s(t, ends[f->fate]);
+    if (f->fate != FATE_ARRIVES)
+        put_draw(t, f->draw);
+}
+
+/* ---- a line a frame ---- */
+
+#define LINE_LABEL 44           /* columns up to the reason */
+
+void world_lines_open(struct world_lines *g, struct sink out, bool ascii)
+{
+    g->out = out;
+    g->ascii = ascii;
+    world_talks_init(&g->talks);
+}
+
+void world_lines_frame(struct world_lines *g, const struct world_frame *f)
+{
+    char line[640], label[400];
+    if (!f->out)
+        return;
+    struct txt t = txt_of(line, sizeof(line)), l = txt_of(label, sizeof(label));
+    world_talks_label(&g->talks, f, &l);
+    txt_seconds(&t, f->time, 6);
+    txt_s(&t, "  ");
+    txt_s(&t, f->port->node->name);
+    txt_s(&t, " > ");
+    txt_s(&t, f->port->wire->end[!f->port->side]->node->name);
+    txt_s(&t, "  ");
+    size_t label_at = t.n;
+    cells_put(&t, span_of(l.p, l.n), g->ascii);
+    txt_pad_to(&t, label_at + LINE_LABEL);
+    txt_s(&t, "  ");
+    txt_s(&t, sent_because(f));
+    if (f->fate != FATE_ARRIVES) {
+        txt_s(&t, "; ");
+        put_fate(&t, f);
+    }
+    txt_c(&t, '\n');
+    (void)sink_put(&g->out, span_of(t.p, t.n));
+}
+
 /* ---- the ladder ---- */
 
 void world_ladder_open(struct world_ladder *g, const struct world *w, struct sink out,
                        struct ladder_style style)
 {
     ladder_init(&g->ladder, out, style);
-    for (size_t i = 0; i < ARRAY_LEN(g->talks); i++)
-        conversations_init(&g->talks[i]);
-    g->frames = 0;
+    world_talks_init(&g->talks);
     for (uint16_t i = 0; i < w->nodes_n; i++) {
         bool last = i == LADDER_LINES_MAX - 1 && w->nodes_n > LADDER_LINES_MAX;
         g->lines[i] = i < LADDER_LINES_MAX
@@ -215,23 +294,13 @@ static enum ladder_fate drawn_fate(enum frame_fate fate)
 
 void world_ladder_frame(struct world_ladder *g, const struct world_frame *f)
 {
-    static const char *const ends[] = {
-        [FATE_ARRIVES] = "",     [FATE_LOST] = "lost",       [FATE_QUEUE] = "queue full",
-        [FATE_DOWN] = "link down", [FATE_TOO_BIG] = "too big", [FATE_CHANGED] = "damaged",
-    };
     char label[400], end[64];
     if (!f->out)
         return;
     const struct wire *x = f->port->wire;
-    struct lens_frame in = {.link = LENS_ETHERNET, .bytes = f->bytes, .number = ++g->frames,
-                            .time = f->time, .time_before = f->time,
-                            .conversations = &g->talks[x->id]};
-    dissect(&in, &g->d);
     struct txt t = txt_of(label, sizeof(label)), e = txt_of(end, sizeof(end));
-    label_print(&t, &g->d);
-    txt_s(&e, ends[f->fate]);
-    if (f->fate != FATE_ARRIVES)
-        put_draw(&e, f->draw);
+    world_talks_label(&g->talks, f, &t);
+    put_fate(&e, f);
     struct ladder_step s = {
         .time = f->time,
         .from = g->lines[f->port->node->id],
@@ -242,7 +311,7 @@ void world_ladder_frame(struct world_ladder *g, const struct world_frame *f)
         .fate_text = span_of(e.p, e.n),
     };
     struct oriel_endpoint src, dst;
-    if (lab_tcp_ends(&g->d, &src, &dst)) {
+    if (lab_tcp_ends(&g->talks.d, &src, &dst)) {
         s.from_state = span_str(lab_tcp_state(f->port->node, &src, &dst));
         s.to_state = span_str(lab_tcp_state(x->end[!f->port->side]->node, &dst, &src));
     }

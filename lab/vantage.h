@@ -73,20 +73,43 @@ void vantage_keys(struct txt *t, const struct world_frame *f, const char *state)
 /*
  * A line for every node in their order, an arrow for every frame on every wire. With style.states the
  * states of both ends of a connection stand beside the arrows, as they are when the segment leaves.
- * About 9 MB, touched as used.
  */
-struct world_ladder {
-    struct ladder ladder;
-    int lines[WORLD_NODES_MAX];
+struct world_talks {            /* so that numbers are relative; about 9 MB, touched as used */
     struct dissection d;
     uint64_t frames;
     struct conversations talks[WORLD_WIRES_MAX];
+};
+
+struct world_ladder {
+    struct ladder ladder;
+    int lines[WORLD_NODES_MAX];
+    struct world_talks talks;
 };
 
 void world_ladder_open(struct world_ladder *g, const struct world *w, struct sink out,
                        struct ladder_style style);
 void world_ladder_frame(struct world_ladder *g, const struct world_frame *f);
 bool world_ladder_close(struct world_ladder *g);
+
+/* ---- a line a frame ---- */
+
+/*
+ *   0.041000  a > b      PSH,ACK Seq=1 Ack=1 Len=13   the application wrote; LOST (draw 6)
+ *
+ * As it is put on a wire; for a page that is watched while things happen.
+ */
+struct world_lines {
+    struct sink out;
+    bool ascii;
+    struct world_talks talks;
+};
+
+void world_lines_open(struct world_lines *g, struct sink out, bool ascii);
+void world_lines_frame(struct world_lines *g, const struct world_frame *f);
+
+/* What a frame says; the dissection behind it stays in g->d. */
+void world_talks_init(struct world_talks *g);
+void world_talks_label(struct world_talks *g, const struct world_frame *f, struct txt *label);
 
 /* ---- the event log ---- */
 

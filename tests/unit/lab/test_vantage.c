@@ -11,7 +11,7 @@ struct watch {
     unsigned n;
     uint8_t *scratch;
     struct world_ladder *ladder;
-    struct event_log *log;
+    struct world_lines *lines;
 };
 
 static void on_frame(void *ctx, const struct world_frame *f)
@@ -21,6 +21,8 @@ static void on_frame(void *ctx, const struct world_frame *f)
         vantage_frame(&w->v[i], f);
     if (w->ladder)
         world_ladder_frame(w->ladder, f);
+    if (w->lines)
+        world_lines_frame(w->lines, f);
 }
 
 /* Parse and build, with captures at these ports. */
@@ -345,6 +347,24 @@ TEST("more nodes than lines share the last one")
     EXPECT(!strstr(out.p, "h19"));
     free(out.p);
     free(w.ladder);
+    watch_fini(&w);
+}
+
+/* ---- lines ---- */
+
+TEST("a line a frame: who to whom, what, why, and what the wire does to it")
+{
+    struct watch w;
+    struct fx_text out;
+    watch_open(&w, "host a eth0 10.0.0.1/24\npeer x eth0\nlink a.eth0 x.eth0 lose 1\n"
+                   "at 0 a ping 10.0.0.9 wait 10ms\n", NULL, 0);
+    w.lines = malloc(sizeof(*w.lines));
+    world_lines_open(w.lines, fx_text_sink(&out), true);
+    watch_run(&w);
+    EXPECT(strstr(out.p, "0.000000  a > x  ARP Who has 10.0.0.9? Tell 10.0.0.1           a packet waits "
+                         "for the link address of its next hop; lost\n") != NULL);
+    free(out.p);
+    free(w.lines);
     watch_fini(&w);
 }
 
