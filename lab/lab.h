@@ -64,6 +64,14 @@ enum lab_app_kind {
     LAB_UDP_SEND,
     LAB_TCP_LISTEN,
     LAB_TCP_CONNECT,
+    LAB_OUTSIDE,                /* of whoever took over (lab_take_over) */
+};
+
+struct lab_outside {
+    void (*step)(void *ctx, oriel_time now);
+    oriel_time (*deadline)(const void *ctx);    /* when to step it without anything happening */
+    bool (*busy)(const void *ctx);              /* does it want to go on? */
+    void *ctx;
 };
 
 struct lab_app {
@@ -79,6 +87,7 @@ struct lab_app {
         struct udp_sender *send;
         struct tcp_server *server;
         struct tcp_talk *client;
+        struct lab_outside *outside;
     } is;
 };
 

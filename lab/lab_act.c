@@ -22,6 +22,7 @@ void lab_app_step(struct lab *l, struct lab_app *a)
     case LAB_UDP_SEND:   udp_sender_step(a->is.send, now); return;
     case LAB_TCP_LISTEN: tcp_server_step(a->is.server, now); return;
     case LAB_TCP_CONNECT: tcp_talk_step(a->is.client, now); return;
+    case LAB_OUTSIDE:    a->is.outside->step(a->is.outside->ctx, now); return;
     }
 }
 
@@ -36,6 +37,7 @@ oriel_time lab_app_deadline(const struct lab_app *a)
     case LAB_UDP_SEND:   return udp_sender_deadline(a->is.send);
     case LAB_TCP_LISTEN: return tcp_server_deadline(a->is.server);
     case LAB_TCP_CONNECT: return tcp_talk_deadline(a->is.client);
+    case LAB_OUTSIDE:    return a->is.outside->deadline(a->is.outside->ctx);
     }
     return ORIEL_NEVER;
 }
@@ -44,6 +46,8 @@ bool lab_app_busy(const struct lab_app *a)
 {
     if (a->started && (a->kind == LAB_TCP_LISTEN || a->kind == LAB_TCP_CONNECT))
         return lab_tcp_busy(a);
+    if (a->started && a->kind == LAB_OUTSIDE)
+        return a->is.outside->busy(a->is.outside->ctx);
     return lab_app_deadline(a) != ORIEL_NEVER;
 }
 

@@ -258,6 +258,7 @@ static bool app_holds(const struct expect *e, const struct lab_app *a, struct tx
     case LAB_UDP_SEND:   return sender_holds(e, a->is.send, t);
     case LAB_TCP_LISTEN:
     case LAB_TCP_CONNECT:
+    case LAB_OUTSIDE:
         break;
     }
     return false;
