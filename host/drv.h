@@ -95,6 +95,9 @@ struct drv_kind {
     const char *where;              /* what WHERE is, for help: "DEVICE" */
     const char *help;               /* one sentence */
     const char *needs;              /* what it needs of the system, and which flag needs none */
+    /* Can it be used here, by this user, as far as one can tell without opening anything? False: a
+     * sentence about what is missing. NULL: everywhere. */
+    bool (*available)(char why_not[DRV_ERROR_MAX]);
     /* NULL: a sentence in `error`: which file or capability is missing, what works without it. */
     struct drv *(*open)(const struct drv_spec *s, char error[DRV_ERROR_MAX]);
     /* Packets that came, at most max; 0: none now. Owned by the caller. */
