@@ -1,26 +1,21 @@
 /*
- * oriel addr: what an address says (class, prefix, mask, range), and the addresses of a node of a
- * lab.
+ * oriel addr: what an address says (class, prefix, mask, range), and the addresses of a stack on a
+ * link or of a node of a lab.
  */
 #include "cli/json.h"
-#include "cli/labrun.h"
+#include "cli/netrun.h"
 #include "cli/out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt opts[] = {
-    {.name = "lab", .type = OPT_TEXT, .arg = "NAME",
-     .help = "The scenario whose node is meant: a name that `oriel lab list` shows, or a path."},
-    {.name = "on", .type = OPT_TEXT, .arg = "NODE", .help = "The host or router of the lab."},
-    LABRUN_AT_OPT("without it, to its end."),
-    {.name = "json", .type = OPT_FLAG, .help = "Print a JSON object a line."},
-    LABRUN_OPTS,
+    NETRUN_OPTS('w', 'v'),
 };
 
 static const struct operand operands[] = {
     {.name = "WHAT", .max = 5,
-     .help = "`show ADDRESS[/LENGTH]`: what that address says; needs no lab. With one: nothing or "
+     .help = "`show ADDRESS[/LENGTH]`: what that address says; needs no link. With one: nothing or "
              "`show` for its node's addresses, `add ADDRESS/LENGTH dev PORT` or `del ADDRESS dev "
              "PORT` to change them first."},
 };
@@ -28,6 +23,8 @@ static const struct operand operands[] = {
 static const struct verb_example examples[] = {
     {"oriel addr show 10.0.0.1/8", "Class A, the mask, the network, its hosts, its broadcast."},
     {"oriel addr show 2001:db8::1/64", "The same of an IPv6 address."},
+    {"oriel addr --link tap:oriel0,addr=192.0.2.2/24 --at 3s",
+     "What a stack has on a link after three seconds."},
     {"oriel addr --lab slaac --on host --at 5s", "The addresses of a node after five seconds."},
 };
 
@@ -238,11 +235,11 @@ static int show_text(const struct args *a, const char *text)
 
 /* ---- the addresses of a node ---- */
 
-static int change(const struct labrun *r, uint16_t node)
+static int change(const struct netrun *n)
 {
-    const struct args *a = r->args;
+    const struct args *a = n->args;
     char *const *word = a->operands;
-    struct oriel_stack *s = r->lab->w->nodes[node].stack;
+    struct oriel_stack *s = n->stack;
     struct oriel_addr addr;
     uint8_t len = 128;
     if (a->operands_n == 0 || strcmp(word[0], "show") == 0)
@@ -255,10 +252,9 @@ static int change(const struct labrun *r, uint16_t node)
     if (!addr_and_len_parse(span_str(word[1]), &addr, &len) &&
         (add || !addr_parse(span_str(word[1]), &addr)))
         return bad(a, word[1], "an address such as 10.0.0.5/24"), EXIT_USAGE;
-    uint16_t port = scenario_port(r->s, node, span_str(word[3]));
-    if (port == SC_NONE)
+    int netif = netrun_port(n, word[3]);
+    if (netif == 0)
         return bad(a, word[3], "a port of the node"), EXIT_USAGE;
-    int netif = r->lab->netifs[port];
     int err = add ? oriel_addr_add(s, netif, &addr, len) : oriel_addr_remove(s, netif, &addr);
     if (err == 0)
         return EXIT_OK;
@@ -300,16 +296,17 @@ static void print_addr(const struct oriel_addr_info *i, const char *netif, bool 
 
 static int show_node(const struct args *a)
 {
-    struct labrun *r;
-    uint16_t node;
+    struct netrun *r;
     struct oriel_netif_info n;
     struct oriel_addr_info i;
-    int status = labrun_at(&r, a, ORIEL_NEVER, &node);
+    int status = netrun_open(&r, a, stdout, ORIEL_NEVER);
     if (status != EXIT_OK)
         return status;
-    labrun_end_ladder(r);
-    status = change(r, node);
-    const struct oriel_stack *s = r->lab->w->nodes[node].stack;
+    status = netrun_settle(r);
+    netrun_show(r);
+    if (status == EXIT_OK)
+        status = change(r);
+    const struct oriel_stack *s = r->stack;
     for (uint32_t at = 0; status == EXIT_OK && oriel_netif_each(s, &at, &n);) {
         if (!opt_on(a, "json"))
             print_netif(&n);
@@ -317,30 +314,31 @@ static int show_node(const struct args *a)
             if (i.netif == n.netif)
                 print_addr(&i, n.name, opt_on(a, "json"));
     }
-    return labrun_close(r, status);
+    return netrun_close(r, status);
 }
 
 static int run(const struct args *a)
 {
-    bool lab = opt_given(a, "lab"), on = opt_given(a, "on");
-    if (!lab && !on && a->operands_n == 2 && strcmp(a->operands[0], "show") == 0)
+    bool node = opt_given(a, "lab") || opt_given(a, "on") || opt_given(a, "link");
+    if (!node && a->operands_n == 2 && strcmp(a->operands[0], "show") == 0)
         return show_text(a, a->operands[1]);
-    if (!lab && !on && a->operands_n == 1 && strcmp(a->operands[0], "show") != 0)
+    if (!node && a->operands_n == 1 && strcmp(a->operands[0], "show") != 0)
         return show_text(a, a->operands[0]);
-    if (lab && on)
+    if (node)
         return show_node(a);
-    out_error(a->verb->name, "expected `show ADDRESS/LENGTH`, or --lab NAME and --on NODE");
+    out_error(a->verb->name, "expected `show ADDRESS/LENGTH`, or --link SPEC, or --lab NAME and --on NODE");
     return EXIT_USAGE;
 }
 
 const struct verb verb_addr = {
     .name = "addr",
-    .summary = "say what an address means, or show those of a node of a lab",
+    .summary = "say what an address means, or show those of a stack on a link or of a node of a lab",
     .text = "`oriel addr show ADDRESS/LENGTH` says what an address means: its class and what the "
             "class calls network and host part, its prefix, mask, network, broadcast address and "
             "hosts. Without a length the class gives it.\n\n"
-            "With --lab and --on it runs a lab to its end, or to the time of --at, and shows the "
-            "interfaces and addresses of a node, with the state of each address and where it comes "
+            "With --link it opens a link, waits until its addresses can be used or as long as --at "
+            "says, and with --lab and --on it runs a lab to its end, or to the time of --at; then it "
+            "shows the interfaces and addresses of a node, with the state of each address and where it comes "
             "from.",
     VERB_LIST(opts, opts),
     VERB_LIST(operands, operands),

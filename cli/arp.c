@@ -1,32 +1,36 @@
-/* oriel arp: who is at which link address, as a node of a lab knows it. */
+/* oriel arp: who is at which link address, as a stack on a link or a node of a lab knows it. */
 #include "cli/json.h"
-#include "cli/labrun.h"
+#include "cli/netrun.h"
 #include "cli/out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt opts[] = {
-    LABRUN_PLACE_OPTS,
-    LABRUN_AT_OPT("without it, to its end."),
     {.name = "delete", .letter = 'd', .type = OPT_TEXT, .arg = "ADDRESS",
      .help = "First remove the entry of ADDRESS."},
     {.name = "static", .letter = 's', .type = OPT_TEXT, .arg = "ADDRESS=MAC",
      .help = "First add an entry that does not age."},
     {.name = "all", .letter = 'a', .type = OPT_FLAG,
      .help = "Show the IPv6 neighbours, too."},
-    {.name = "json", .type = OPT_FLAG, .help = "Print a JSON object a line."},
-    LABRUN_OPTS,
+    NETRUN_OPTS('w', 'v'),
+};
+
+static const struct operand operands[] = {
+    {.name = "ADDRESS", .kind = OPERAND_HOST, .max = 16,
+     .help = "Ask who has it first, and wait up to three seconds for the answer."},
 };
 
 static const struct verb_example examples[] = {
+    {"oriel arp --link tap:oriel0,addr=192.0.2.2/24 192.0.2.1", "Who has that address?"},
     {"oriel arp --lab two-hosts --on a", "What a has learned when the lab has ended."},
     {"oriel arp --lab two-hosts --on a -s 10.0.0.9=02:00:00:00:00:09",
      "The same with an entry of one's own."},
 };
 
 static const struct verb_exit exits[] = {
-    {EXIT_NEGATIVE, "The entry could not be changed."},
+    {EXIT_NEGATIVE, "The entry could not be changed; nobody answered for an ADDRESS."},
+    {EXIT_SETUP, "The link cannot be opened, or is gone; a file cannot be written."},
 };
 
 /* The interface on whose network an address is; 0: none. */
@@ -139,30 +143,78 @@ static void print_table(const struct args *a, const struct oriel_stack *s)
             print_row(s, &i, as_json);
 }
 
+/* Is every address that was asked for known by now? */
+static bool all_known(void *ctx)
+{
+    const struct netrun *n = ctx;
+    for (size_t i = 0; i < n->args->operands_n; i++) {
+        struct oriel_neigh_info e;
+        struct oriel_addr want;
+        bool known = false;
+        if (!addr_parse(span_str(n->args->operands[i]), &want))
+            continue;
+        for (uint32_t at = 0; oriel_neigh_each(n->stack, &at, &e);)
+            known = known || (addr_same_bits(&e.addr, &want) &&
+                              memcmp(e.mac, MAC_NONE.b, sizeof e.mac) != 0);
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
+/* A datagram to the discard port makes the stack ask. */
+static int resolve(struct netrun *n)
+{
+    oriel_handle h;
+    int err = oriel_udp_open(n->stack, ORIEL_DUAL, &h);
+    for (size_t i = 0; i < n->args->operands_n && err >= 0; i++) {
+        struct oriel_msg to = {.peer = {.port = 9}};
+        if (!netrun_addr(n, n->args->operands[i], &to.peer.addr))
+            return EXIT_USAGE;
+        err = oriel_send(n->stack, h, "", 1, &to);
+        if (err < 0)
+            return refused(n->args, n->args->operands[i], err);
+    }
+    if (err < 0)
+        return refused(n->args, "asking", err);
+    netrun_poke(n);
+    int status = netrun_wait(n, 3 * NS_PER_S, all_known, n);
+    return status == EXIT_OK && !all_known(n) ? EXIT_NEGATIVE : status;
+}
+
+static int arp(struct netrun *n)
+{
+    const struct args *a = n->args;
+    bool at_once = !n->lab && !opt_given(a, "at");
+    int status = at_once ? netrun_ready(n, true, 3 * NS_PER_S) : netrun_settle(n);
+    if (status == EXIT_OK)
+        status = delete_entry(a, n->stack);
+    if (status == EXIT_OK)
+        status = add_entry(a, n->stack);
+    if (status == EXIT_OK && a->operands_n > 0)
+        status = resolve(n);
+    netrun_show(n);
+    if (status == EXIT_OK || (status == EXIT_NEGATIVE && a->operands_n > 0))
+        print_table(a, n->stack);
+    return status;
+}
+
 static int run(const struct args *a)
 {
-    struct labrun *r;
-    uint16_t node;
-    int status = labrun_at(&r, a, ORIEL_NEVER, &node);
-    if (status != EXIT_OK)
-        return status;
-    struct oriel_stack *s = r->lab->w->nodes[node].stack;
-    labrun_end_ladder(r);
-    status = delete_entry(a, s);
-    if (status == EXIT_OK)
-        status = add_entry(a, s);
-    if (status == EXIT_OK)
-        print_table(a, s);
-    return labrun_close(r, status);
+    struct netrun *n;
+    int status = netrun_open(&n, a, stdout, ORIEL_NEVER);
+    return status == EXIT_OK ? netrun_close(n, arp(n)) : status;
 }
 
 const struct verb verb_arp = {
     .name = "arp",
-    .summary = "show the neighbours that a node of a lab knows",
-    .text = "Runs a lab to its end, or to the time of --at, and shows the neighbour table of one "
-            "of its nodes: addresses, link addresses, flags (C complete, M by hand, R a router) "
-            "and states.",
+    .summary = "show the neighbours that a stack on a link or a node of a lab knows",
+    .text = "Shows a neighbour table: addresses, link addresses, flags (C complete, M by hand, R a "
+            "router) and states. On a link it is that of a stack of its own, which asks for the "
+            "ADDRESSes first; with --lab that of a node when the lab has ended, or at the time of "
+            "--at.",
     VERB_LIST(opts, opts),
+    VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),
     VERB_LIST(exits, exits),
     .see_also = "addr lab-run route",

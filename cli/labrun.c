@@ -4,7 +4,6 @@
 
 #include "cli/labs.h"
 #include "cli/out.h"
-#include "cli/term.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,21 +33,17 @@ static struct labrun *new_run(const char *verb)
         return NULL;
     }
     r->verb = verb;
+    r->about = SC_NONE;
     arena_init(&r->arena, r->memory, LAB_MEMORY);
     return r;
 }
 
 static void release(struct labrun *r)
 {
-    for (size_t i = 0; i < r->vantages_n; i++)
-        free(r->names[i]);
     file_close(&r->file);
     arena_init(&r->arena, r->memory, LAB_MEMORY);       /* unpoisoned, for who gets it next */
     free(r->memory);
-    free(r->scratch);
-    free(r->ladder);
     free(r->path);
-    free(r->kept);
     free(r);
 }
 
@@ -68,6 +63,8 @@ static int build(struct labrun *r, const struct lab_options *o)
 {
     struct scenario_error e;
     r->lab = lab_build(&r->arena, r->s, o, &e);
+    if (r->lab && r->args)
+        watch_init(&r->watch, r->args, r->lab->w, stdout, false);
     return r->lab ? EXIT_OK : fails(r, &e);
 }
 
@@ -112,10 +109,7 @@ static int take_sets(const struct labrun *r, struct sc_param set[SETS_MAX], size
 static void on_frame(void *ctx, const struct world_frame *f)
 {
     struct labrun *r = ctx;
-    for (size_t i = 0; i < r->vantages_n; i++)
-        vantage_frame(&r->vantages[i], f);
-    if (r->ladder)
-        world_ladder_frame(r->ladder, f);
+    watch_frame(&r->watch, f);
 }
 
 int labrun_open(struct labrun **out, const struct args *a, const char *name, struct sink sink)
@@ -145,9 +139,9 @@ int labrun_open(struct labrun **out, const struct args *a, const char *name, str
     return status;
 }
 
-uint16_t labrun_node(const struct labrun *r)
+/* SC_NONE after a message. */
+static uint16_t node_named(const struct labrun *r, const char *name)
 {
-    const char *name = opt_text(r->args, "on");
     const char *names[WORLD_NODES_MAX];
     size_t n = 0;
     for (uint16_t i = 0; i < r->s->nodes_n; i++) {
@@ -186,40 +180,6 @@ bool labrun_addr(const struct labrun *r, const char *text, struct oriel_addr *ou
         }
     not_an_address(r, text);
     return false;
-}
-
-static bool put_out(void *ctx, struct span bytes)
-{
-    (void)ctx;
-    out_put(bytes);
-    return true;
-}
-
-static bool put_kept(void *ctx, struct span bytes)
-{
-    struct labrun *r = ctx;
-    char *more = realloc(r->kept, r->kept_n + bytes.n);
-    if (!more)
-        return false;
-    memcpy(more + r->kept_n, bytes.p, bytes.n);
-    r->kept = more;
-    r->kept_n += bytes.n;
-    return true;
-}
-
-struct app_host labrun_host(struct labrun *r, uint16_t node)
-{
-    const char *file = opt_text(r->args, "write");
-    bool silent = file && strcmp(file, "-") == 0;
-    struct app_host h = {.stack = r->lab->w->nodes[node].stack, .buffer = r->lab->buffer};
-    h.out = (struct sink){.put = silent ? NULL : r->ladder ? put_kept : put_out, .ctx = r};
-    return h;
-}
-
-void labrun_show(struct labrun *r)
-{
-    out_put(span_of(r->kept, r->kept_n));
-    r->kept_n = 0;
 }
 
 /* ---- captures ---- */
@@ -270,50 +230,27 @@ static char *file_for(const struct labrun *r, const char *file, uint16_t port)
 {
     const struct scenario *s = r->s;
     const struct sc_port *p = &s->ports[port];
-    const char *slash = strrchr(file, '/');
-    const char *dot = strrchr(file, '.');
-    size_t stem = dot && (!slash || dot > slash) && dot != file ? (size_t)(dot - file)
-                                                                : strlen(file);
     bool many = false;
     for (uint16_t i = 0; i < s->ports_n; i++)
         many = many || (i != port && s->ports[i].node == p->node && s->ports[i].linked);
-    char *name;
-    int n = asprintf(&name, "%.*s.%s%s%s%s", (int)stem, file, r->lab->w->nodes[p->node].name,
-                     many ? "." : "", many ? p->name : "", file + stem);
-    return n < 0 ? NULL : name;
+    return watch_name(file, r->lab->w->nodes[p->node].name, many ? p->name : NULL);
 }
 
-static int cannot_write(const struct labrun *r, const char *name, int error)
+struct place {
+    const struct lab *lab;
+    uint16_t port;
+};
+
+static void begin_vantage(void *ctx, struct vantage *v, struct sink out, void *scratch)
 {
-    out_error(r->verb, "cannot write %s: %s", name, strerror(error));
-    return EXIT_SETUP;
+    const struct place *p = ctx;
+    (void)lab_vantage_open(v, p->lab, p->port, out, scratch);   /* close tells */
 }
 
-/* Takes the name. */
 static int open_vantage(struct labrun *r, uint16_t port, char *name)
 {
-    size_t i = r->vantages_n;
-    struct sink sink;
-    if (!name || i == LABRUN_VANTAGES_MAX) {
-        out_error(r->verb, name ? "at most 64 captures at once" : "there is no memory");
-        free(name);
-        return EXIT_SETUP;
-    }
-    r->names[i] = name;
-    if (strcmp(name, "-") == 0) {
-        sink = file_sink_stream(&r->sinks[i], stdout);
-    } else {
-        FILE *f = fopen(name, "wbe");
-        if (!f) {
-            int status = cannot_write(r, name, errno);
-            free(name);
-            return status;
-        }
-        sink = file_sink_stream(&r->sinks[i], f);
-    }
-    r->vantages_n++;
-    (void)lab_vantage_open(&r->vantages[i], r->lab, port, sink, r->scratch);   /* close tells */
-    return EXIT_OK;
+    struct place p = {.lab = r->lab, .port = port};
+    return watch_capture(&r->watch, name, begin_vantage, &p);
 }
 
 static bool is_end(const struct scenario *s, uint16_t port)
@@ -331,13 +268,11 @@ static int open_captures(struct labrun *r)
             out_error(r->verb, "--vantage says where a capture sees from; -w FILE is missing");
         return place ? EXIT_USAGE : EXIT_OK;
     }
-    r->scratch = malloc(PCAPNG_SCRATCH);
-    if (!r->scratch)
-        return EXIT_SETUP;
     bool both = place && strcmp(place, "both") == 0;
     bool all = place && strcmp(place, "all") == 0;
     if (!both && !all) {
-        uint16_t port = place ? named_port(r, place) : default_port(r);
+        uint16_t port = place ? named_port(r, place)
+                        : r->about != SC_NONE ? port_of_node(r->s, r->about) : default_port(r);
         if (port == SC_NONE && !place)
             out_error(r->verb, "%s has no link to capture from", r->path);
         return port == SC_NONE ? EXIT_USAGE : open_vantage(r, port, strdup(file));
@@ -353,65 +288,11 @@ static int open_captures(struct labrun *r)
     return status;
 }
 
-static void close_capture(struct labrun *r, size_t i)
+static void begin_ladder(void *ctx, struct world_ladder *g, struct sink out,
+                         struct ladder_style style)
 {
-    struct file_sink *f = &r->sinks[i];
-    bool good = vantage_close(&r->vantages[i]);
-    if (f->stream == stdout) {
-        out_flush();
-    } else if (f->stream && fclose(f->stream) != 0 && f->error == 0) {
-        f->error = errno;
-    }
-    if ((!good || f->error != 0) && f->error != EPIPE)
-        r->failed = cannot_write(r, r->names[i], f->error ? f->error : EIO);
-}
-
-/* ---- ladder and log ---- */
-
-static int open_ladder(struct labrun *r)
-{
-    if (!opt_on(r->args, "ladder"))
-        return EXIT_OK;
-    const char *file = opt_text(r->args, "write");
-    if (file && strcmp(file, "-") == 0) {
-        out_error(r->verb, "--ladder and -w - would both write to standard output");
-        return EXIT_USAGE;
-    }
-    r->ladder = calloc(1, sizeof *r->ladder);
-    if (!r->ladder)
-        return EXIT_SETUP;
-    struct term term = term_of(stdout, opt_text(r->args, "color"));
-    struct ladder_style style = ladder_style_of(term.width, opt_on(r->args, "ascii") || !term.utf8,
-                                                term.color);
-    style.reasons = opt_on(r->args, "why");
-    lab_ladder_open(r->ladder, r->lab, out_sink(), style);
-    return EXIT_OK;
-}
-
-static int open_log(struct labrun *r)
-{
-    const char *name = opt_text(r->args, "log");
-    if (!name)
-        return EXIT_OK;
-    FILE *f = fopen(name, "wbe");
-    if (!f)
-        return cannot_write(r, name, errno);
-    r->logging = true;
-    event_log_open(&r->log, r->lab->w, r->lab->buffer, file_sink_stream(&r->log_sink, f));
-    return EXIT_OK;
-}
-
-static void close_log(struct labrun *r)
-{
-    struct file_sink *f = &r->log_sink;
-    event_log_drain(&r->log, r->lab->w);
-    if (fclose(f->stream) != 0 && f->error == 0)
-        f->error = errno;
-    if (f->error != 0)
-        r->failed = cannot_write(r, opt_text(r->args, "log"), f->error);
-    else if (r->log.lost > 0)
-        out_note("oriel %s: the log misses %llu events that were overwritten", r->verb,
-                 (unsigned long long)r->log.lost);
+    const struct labrun *r = ctx;
+    lab_ladder_open(g, r->lab, out, style);
 }
 
 /* ---- running ---- */
@@ -420,9 +301,11 @@ int labrun_start(struct labrun *r)
 {
     int status = open_captures(r);
     if (status == EXIT_OK)
-        status = open_ladder(r);
+        status = watch_ladder(&r->watch, begin_ladder, r);
     if (status == EXIT_OK)
-        status = open_log(r);
+        status = watch_lines(&r->watch);
+    if (status == EXIT_OK)
+        status = watch_log(&r->watch);
     if (status == EXIT_OK)
         lab_start(r->lab);
     return status;
@@ -430,7 +313,7 @@ int labrun_start(struct labrun *r)
 
 void labrun_run(struct labrun *r, oriel_time until)
 {
-    if (!r->logging) {
+    if (!r->watch.logging) {
         lab_run(r->lab, until);
         return;
     }
@@ -439,49 +322,38 @@ void labrun_run(struct labrun *r, oriel_time until)
         if (next == ORIEL_NEVER || next > until)
             break;
         lab_run(r->lab, next);
-        event_log_drain(&r->log, r->lab->w);
+        watch_drain(&r->watch);
     }
     lab_run(r->lab, until);
 }
 
-void labrun_run_app(struct labrun *r, const struct lab_app *app)
-{
-    r->lab->until_app = app;
-    labrun_run(r, ORIEL_NEVER);
-    r->lab->until_app = NULL;
-}
-
-int labrun_at(struct labrun **out, const struct args *a, oriel_time otherwise, uint16_t *node)
+int labrun_at(struct labrun **out, const struct args *a, const char *name, const char *on,
+              oriel_time otherwise, uint16_t *node)
 {
     const struct sink nowhere = {.put = NULL};
-    int status = labrun_open(out, a, opt_text(a, "lab"), nowhere);
+    int status = labrun_open(out, a, name, nowhere);
     if (status != EXIT_OK)
         return status;
-    *node = labrun_node(*out);
+    *node = node_named(*out, on);
+    (*out)->about = *node;
     status = *node == SC_NONE ? EXIT_USAGE : labrun_start(*out);
-    if (status != EXIT_OK)
-        return labrun_close(*out, status);
+    if (status != EXIT_OK) {
+        status = labrun_close(*out, status);
+        *out = NULL;
+        return status;
+    }
     labrun_run(*out, opt_given(a, "at") ? opt_u64(a, "at") : otherwise);
     return EXIT_OK;
 }
 
 void labrun_end_ladder(struct labrun *r)
 {
-    if (r->ladder && r->lab->started)
-        (void)world_ladder_close(r->ladder);
-    free(r->ladder);
-    r->ladder = NULL;
+    watch_end_ladder(&r->watch);
 }
 
 int labrun_close(struct labrun *r, int status)
 {
-    labrun_end_ladder(r);
-    if (r->logging)
-        close_log(r);
-    for (size_t i = 0; i < r->vantages_n; i++)
-        close_capture(r, i);
-    if (r->failed)
-        status = r->failed;
+    status = watch_close(&r->watch, status);
     lab_fini(r->lab);
     release(r);
     return status;

@@ -1,15 +1,14 @@
-/* oriel ping: echo requests from a node of a lab. */
-#include "cli/labrun.h"
+/* oriel ping: echo requests over a link, or from a node of a lab. */
+#include "cli/json.h"
+#include "cli/netrun.h"
 #include "cli/out.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PING_ERROR EXIT_USAGE       /* 2, as ping has it */
 
 static const struct opt opts[] = {
-    LABRUN_PLACE_OPTS,
-    LABRUN_AT_OPT("without it only what happens at 0."),
     {.name = "count", .letter = 'c', .type = OPT_UINT, .arg = "N", .min = 1, .max = 1000000,
      .def = "4", .help = "Send N requests."},
     {.name = "interval", .letter = 'i', .type = OPT_DURATION, .arg = "TIME", .def = "1s",
@@ -31,7 +30,7 @@ static const struct opt opts[] = {
     {.name = "interface", .letter = 'I', .type = OPT_TEXT, .arg = "PORT",
      .help = "Send by that port of the node, such as eth0."},
     {.name = "quiet", .letter = 'q', .type = OPT_FLAG, .help = "Print only the summary."},
-    LABRUN_OPTS,
+    NETRUN_OPTS('w', 'v'),
 };
 
 static const struct operand operands[] = {
@@ -40,6 +39,8 @@ static const struct operand operands[] = {
 };
 
 static const struct verb_example examples[] = {
+    {"oriel ping --link tap:oriel0,addr=192.0.2.2/24 192.0.2.1",
+     "Four requests to the kernel behind a TAP device."},
     {"oriel ping --lab two-hosts --on a 10.0.0.2", "Four requests and the round trips."},
     {"oriel ping --lab two-hosts --on a b -c 20 --impair 'loss 10%' -w run.pcapng",
      "The same over a bad wire, with a capture."},
@@ -47,6 +48,7 @@ static const struct verb_example examples[] = {
 
 static const struct verb_exit exits[] = {
     {EXIT_NEGATIVE, "No answer came. When no request could be sent at all it is 2."},
+    {EXIT_SETUP, "The link cannot be opened, or is gone; a file cannot be written."},
 };
 
 static uint8_t df_of(const char *how)
@@ -55,73 +57,108 @@ static uint8_t df_of(const char *how)
 }
 
 /* --interface: the surface's index, 0 without one; false after a message. */
-static bool interface_of(const struct labrun *r, uint16_t node, int *out)
+static bool interface_of(const struct netrun *n, int *out)
 {
-    const char *name = opt_text(r->args, "interface");
-    *out = 0;
-    if (!name)
-        return true;
-    uint16_t port = scenario_port(r->s, node, span_str(name));
-    if (port == SC_NONE || r->lab->netifs[port] <= 0) {
-        out_error(r->verb, "%s has no port '%s'", opt_text(r->args, "on"), name);
-        return false;
-    }
-    *out = r->lab->netifs[port];
-    return true;
+    const char *name = opt_text(n->args, "interface");
+    *out = name ? netrun_port(n, name) : 0;
+    if (name && *out == 0)
+        out_error("ping", "%s has no port '%s'", n->me->name, name);
+    return !name || *out != 0;
 }
 
-static int ping(struct labrun *r, uint16_t node)
+static void step(void *ctx, oriel_time now)
 {
-    const struct args *a = r->args;
+    ping_step(ctx, now);
+}
+
+static oriel_time deadline(const void *ctx)
+{
+    return ping_deadline(ctx);
+}
+
+static bool busy(const void *ctx)
+{
+    return ping_deadline(ctx) != ORIEL_NEVER;
+}
+
+static void print_json(const struct ping *g)
+{
+    char to[ADDR_TEXT_MAX];
+    struct txt t = txt_of(to, sizeof to);
+    struct json j;
+    txt_addr(&t, &g->p.to);
+    json_begin(&j, out_sink());
+    json_text(&j, "event", "ping");
+    json_text(&j, "to", to);
+    json_u(&j, "sent", g->sent);
+    json_u(&j, "received", g->received);
+    json_u(&j, "errors", g->errors);
+    json_u(&j, "duplicates", g->dups);
+    if (g->received > 0) {
+        json_u(&j, "min_us", g->min_us);
+        json_u(&j, "avg_us", g->sum_us / g->received);
+        json_u(&j, "max_us", g->max_us);
+    }
+    json_end(&j);
+}
+
+static int ping(struct netrun *n)
+{
+    const struct args *a = n->args;
+    bool as_json = opt_on(a, "json");
     struct ping_params p = {
         .count = (uint32_t)opt_u64(a, "count"), .interval = opt_u64(a, "interval"),
         .size = (uint32_t)opt_u64(a, "size"), .wait = opt_u64(a, "timeout"),
         .ttl = (uint8_t)opt_u64(a, "ttl"), .tos = (uint8_t)opt_u64(a, "tos"),
         .df = df_of(opt_text(a, "pmtu")), .broadcast = opt_on(a, "broadcast"),
-        .quiet = opt_on(a, "quiet"), .id = 1,
+        .quiet = opt_on(a, "quiet"), .id = n->lab ? 1 : (uint16_t)getpid(),
     };
-    if (!labrun_addr(r, a->operands[0], &p.to) || !interface_of(r, node, &p.netif))
+    if (!netrun_addr(n, a->operands[0], &p.to) || !interface_of(n, &p.netif))
         return EXIT_USAGE;
     if (p.netif && !addr_is_v4(&p.to) && addr_is_link_local(&p.to))
         p.to.zone = (uint32_t)p.netif;
+    int status = netrun_ready(n, addr_is_v4(&p.to), 3 * NS_PER_S);
     struct ping *g = calloc(1, sizeof *g);
     if (!g) {
-        out_error(r->verb, "there is no memory");
+        out_error("ping", "there is no memory");
         return EXIT_SETUP;
     }
-    struct app_host host = labrun_host(r, node);
-    struct lab_app *app = lab_take_over(r->lab, node, LAB_PING, g);
-    ping_start(g, &host, &p, r->lab->w->env.now);
-    world_poke(r->lab->w, &r->lab->w->nodes[node]);
-    labrun_run_app(r, app);
+    struct app_host host = netrun_host(n);
+    if (as_json)
+        host.out.put = NULL;
+    const struct netrun_app app = {.step = step, .deadline = deadline, .busy = busy, .ctx = g};
+    ping_start(g, &host, &p, netrun_now(n));
+    if (status == EXIT_OK)
+        status = netrun_run(n, &app);
     ping_stop(g);
     bool never = g->failed || (g->sent > 0 && g->unsent == g->sent);
-    int status = never ? PING_ERROR : g->received > 0 ? EXIT_OK : EXIT_NEGATIVE;
-    labrun_end_ladder(r);
-    labrun_show(r);
-    app->started = false;
+    if (status == EXIT_OK)
+        status = never ? PING_ERROR : g->received > 0 ? EXIT_OK : EXIT_NEGATIVE;
+    netrun_show(n);
+    if (as_json && !watch_takes_stdout(a))
+        print_json(g);
     free(g);
     return status;
 }
 
 static int run(const struct args *a)
 {
-    struct labrun *r;
-    uint16_t node;
-    int status = labrun_at(&r, a, 0, &node);
-    return status == EXIT_OK ? labrun_close(r, ping(r, node)) : status;
+    struct netrun *n;
+    int status = netrun_open(&n, a, stdout, 0);
+    return status == EXIT_OK ? netrun_close(n, ping(n)) : status;
 }
 
 const struct verb verb_ping = {
     .name = "ping",
-    .summary = "send echo requests from a node of a lab",
-    .text = "Runs a lab up to the time of --at, then sends echo requests from one of its nodes, in "
-            "virtual time, and prints what comes back as ping does. What the lab would do later "
-            "does not happen.",
+    .summary = "send echo requests over a link or from a node of a lab",
+    .text = "Sends echo requests from a stack of its own on a link, and prints what comes back as ping "
+            "does. Ctrl-C ends it with the statistics.\n\n"
+            "With --lab it runs the lab up to the time of --at, then acts on one of its nodes, in "
+            "virtual time. What the lab would do later does not happen.",
     VERB_LIST(opts, opts),
     VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),
     VERB_LIST(exits, exits),
-    .see_also = "lab-list lab-run traceroute",
+    .see_also = "link-list lab-list lab-run traceroute",
     .run = run,
 };

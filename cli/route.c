@@ -1,16 +1,13 @@
-/* oriel route: the routing table of a node of a lab. */
+/* oriel route: the routing table of a stack on a link, or of a node of a lab. */
 #include "cli/json.h"
-#include "cli/labrun.h"
+#include "cli/netrun.h"
 #include "cli/out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt opts[] = {
-    LABRUN_PLACE_OPTS,
-    LABRUN_AT_OPT("without it, to its end."),
-    {.name = "json", .type = OPT_FLAG, .help = "Print a JSON object a line."},
-    LABRUN_OPTS,
+    NETRUN_OPTS('w', 'v'),
 };
 
 static const struct operand operands[] = {
@@ -21,6 +18,7 @@ static const struct operand operands[] = {
 };
 
 static const struct verb_example examples[] = {
+    {"oriel route --link tap:oriel0 --at 5s", "What routers on the link announce."},
     {"oriel route --lab traceroute --on r2", "The table of a router."},
     {"oriel route --lab traceroute --on a add 10.7.0.0/16 via 10.0.1.254", "With one more route."},
 };
@@ -59,28 +57,27 @@ static bool parse_prefix(const struct args *a, const char *text, struct change *
            bad(a, text, "a prefix such as 10.1.0.0/16, default or default6");
 }
 
-static bool parse_word(const struct labrun *r, uint16_t node, const char *key, const char *value,
+static bool parse_word(const struct netrun *n, const char *key, const char *value,
                        struct change *c)
 {
     uint64_t metric;
     if (strcmp(key, "via") == 0) {
         c->has_gateway = true;
-        return addr_parse(span_str(value), &c->gateway) || bad(r->args, value, "an address");
+        return addr_parse(span_str(value), &c->gateway) || bad(n->args, value, "an address");
     }
     if (strcmp(key, "dev") == 0) {
-        uint16_t port = scenario_port(r->s, node, span_str(value));
-        c->netif = port == SC_NONE ? 0 : r->lab->netifs[port];
-        return c->netif > 0 || bad(r->args, value, "a port of the node");
+        c->netif = netrun_port(n, value);
+        return c->netif > 0 || bad(n->args, value, "a port of the node");
     }
     if (strcmp(key, "metric") != 0 || !c->add)
-        return bad(r->args, key, c->add ? "via, dev or metric" : "via or dev");
+        return bad(n->args, key, c->add ? "via, dev or metric" : "via or dev");
     c->metric = txt_parse_u(span_str(value), UINT32_MAX, &metric) ? (uint32_t)metric : UINT32_MAX;
-    return c->metric != UINT32_MAX || bad(r->args, value, "a whole number");
+    return c->metric != UINT32_MAX || bad(n->args, value, "a whole number");
 }
 
-static bool parse_change(const struct labrun *r, uint16_t node, struct change *c)
+static bool parse_change(const struct netrun *n, struct change *c)
 {
-    const struct args *a = r->args;
+    const struct args *a = n->args;
     *c = (struct change){.add = strcmp(a->operands[0], "add") == 0};
     if (!c->add && strcmp(a->operands[0], "del") != 0)
         return bad(a, a->operands[0], "add, del or show");
@@ -91,7 +88,7 @@ static bool parse_change(const struct labrun *r, uint16_t node, struct change *c
     for (size_t i = 2; i < a->operands_n; i += 2) {
         if (i + 1 == a->operands_n)
             return bad(a, "the end", "a value behind via, dev or metric");
-        if (!parse_word(r, node, a->operands[i], a->operands[i + 1], c))
+        if (!parse_word(n, a->operands[i], a->operands[i + 1], c))
             return false;
     }
     if (c->has_gateway && strcmp(a->operands[1], "default") == 0 && !addr_is_v4(&c->gateway)) {
@@ -101,14 +98,14 @@ static bool parse_change(const struct labrun *r, uint16_t node, struct change *c
     return true;
 }
 
-static int change(struct labrun *r, uint16_t node)
+static int change(struct netrun *n)
 {
-    const struct args *a = r->args;
-    struct oriel_stack *s = r->lab->w->nodes[node].stack;
+    const struct args *a = n->args;
+    struct oriel_stack *s = n->stack;
     struct change c;
     if (a->operands_n == 0 || (a->operands_n == 1 && strcmp(a->operands[0], "show") == 0))
         return EXIT_OK;
-    if (!parse_change(r, node, &c))
+    if (!parse_change(n, &c))
         return EXIT_USAGE;
     const struct oriel_addr *gateway = c.has_gateway ? &c.gateway : NULL;
     int err = c.add ? oriel_route_add(s, &c.prefix, c.len, gateway, c.netif, c.metric)
@@ -158,27 +155,28 @@ static void print_row(const struct oriel_stack *s, const struct oriel_route_info
 
 static int run(const struct args *a)
 {
-    struct labrun *r;
-    uint16_t node;
+    struct netrun *n;
     struct oriel_route_info i;
-    int status = labrun_at(&r, a, ORIEL_NEVER, &node);
+    int status = netrun_open(&n, a, stdout, ORIEL_NEVER);
     if (status != EXIT_OK)
         return status;
-    labrun_end_ladder(r);
-    status = change(r, node);
-    const struct oriel_stack *s = r->lab->w->nodes[node].stack;
+    status = netrun_settle(n);
+    netrun_show(n);
+    if (status == EXIT_OK)
+        status = change(n);
+    const struct oriel_stack *s = n->stack;
     for (unsigned family = 0; family < 2 && status == EXIT_OK; family++)
         for (uint32_t at = 0; oriel_route_each(s, &at, &i);)
             if (addr_is_v4(&i.prefix) == (family == 0))
                 print_row(s, &i, opt_on(a, "json"));
-    return labrun_close(r, status);
+    return netrun_close(n, status);
 }
 
 const struct verb verb_route = {
     .name = "route",
-    .summary = "show the routes of a node of a lab",
-    .text = "Runs a lab to its end, or to the time of --at, and shows the routing table of one of "
-            "its nodes, IPv4 first: where to, by whom, by which port, where the route comes from "
+    .summary = "show the routes of a stack on a link or of a node of a lab",
+    .text = "Shows the routing table of a stack on a link, or of a node of a lab at its end or at the "
+            "time of --at, IPv4 first: where to, by whom, by which port, where the route comes from "
             "and its metric. Of several prefixes that hold a destination the longest counts; of "
             "equal ones the smallest metric.",
     VERB_LIST(opts, opts),

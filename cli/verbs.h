@@ -57,9 +57,12 @@ extern const struct verb verb_lab_check;
 extern const struct verb verb_lab_list;
 extern const struct verb verb_lab_run;
 extern const struct verb verb_ladder;
+extern const struct verb verb_link_list;
 extern const struct verb verb_ping;
 extern const struct verb verb_route;
 extern const struct verb verb_script_run;
+extern const struct verb verb_ss;
+extern const struct verb verb_stat;
 extern const struct verb verb_traceroute;
 
 /* All verbs in the order of help; NULL beyond the last. */

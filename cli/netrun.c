@@ -1,0 +1,624 @@
+/* From the options of a verb to a stack on a link, or on a node of a lab. */
+#define _GNU_SOURCE
+#include "cli/netrun.h"
+
+#include "cli/out.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECTIONS  4096
+#define STACK_MEMORY ((size_t)128 << 20)
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t signals_seen;
+static int signals_fd = -1;
+
+static void note_signal(int sig)
+{
+    const uint64_t one = 1;
+    int kept = errno;
+    if (signals_seen++ > 0)
+        _exit(128 + sig);
+    if (write(signals_fd, &one, sizeof one) < 0)
+        _exit(128 + sig);
+    errno = kept;
+}
+
+static void signal_came(void *ctx, uint32_t events)
+{
+    struct netrun *n = ctx;
+    (void)events;
+    n->interrupted = true;
+}
+
+static int watch_signals(struct netrun *n)
+{
+    const struct sigaction note = {.sa_handler = note_signal};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    n->signals = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (n->signals < 0)
+        return -errno;
+    signals_fd = n->signals;
+    n->on_signal = (struct loop_source){.fd = n->signals, .events = EPOLLIN, .ctx = n,
+                                        .on_ready = signal_came};
+    int err = loop_add(netrun_loop(n), &n->on_signal);
+    if (err < 0)
+        return err;
+    (void)sigaction(SIGINT, &note, NULL);
+    (void)sigaction(SIGTERM, &note, NULL);
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    return 0;
+}
+
+/* ---- what is watched of a link ---- */
+
+struct begin {
+    struct netrun *n;
+    const struct port *port;
+};
+
+static void begin_vantage(void *ctx, struct vantage *v, struct sink out, void *scratch)
+{
+    const struct begin *b = ctx;
+    const struct netrun *n = b->n;
+    struct pcapng_addr addrs[DRV_ADDRS_MAX];
+    struct timespec now;
+    char what[160], os[64], spec[DRV_NAME_MAX + 16];
+    struct txt d = txt_of(what, sizeof what), o = txt_of(os, sizeof os);
+    struct txt s = txt_of(spec, sizeof spec);
+    const struct wire *x = b->port->wire;
+    bool mine = b->port->node == n->me;
+    clock_gettime(CLOCK_REALTIME, &now);
+    txt_s(&d, "what leaves and arrives at ");
+    txt_s(&d, b->port->node->name);
+    txt_s(&d, ", on the wire to ");
+    txt_s(&d, x->end[!b->port->side]->node->name);
+    txt_s(&o, "real time, seed ");
+    txt_u(&o, n->world->seed);
+    txt_s(&s, n->drv->name);
+    for (unsigned i = 0; i < n->spec.addrs_n; i++)
+        addrs[i] = (struct pcapng_addr){n->spec.addrs[i].addr, n->spec.addrs[i].prefix_len};
+    const struct vantage_config c = {
+        .world = n->world, .port = b->port, .d = n->d, .hardware = spec, .os = os,
+        .description = what, .link = n->drv->caps.ip ? LINKTYPE_RAW : LINKTYPE_ETHERNET,
+        .addrs = addrs, .addrs_n = mine ? n->spec.addrs_n : 0,
+        .speed_bps = x->dir[b->port->side].p.rate_bps,
+        .epoch = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec - n->world->env.now,
+    };
+    (void)vantage_open(v, &c, out, scratch);    /* watch_close tells */
+}
+
+static void begin_ladder(void *ctx, struct world_ladder *g, struct sink out,
+                         struct ladder_style style)
+{
+    const struct netrun *n = ctx;
+    style.states = true;
+    world_ladder_open(g, n->world, out, style);
+}
+
+static int begin_captures(struct netrun *n, const struct wire *x)
+{
+    const char *file = opt_text(n->args, "write"), *place = opt_text(n->args, "vantage");
+    bool both = place != NULL;
+    int status = EXIT_OK;
+    for (unsigned i = 0; i < 2 && file && status == EXIT_OK; i++) {
+        struct begin b = {.n = n, .port = x->end[i]};
+        if (both)
+            status = watch_capture(&n->watch, watch_name(file, x->end[i]->node->name, NULL),
+                                   begin_vantage, &b);
+        else if (x->end[i]->node == n->me)
+            status = watch_capture(&n->watch, strdup(file), begin_vantage, &b);
+    }
+    return status;
+}
+
+/* With the first frame, because the node speaks as soon as it is plugged in. */
+static void begin(struct netrun *n, const struct wire *x)
+{
+    n->begun = true;
+    n->d = malloc(sizeof *n->d);
+    n->failed = n->d ? begin_captures(n, x) : EXIT_SETUP;
+    if (n->failed == EXIT_OK)
+        n->failed = watch_ladder(&n->watch, begin_ladder, n);
+    if (n->failed == EXIT_OK)
+        n->failed = watch_lines(&n->watch);
+    if (n->failed == EXIT_OK)
+        n->failed = watch_log(&n->watch);
+}
+
+static void on_frame(void *ctx, const struct world_frame *f)
+{
+    struct netrun *n = ctx;
+    if (!n->begun)
+        begin(n, f->port->wire);
+    if (n->failed != EXIT_OK)
+        return;
+    summary_frame(&n->summary, f);
+    watch_frame(&n->watch, f);
+}
+
+/* ---- a link ---- */
+
+static int fails(const struct netrun *n, enum exit_status status, const char *error)
+{
+    out_error(n->args->verb->name, "%s", error);
+    return (int)status;
+}
+
+static int check_options(const struct netrun *n)
+{
+    static const char *const of_labs[] = {"on", "set", "no-check"};
+    const char *place = opt_text(n->args, "vantage");
+    char text[128];
+    for (size_t i = 0; i < ARRAY_LEN(of_labs); i++)
+        if (opt_given(n->args, of_labs[i])) {
+            snprintf(text, sizeof text, "--%s is about labs; --lab NAME is missing", of_labs[i]);
+            return fails(n, EXIT_USAGE, text);
+        }
+    if (place && !opt_text(n->args, "write"))
+        return fails(n, EXIT_USAGE,
+                     "--vantage says where a capture sees from; --write FILE is missing");
+    if (place && strcmp(place, "both") != 0)
+        return fails(n, EXIT_USAGE, "--vantage of a link is `both` or nothing");
+    if (place && watch_takes_stdout(n->args))
+        return fails(n, EXIT_USAGE, "--vantage both writes several files; -w - is one");
+    if (n->page == stdout && watch_takes_stdout(n->args) && opt_on(n->args, "ladder"))
+        return fails(n, EXIT_USAGE, "--ladder and -w - would both write to standard output");
+    return EXIT_OK;
+}
+
+static int read_impair(const struct netrun *n, struct wire_params *wire)
+{
+    const char *text = opt_text(n->args, "impair");
+    struct syntax_error e = {0};
+    char error[400];
+    struct txt t = txt_of(error, sizeof error);
+    if (!text || wire_params_parse(span_str(text), wire, &e))
+        return EXIT_OK;
+    txt_s(&t, "--impair: ");
+    syntax_error_print(&t, &e);
+    return fails(n, EXIT_USAGE, error);
+}
+
+static bool is_watched(const struct args *a)
+{
+    static const char *const options[] = {"write", "ladder", "why", "log", "impair"};
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (opt_given(a, options[i]))
+            return true;
+    return opt_on(a, "verbose");
+}
+
+static int open_world(struct netrun *n)
+{
+    char error[DRV_ERROR_MAX];
+    const struct live_config cfg = {.seed = opt_u64(n->args, "seed"), .quiet = !n->watched};
+    n->live = live_open(&cfg, error);
+    if (!n->live)
+        return fails(n, EXIT_SETUP, error);
+    n->world = live_world(n->live);
+    struct oriel_config node;
+    oriel_config_init(&node);
+    node.connections = CONNECTIONS;
+    node.tcp.congestion = opt_text(n->args, "cc");
+    n->me = world_add_node(n->world, NODE_HOST, span_str("host"), &node, STACK_MEMORY);
+    if (!n->me)
+        return fails(n, EXIT_SETUP, "there is no memory for a stack");
+    n->stack = n->me->stack;
+    summary_init(&n->summary, n->world);
+    watch_init(&n->watch, n->args, n->world, n->page, true);
+    if (n->watched) {
+        n->world->on_frame = on_frame;
+        n->world->on_frame_ctx = n;
+    }
+    return EXIT_OK;
+}
+
+static void tell(const struct netrun *n)
+{
+    for (unsigned i = 0; opt_on(n->args, "verbose") && i < n->drv->notes_n; i++)
+        out_note("%s: %s", n->drv->name, n->drv->notes[i]);
+}
+
+static int plug(struct netrun *n, struct wire_params *wire)
+{
+    char error[DRV_ERROR_MAX];
+    n->spec.plain = n->spec.plain || n->watched;
+    n->drv = drv_open(&n->spec, error);
+    if (!n->drv)
+        return fails(n, EXIT_SETUP, error);
+    tell(n);
+    wire->direct = !n->watched;
+    struct oriel_netif_config netif = {.name = "eth0", .ip6 = true, .accept_ra = true};
+    n->netif = live_door(n->live, n->drv, n->me, &netif, wire, error);
+    if (n->netif < 0)
+        return fails(n, EXIT_SETUP, error);
+    if (n->watched && !n->begun)
+        begin(n, &n->world->wires[0]);
+    if (n->failed != EXIT_OK)
+        return n->failed;
+    if (!live_addrs(n->live, n->me, n->netif, &n->spec, error))
+        return fails(n, EXIT_SETUP, error);
+    return EXIT_OK;
+}
+
+static int open_link(struct netrun *n, const char *text)
+{
+    char error[DRV_ERROR_MAX];
+    struct wire_params wire = {0};
+    int status = check_options(n);
+    if (status == EXIT_OK && !drv_spec_parse(&n->spec, text, error))
+        status = fails(n, EXIT_USAGE, error);
+    if (status == EXIT_OK)
+        status = read_impair(n, &wire);
+    n->watched = is_watched(n->args);
+    if (status == EXIT_OK)
+        status = open_world(n);
+    return status == EXIT_OK ? plug(n, &wire) : status;
+}
+
+/* ---- a lab ---- */
+
+static bool is_lab_link(const char *link)
+{
+    return link && strncmp(link, "lab:", 4) == 0;
+}
+
+/* "lab:NAME,node=NODE" into its two parts. */
+static bool split_lab(const char *link, char name[DRV_NAME_MAX], char node[DRV_NAME_MAX])
+{
+    const char *comma = strstr(link, ",node=");
+    if (!comma || comma - link - 4 >= DRV_NAME_MAX || strlen(comma + 6) >= DRV_NAME_MAX)
+        return false;
+    memcpy(name, link + 4, (size_t)(comma - link - 4));
+    name[comma - link - 4] = '\0';
+    snprintf(node, DRV_NAME_MAX, "%s", comma + 6);
+    return true;
+}
+
+static int open_lab(struct netrun *n, oriel_time otherwise)
+{
+    const char *link = opt_text(n->args, "link");
+    char name[DRV_NAME_MAX], node[DRV_NAME_MAX];
+    const char *lab = opt_text(n->args, "lab"), *on = opt_text(n->args, "on");
+    if (is_lab_link(link)) {
+        if (!split_lab(link, name, node))
+            return fails(n, EXIT_USAGE, "--link lab: expected lab:NAME,node=NODE");
+        lab = name;
+        on = node;
+    }
+    if (!on)
+        return fails(n, EXIT_USAGE, "--on NODE is missing: which node of the lab is it about?");
+    int status = labrun_at(&n->lab, n->args, lab, on, otherwise, &n->lab_node);
+    if (status != EXIT_OK)
+        return status;
+    n->world = n->lab->lab->w;
+    n->me = &n->world->nodes[n->lab_node];
+    n->stack = n->me->stack;
+    for (unsigned i = 0; i < n->me->ports_n && n->netif == 0; i++)
+        n->netif = n->me->ports[i].netif;
+    if (loop_open(&n->own_loop) < 0)
+        return fails(n, EXIT_SETUP, "the system gives no descriptor to wait with");
+    summary_init(&n->summary, n->world);
+    return EXIT_OK;
+}
+
+/* ---- opening and closing ---- */
+
+static void release(struct netrun *n)
+{
+    if (n->signals >= 0) {
+        (void)signal(SIGINT, SIG_DFL);
+        (void)signal(SIGTERM, SIG_DFL);
+        close(n->signals);
+    }
+    live_close(n->live);
+    if (n->lab)
+        loop_close(&n->own_loop);
+    summary_fini(&n->summary);
+    free(n->kept);
+    free(n->d);
+    free(n->buffer);
+    free(n);
+}
+
+int netrun_open(struct netrun **out, const struct args *a, FILE *page, oriel_time otherwise)
+{
+    struct netrun *n = calloc(1, sizeof *n);
+    const char *link = opt_text(a, "link");
+    if (n)
+        n->buffer = malloc(APP_BUFFER);
+    if (!n || !n->buffer) {
+        free(n);
+        out_error(a->verb->name, "there is no memory");
+        return EXIT_SETUP;
+    }
+    n->args = a;
+    n->page = page;
+    n->signals = -1;
+    int status;
+    if (link && opt_given(a, "lab"))
+        status = fails(n, EXIT_USAGE, "--lab and --link are both given");
+    else if (opt_given(a, "lab") || is_lab_link(link))
+        status = open_lab(n, otherwise);
+    else
+        status = open_link(n, link ? link : "user");
+    if (status == EXIT_OK && watch_signals(n) < 0)
+        status = fails(n, EXIT_SETUP, "the system gives no descriptor for signals");
+    if (status == EXIT_OK && n->live)
+        n->control = control_open(netrun_loop(n), a->verb->name, n->world);
+    if (status == EXIT_OK)
+        *out = n;
+    else if (n->lab)
+        status = netrun_close(n, status);
+    else
+        release(n);
+    return status;
+}
+
+static bool is_told(const struct netrun *n)
+{
+    return n->live && n->drv && n->failed == EXIT_OK && (n->watched || n->interrupted);
+}
+
+int netrun_close(struct netrun *n, int status)
+{
+    control_close(n->control);
+    if (n->lab)
+        status = labrun_close(n->lab, status);
+    n->lab = n->lab ? NULL : n->lab;
+    if (is_told(n)) {
+        struct file_sink to;
+        bool as_json = opt_on(n->args, "json");
+        watch_end_ladder(&n->watch);
+        out_flush();
+        summary_print(&n->summary, as_json,
+                      as_json && n->page == stdout && !watch_takes_stdout(n->args)
+                          ? out_sink() : file_sink_stream(&to, stderr));
+        watch_tell_files(&n->watch);
+    }
+    if (n->live)
+        status = watch_close(&n->watch, status);
+    release(n);
+    return status;
+}
+
+/* ---- running ---- */
+
+oriel_time netrun_now(const struct netrun *n)
+{
+    return n->world->env.now;
+}
+
+struct loop *netrun_loop(struct netrun *n)
+{
+    return n->live ? live_loop(n->live) : &n->own_loop;
+}
+
+bool netrun_add(struct netrun *n, struct loop_source *s)
+{
+    bool good = loop_add(netrun_loop(n), s) == 0;
+    n->sources += good;
+    return good;
+}
+
+void netrun_remove(struct netrun *n, struct loop_source *s)
+{
+    loop_remove(netrun_loop(n), s);
+    n->sources--;
+}
+
+void netrun_poke(struct netrun *n)
+{
+    world_poke(n->world, n->me);
+}
+
+static void live_step(void *ctx)
+{
+    struct netrun *n = ctx;
+    if (n->app)
+        n->app->step(n->app->ctx, n->world->env.now);
+}
+
+static int turn_live(struct netrun *n, oriel_time until)
+{
+    int err = live_turn(n->live, until);
+    if (until <= n->world->env.now)
+        live_leave(n->live);
+    watch_drain(&n->watch);
+    if (err < 0 && err != -EINTR) {
+        out_error(n->args->verb->name, "the world cannot go on: %s", strerror(-err));
+        return err;
+    }
+    if (n->drv && n->drv->error < 0) {
+        out_error(n->args->verb->name, "the link %s is gone: %s", n->drv->name,
+                  strerror(-n->drv->error));
+        return n->drv->error;
+    }
+    return 0;
+}
+
+/* Virtual time goes on whenever no descriptor is ready. */
+static int turn_lab(struct netrun *n)
+{
+    struct lab *l = n->lab->lab;
+    bool more = lab_next(l) != ORIEL_NEVER && lab_next(l) < LAB_TIME_MAX && !l->wrong;
+    if (!more && n->sources == 0)
+        return -EDEADLK;
+    int err = loop_wait(&n->own_loop, more ? 0 : ORIEL_NEVER);
+    if (err < 0 && err != -EINTR)
+        return err;
+    (void)lab_step(l, ORIEL_NEVER);
+    watch_drain(&n->lab->watch);
+    return 0;
+}
+
+static int run_while(struct netrun *n)
+{
+    int err = 0;
+    while (err == 0 && !n->interrupted && out_ok() && n->app->busy(n->app->ctx))
+        err = n->lab ? turn_lab(n) : turn_live(n, n->app->deadline(n->app->ctx));
+    return err == 0 || err == -EDEADLK ? EXIT_OK : EXIT_SETUP;
+}
+
+int netrun_run(struct netrun *n, const struct netrun_app *app)
+{
+    n->app = app;
+    if (n->lab) {
+        n->outside = (struct lab_outside){.step = app->step, .deadline = app->deadline,
+                                          .busy = app->busy, .ctx = app->ctx};
+        if (!n->lab_app)
+            n->lab_app = lab_take_over(n->lab->lab, n->lab_node, LAB_OUTSIDE, &n->outside);
+        n->lab_app->started = true;
+    } else if (!n->stepping) {
+        live_app(n->live, n->me, live_step, n);
+        n->stepping = true;
+    }
+    if (n->live)
+        live_leave(n->live);
+    else
+        world_poke(n->world, n->me);
+    int status = run_while(n);
+    n->app = NULL;
+    if (n->lab)
+        n->lab_app->started = false;
+    return status;
+}
+
+/* ---- waiting ---- */
+
+/* An application that does nothing. */
+struct waiting {
+    struct netrun *n;
+    oriel_time until;
+    bool (*done)(void *ctx);
+    void *ctx;
+    bool over;
+};
+
+static void wait_step(void *ctx, oriel_time now)
+{
+    struct waiting *w = ctx;
+    w->over = now >= w->until || (w->done && w->done(w->ctx));
+}
+
+static oriel_time wait_deadline(const void *ctx)
+{
+    const struct waiting *w = ctx;
+    oriel_time soon = netrun_now(w->n) + 20 * NS_PER_MS;
+    return w->over ? ORIEL_NEVER : w->done && soon < w->until ? soon : w->until;
+}
+
+static bool wait_busy(const void *ctx)
+{
+    const struct waiting *w = ctx;
+    return !w->over;
+}
+
+int netrun_wait(struct netrun *n, oriel_time most, bool (*done)(void *ctx), void *ctx)
+{
+    struct waiting w = {.n = n, .until = netrun_now(n) + most, .done = done, .ctx = ctx};
+    const struct netrun_app app = {.step = wait_step, .deadline = wait_deadline, .busy = wait_busy,
+                                   .ctx = &w};
+    return netrun_run(n, &app);
+}
+
+struct family {
+    const struct netrun *n;
+    bool v4, any;
+};
+
+static bool is_usable(void *ctx)
+{
+    const struct family *f = ctx;
+    struct oriel_addr_info i;
+    for (uint32_t at = 0; oriel_addr_each(f->n->stack, &at, &i);)
+        if (i.netif == f->n->netif && (f->any || addr_is_v4(&i.addr) == f->v4) &&
+            strcmp(i.state, "tentative") == 0)
+            return false;
+    return true;
+}
+
+int netrun_ready(struct netrun *n, bool v4, oriel_time most)
+{
+    struct family f = {.n = n, .v4 = v4};
+    return n->lab ? EXIT_OK : netrun_wait(n, most, is_usable, &f);
+}
+
+int netrun_settle(struct netrun *n)
+{
+    struct family f = {.n = n, .any = true};
+    if (n->lab)
+        return EXIT_OK;
+    if (opt_given(n->args, "at"))
+        return netrun_wait(n, opt_u64(n->args, "at"), NULL, NULL);
+    return netrun_wait(n, 3 * NS_PER_S, is_usable, &f);
+}
+
+/* ---- names ---- */
+
+int netrun_port(const struct netrun *n, const char *name)
+{
+    struct oriel_netif_info i;
+    for (uint32_t at = 0; oriel_netif_each(n->stack, &at, &i);)
+        if (strcmp(i.name, name) == 0)
+            return i.netif;
+    return 0;
+}
+
+bool netrun_addr(const struct netrun *n, const char *text, struct oriel_addr *out)
+{
+    if (n->lab)
+        return labrun_addr(n->lab, text, out);
+    if (addr_parse(span_str(text), out)) {
+        if (!addr_is_v4(out) && addr_is_link_local(out) && out->zone == 0)
+            out->zone = (uint32_t)n->netif;
+        return true;
+    }
+    out_error(n->args->verb->name, "'%s' is no address", text);
+    return false;
+}
+
+/* ---- what applications print ---- */
+
+static bool put_out(void *ctx, struct span bytes)
+{
+    (void)ctx;
+    out_put(bytes);
+    out_flush();
+    return true;
+}
+
+static bool put_kept(void *ctx, struct span bytes)
+{
+    struct netrun *n = ctx;
+    char *more = realloc(n->kept, n->kept_n + bytes.n);
+    if (!more)
+        return false;
+    memcpy(more + n->kept_n, bytes.p, bytes.n);
+    n->kept = more;
+    n->kept_n += bytes.n;
+    return true;
+}
+
+struct app_host netrun_host(struct netrun *n)
+{
+    const struct watch *w = n->lab ? &n->lab->watch : &n->watch;
+    bool silent = watch_takes_stdout(n->args), keep = w->ladder && n->page == stdout;
+    struct app_host h = {.stack = n->stack, .buffer = n->buffer};
+    h.out = (struct sink){.put = silent ? NULL : keep ? put_kept : put_out, .ctx = n};
+    return h;
+}
+
+void netrun_show(struct netrun *n)
+{
+    watch_end_ladder(n->lab ? &n->lab->watch : &n->watch);
+    out_put(span_of(n->kept, n->kept_n));
+    n->kept_n = 0;
+}

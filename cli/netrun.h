@@ -1,0 +1,151 @@
+/*
+ * A stack for a verb: in real time on a link (--link), or a node of a lab in virtual time (--lab, --on,
+ * or --link lab:NAME,node=NODE). The verb's application runs in either.
+ *
+ *     struct netrun *n;
+ *     int status = netrun_open(&n, a, stdout, ORIEL_NEVER);
+ *     if (status != EXIT_OK)
+ *         return status;
+ *     ... n->stack, netrun_now(n), netrun_loop(n) ...
+ *     struct netrun_app app = {.step = ..., .deadline = ..., .busy = ..., .ctx = me};
+ *     status = netrun_run(n, &app);            until it is not busy, or Ctrl-C
+ *     return netrun_close(n, status);          summary, files
+ *
+ * A first Ctrl-C ends netrun_run: the verb says what it knows, the summary and the files follow. A
+ * second one ends the program.
+ */
+#ifndef ORIEL_CLI_NETRUN_H
+#define ORIEL_CLI_NETRUN_H
+
+#include "cli/control.h"
+#include "cli/labrun.h"
+#include "cli/summary.h"
+#include "host/live.h"
+
+/* The options of every verb that opens a link; letters of --write and --verbose, or 0. */
+#define NETRUN_OPTS(w_letter, v_letter)                                                            \
+    {.name = "link", .type = OPT_TEXT, .arg = "SPEC",                                              \
+     .help = "The link: KIND:WHERE,addr=A/LEN,gw=A and so on (`oriel link list` shows the kinds), " \
+             "`user` for the system's own sockets behind a gateway, or lab:NAME,node=NODE. Without " \
+             "it and --lab: user."},                                                               \
+    {.name = "lab", .type = OPT_TEXT, .arg = "NAME",                                               \
+     .help = "Instead of a link, a scenario: a name that `oriel lab list` shows, or a path. It runs " \
+             "in virtual time."},                                                                  \
+    {.name = "on", .type = OPT_TEXT, .arg = "NODE",                                                \
+     .help = "The host or router of the lab that the verb is about."},                             \
+    {.name = "at", .type = OPT_DURATION, .arg = "TIME",                                            \
+     .help = "Let the lab run up to TIME first, with its own actions; a link as long."},           \
+    {.name = "set", .type = OPT_TEXT, .arg = "KEY=VALUE", .repeats = true,                         \
+     .help = "Give a parameter of the scenario another value."},                                   \
+    {.name = "no-check", .type = OPT_FLAG,                                                         \
+     .help = "Do not let the checkers look at the lab after every moment."},                       \
+    {.name = "vantage", .type = OPT_TEXT, .arg = "PLACE",                                          \
+     .help = "Where the capture sees from: `both` for a file at every end (FILE.pcapng becomes "   \
+             "FILE.NODE.pcapng); in a lab also NODE, NODE.PORT or `all`. Without it, the node that " \
+             "the verb is about."},                                                                \
+    {.name = "impair", .type = OPT_TEXT, .arg = "TEXT",                                            \
+     .help = "Make the link worse, as in \"loss 2%, delay 40ms, jitter 5ms, rate 10mbit, queue " \
+             "50, reorder 1%, dup .1%, corrupt .01%\"."},                                          \
+    {.name = "seed", .type = OPT_UINT, .arg = "N",                                                 \
+     .help = "Where chance begins: the same seed, the same draws."},                               \
+    {.name = "cc", .type = OPT_CHOICE, .arg = "NAME", .choices = "cubic|newreno|bbr",              \
+     .help = "Congestion control of TCP."},                                                        \
+    {.name = "json", .type = OPT_FLAG, .help = "Print results as JSON, an object a line."},        \
+    {.name = "verbose", .letter = v_letter, .type = OPT_FLAG,                                      \
+     .help = "Say what the link offers, and at the end what happened on it."},                     \
+    WATCH_OPTS(w_letter)
+
+/* What a verb wants to happen on its stack. */
+struct netrun_app {
+    void (*step)(void *ctx, oriel_time now);            /* after every step of the stack */
+    oriel_time (*deadline)(const void *ctx);            /* when to call it at the latest */
+    bool (*busy)(const void *ctx);                      /* false: it is over */
+    void *ctx;
+};
+
+struct netrun {
+    const struct args *args;
+    struct labrun *lab;             /* NULL: a link, in real time */
+    uint16_t lab_node;
+    struct lab_outside outside;
+    struct lab_app *lab_app;
+    struct live *live;
+    struct loop own_loop;           /* of a lab: descriptors that an application looks at */
+    unsigned sources;               /* in it, beside the signals */
+    struct world *world;
+    struct node *me;
+    struct oriel_stack *stack;      /* of `me` */
+    int netif;                      /* that is plugged into the link; in a lab the node's first */
+    struct drv_spec spec;
+    struct drv *drv;
+    struct watch watch;             /* of a link */
+    bool watched, begun;
+    int failed;                     /* a status once watching could not begin */
+    FILE *page;
+    struct summary summary;
+    struct control *control;
+    struct dissection *d;           /* for captures */
+    const struct netrun_app *app;
+    bool stepping;                  /* the live world calls our step */
+    char *kept;                     /* what an application printed while a ladder was drawn */
+    size_t kept_n;
+    uint8_t *buffer;                /* APP_BUFFER bytes, for applications */
+    int signals;                    /* an eventfd that Ctrl-C makes readable */
+    struct loop_source on_signal;
+    bool interrupted;
+};
+
+/*
+ * Open and configure what the options name. page: where a ladder is drawn, stderr for verbs whose data
+ * goes to standard output. A lab runs up to --at, without it to `otherwise`. EXIT_USAGE or EXIT_SETUP
+ * after a message.
+ */
+int netrun_open(struct netrun **out, const struct args *a, FILE *page, oriel_time otherwise);
+
+oriel_time netrun_now(const struct netrun *n);
+struct loop *netrun_loop(struct netrun *n);
+
+/* A descriptor of the application's; to be removed before netrun_close. */
+bool netrun_add(struct netrun *n, struct loop_source *s);
+void netrun_remove(struct netrun *n, struct loop_source *s);
+
+/* After calls into the stack from a descriptor's on_ready: what it has to say leaves. */
+void netrun_poke(struct netrun *n);
+
+/*
+ * Until the application is not busy. EXIT_OK also after Ctrl-C (n->interrupted); EXIT_SETUP after a
+ * message: the link is gone. In a lab also when nothing can happen any more.
+ */
+int netrun_run(struct netrun *n, const struct netrun_app *app);
+
+/* The index of a port of the node by name, such as eth0; 0: there is none. */
+int netrun_port(const struct netrun *n, const char *name);
+
+/*
+ * For verbs that show tables: a link runs as long as --at says, without it until its addresses can be
+ * used. EXIT_OK, or a status after a message.
+ */
+int netrun_settle(struct netrun *n);
+
+/* Let it run for `most`, or until `done` says so; done may be NULL. */
+int netrun_wait(struct netrun *n, oriel_time most, bool (*done)(void *ctx), void *ctx);
+
+/*
+ * Until the addresses of that family can be used (duplicate detection takes a second), or for `most`.
+ */
+int netrun_ready(struct netrun *n, bool v4, oriel_time most);
+
+/* An address of text; in a lab also the name of a node. False after a message. */
+bool netrun_addr(const struct netrun *n, const char *text, struct oriel_addr *out);
+
+/*
+ * Where an application of a verb prints: as it comes; with a ladder on the same page when netrun_show
+ * is called, which ends the ladder; with -w - nowhere.
+ */
+struct app_host netrun_host(struct netrun *n);
+void netrun_show(struct netrun *n);
+
+/* Summary, files, everything released. `status`, or what went wrong here. */
+int netrun_close(struct netrun *n, int status);
+
+#endif
