@@ -13,6 +13,7 @@
 
 #define CONNECTIONS  4096
 #define STACK_MEMORY ((size_t)128 << 20)
+#define LAST_FRAMES  (2 * NS_PER_S)     /* that they have at most */
 
 /* ---- signals ---- */
 
@@ -192,7 +193,7 @@ static bool is_watched(const struct args *a)
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
         if (opt_given(a, options[i]))
             return true;
-    return opt_on(a, "verbose");
+    return false;
 }
 
 static int open_world(struct netrun *n)
@@ -319,13 +320,24 @@ static void release(struct netrun *n)
         close(n->signals);
     }
     live_close(n->live);
-    if (n->lab)
+    if (n->own_loop.epoll > 0)
         loop_close(&n->own_loop);
     summary_fini(&n->summary);
     free(n->kept);
     free(n->d);
     free(n->buffer);
     free(n);
+}
+
+/* It could not be opened as a whole. */
+static int abandon(struct netrun *n, int status)
+{
+    if (n->lab)
+        status = labrun_close(n->lab, status);
+    if (n->watch.args)
+        status = watch_close(&n->watch, status);
+    release(n);
+    return status;
 }
 
 int netrun_open(struct netrun **out, const struct args *a, FILE *page, oriel_time otherwise)
@@ -355,24 +367,39 @@ int netrun_open(struct netrun **out, const struct args *a, FILE *page, oriel_tim
         n->control = control_open(netrun_loop(n), a->verb->name, n->world);
     if (status == EXIT_OK)
         *out = n;
-    else if (n->lab)
-        status = netrun_close(n, status);
     else
-        release(n);
+        status = abandon(n, status);
     return status;
+}
+
+static bool no_frames(void *ctx)
+{
+    const struct netrun *n = ctx;
+    return world_quiet(n->world);
 }
 
 static bool is_told(const struct netrun *n)
 {
-    return n->live && n->drv && n->failed == EXIT_OK && (n->watched || n->interrupted);
+    return n->live && n->drv && n->failed == EXIT_OK &&
+           (n->watched || n->interrupted || opt_on(n->args, "verbose"));
+}
+
+/* What an application said last leaves, and frames that a wire delays arrive. */
+static void let_leave(struct netrun *n)
+{
+    live_leave(n->live);
+    if (!world_quiet(n->world) && !n->interrupted)
+        (void)netrun_wait(n, LAST_FRAMES, no_frames, n);
+    live_leave(n->live);
 }
 
 int netrun_close(struct netrun *n, int status)
 {
     control_close(n->control);
+    if (n->live && n->stack)
+        let_leave(n);
     if (n->lab)
         status = labrun_close(n->lab, status);
-    n->lab = n->lab ? NULL : n->lab;
     if (is_told(n)) {
         struct file_sink to;
         bool as_json = opt_on(n->args, "json");

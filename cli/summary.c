@@ -30,6 +30,9 @@ static void look(struct summary *s, const struct world_frame *f, struct summary_
 {
     struct txt t = txt_of(out->text, sizeof out->text);
     world_talks_label(s->talks, f, &t);
+    char *guess = strstr(out->text, " [");      /* what a reader of one end would guess; we know */
+    if (guess)
+        *guess = '\0';
     const struct dissection *d = &s->talks->d;
     if (!lab_tcp_ends(d, &out->src, &out->dst))
         return;
@@ -187,26 +190,34 @@ static void print_wires(const struct summary *s, struct txt *t, const struct sin
 
 static void print_again(const struct summary *s, struct txt *t, const struct sink *out)
 {
+    uint32_t elsewhere = 0;
     for (uint32_t i = 0; i < s->again_n; i++) {
         const struct summary_again *a = &s->again[i];
+        elsewhere += !a->lost.wire;
+        if (!a->lost.wire)
+            continue;
         txt_s(t, "  ");
         txt_seconds(t, a->time, 6);
         txt_s(t, "  ");
         txt_s(t, a->text);
         txt_s(t, "  ");
         txt_s(t, why_of(a->why)->text);
-        if (a->lost.wire) {
-            txt_s(t, "; ");
-            txt_s(t, fate_words[a->lost.fate]);
-            txt_s(t, " at ");
-            txt_seconds(t, a->lost.time, 6);
-            txt_s(t, " on ");
-            txt_s(t, a->lost.wire->name);
-        }
+        txt_s(t, "; ");
+        txt_s(t, fate_words[a->lost.fate]);
+        txt_s(t, " at ");
+        txt_seconds(t, a->lost.time, 6);
+        txt_s(t, " on ");
+        txt_s(t, a->lost.wire->name);
         if (a->lost.draw) {
             txt_s(t, " by draw ");
             txt_u(t, a->lost.draw);
         }
+        put_line(t, out);
+    }
+    if (elsewhere > 0) {
+        txt_s(t, "  ");
+        txt_u(t, elsewhere);
+        txt_s(t, " of them were lost elsewhere, or not at all");
         put_line(t, out);
     }
     if (s->again_more > 0) {

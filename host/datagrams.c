@@ -17,7 +17,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define SOCKET_BUFFER (4 << 20)         /* asked for; the kernel gives what its limits allow */
+#define SOCKET_BUFFER (8 << 20)         /* asked for; the kernel gives what its limits allow */
 #define HOST_MAX      256
 
 /* ---- endpoints ---- */
@@ -132,7 +132,8 @@ static bool open_socket(struct datagrams *g, const struct datagrams_config *cfg,
         return false;
     }
     (void)setsockopt(g->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    (void)setsockopt(g->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    if (setsockopt(g->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+        (void)setsockopt(g->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     (void)setsockopt(g->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     if (named && bind(g->fd, (struct sockaddr *)&local, local_len) < 0) {
         snprintf(error, DRV_ERROR_MAX, "cannot take UDP '%s': %s", cfg->local, strerror(errno));
