@@ -212,7 +212,7 @@ static void end(struct nc *c, int error)
     forget(c, &c->in, &c->in_waits);
     forget(c, &c->out, &c->out_waits);
     if (c->sock && !c->udp)
-        summary_conn(&c->n->summary, s, c->sock, error);
+        summary_conn(netrun_summary(c->n), s, c->sock, error);
     if (c->sock)
         best_effort(oriel_close(s, c->sock));
     c->sock = 0;
@@ -398,7 +398,7 @@ void nc_stop(struct nc *c)
     forget(c, &c->in, &c->in_waits);
     forget(c, &c->out, &c->out_waits);
     if (c->sock && !c->udp)
-        summary_conn(&c->n->summary, c->n->stack, c->sock, c->error);
+        summary_conn(netrun_summary(c->n), c->n->stack, c->sock, c->error);
     if (c->sock)
         best_effort(oriel_abort(c->n->stack, c->sock));
     if (c->listener)

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS  4096
@@ -57,93 +56,6 @@ static int watch_signals(struct netrun *n)
     return 0;
 }
 
-/* ---- what is watched of a link ---- */
-
-struct begin {
-    struct netrun *n;
-    const struct port *port;
-};
-
-static void begin_vantage(void *ctx, struct vantage *v, struct sink out, void *scratch)
-{
-    const struct begin *b = ctx;
-    const struct netrun *n = b->n;
-    struct pcapng_addr addrs[DRV_ADDRS_MAX];
-    struct timespec now;
-    char what[160], os[64], spec[DRV_NAME_MAX + 16];
-    struct txt d = txt_of(what, sizeof what), o = txt_of(os, sizeof os);
-    struct txt s = txt_of(spec, sizeof spec);
-    const struct wire *x = b->port->wire;
-    bool mine = b->port->node == n->me;
-    clock_gettime(CLOCK_REALTIME, &now);
-    txt_s(&d, "what leaves and arrives at ");
-    txt_s(&d, b->port->node->name);
-    txt_s(&d, ", on the wire to ");
-    txt_s(&d, x->end[!b->port->side]->node->name);
-    txt_s(&o, "real time, seed ");
-    txt_u(&o, n->world->seed);
-    txt_s(&s, n->drv->name);
-    for (unsigned i = 0; i < n->spec.addrs_n; i++)
-        addrs[i] = (struct pcapng_addr){n->spec.addrs[i].addr, n->spec.addrs[i].prefix_len};
-    const struct vantage_config c = {
-        .world = n->world, .port = b->port, .d = n->d, .hardware = spec, .os = os,
-        .description = what, .link = n->drv->caps.ip ? LINKTYPE_RAW : LINKTYPE_ETHERNET,
-        .addrs = addrs, .addrs_n = mine ? n->spec.addrs_n : 0,
-        .speed_bps = x->dir[b->port->side].p.rate_bps,
-        .epoch = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec - n->world->env.now,
-    };
-    (void)vantage_open(v, &c, out, scratch);    /* watch_close tells */
-}
-
-static void begin_ladder(void *ctx, struct world_ladder *g, struct sink out,
-                         struct ladder_style style)
-{
-    const struct netrun *n = ctx;
-    style.states = true;
-    world_ladder_open(g, n->world, out, style);
-}
-
-static int begin_captures(struct netrun *n, const struct wire *x)
-{
-    const char *file = opt_text(n->args, "write"), *place = opt_text(n->args, "vantage");
-    bool both = place != NULL;
-    int status = EXIT_OK;
-    for (unsigned i = 0; i < 2 && file && status == EXIT_OK; i++) {
-        struct begin b = {.n = n, .port = x->end[i]};
-        if (both)
-            status = watch_capture(&n->watch, watch_name(file, x->end[i]->node->name, NULL),
-                                   begin_vantage, &b);
-        else if (x->end[i]->node == n->me)
-            status = watch_capture(&n->watch, strdup(file), begin_vantage, &b);
-    }
-    return status;
-}
-
-/* With the first frame, because the node speaks as soon as it is plugged in. */
-static void begin(struct netrun *n, const struct wire *x)
-{
-    n->begun = true;
-    n->d = malloc(sizeof *n->d);
-    n->failed = n->d ? begin_captures(n, x) : EXIT_SETUP;
-    if (n->failed == EXIT_OK)
-        n->failed = watch_ladder(&n->watch, begin_ladder, n);
-    if (n->failed == EXIT_OK)
-        n->failed = watch_lines(&n->watch);
-    if (n->failed == EXIT_OK)
-        n->failed = watch_log(&n->watch);
-}
-
-static void on_frame(void *ctx, const struct world_frame *f)
-{
-    struct netrun *n = ctx;
-    if (!n->begun)
-        begin(n, f->port->wire);
-    if (n->failed != EXIT_OK)
-        return;
-    summary_frame(&n->summary, f);
-    watch_frame(&n->watch, f);
-}
-
 /* ---- a link ---- */
 
 static int fails(const struct netrun *n, enum exit_status status, const char *error)
@@ -155,51 +67,19 @@ static int fails(const struct netrun *n, enum exit_status status, const char *er
 static int check_options(const struct netrun *n)
 {
     static const char *const of_labs[] = {"on", "set", "no-check"};
-    const char *place = opt_text(n->args, "vantage");
     char text[128];
     for (size_t i = 0; i < ARRAY_LEN(of_labs); i++)
         if (opt_given(n->args, of_labs[i])) {
             snprintf(text, sizeof text, "--%s is about labs; --lab NAME is missing", of_labs[i]);
             return fails(n, EXIT_USAGE, text);
         }
-    if (place && !opt_text(n->args, "write"))
-        return fails(n, EXIT_USAGE,
-                     "--vantage says where a capture sees from; --write FILE is missing");
-    if (place && strcmp(place, "both") != 0)
-        return fails(n, EXIT_USAGE, "--vantage of a link is `both` or nothing");
-    if (place && watch_takes_stdout(n->args))
-        return fails(n, EXIT_USAGE, "--vantage both writes several files; -w - is one");
-    if (n->page == stdout && watch_takes_stdout(n->args) && opt_on(n->args, "ladder"))
-        return fails(n, EXIT_USAGE, "--ladder and -w - would both write to standard output");
-    return EXIT_OK;
-}
-
-static int read_impair(const struct netrun *n, struct wire_params *wire)
-{
-    const char *text = opt_text(n->args, "impair");
-    struct syntax_error e = {0};
-    char error[400];
-    struct txt t = txt_of(error, sizeof error);
-    if (!text || wire_params_parse(span_str(text), wire, &e))
-        return EXIT_OK;
-    txt_s(&t, "--impair: ");
-    syntax_error_print(&t, &e);
-    return fails(n, EXIT_USAGE, error);
-}
-
-static bool is_watched(const struct args *a)
-{
-    static const char *const options[] = {"write", "ladder", "why", "log", "impair"};
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        if (opt_given(a, options[i]))
-            return true;
-    return false;
+    return observe_check(n->args, n->page);
 }
 
 static int open_world(struct netrun *n)
 {
     char error[DRV_ERROR_MAX];
-    const struct live_config cfg = {.seed = opt_u64(n->args, "seed"), .quiet = !n->watched};
+    const struct live_config cfg = {.seed = opt_u64(n->args, "seed"), .quiet = !observe_is_asked(n->args)};
     n->live = live_open(&cfg, error);
     if (!n->live)
         return fails(n, EXIT_SETUP, error);
@@ -212,12 +92,11 @@ static int open_world(struct netrun *n)
     if (!n->me)
         return fails(n, EXIT_SETUP, "there is no memory for a stack");
     n->stack = n->me->stack;
-    summary_init(&n->summary, n->world);
-    watch_init(&n->watch, n->args, n->world, n->page, true);
-    if (n->watched) {
-        n->world->on_frame = on_frame;
-        n->world->on_frame_ctx = n;
-    }
+    const struct observe_config seen = {
+        .args = n->args, .world = n->world, .me = n->me, .page = n->page,
+        .what = opt_text(n->args, "link"), .addrs = n->spec.addrs, .addrs_n = n->spec.addrs_n,
+    };
+    observe_init(&n->seen, &seen);
     return EXIT_OK;
 }
 
@@ -230,20 +109,19 @@ static void tell(const struct netrun *n)
 static int plug(struct netrun *n, struct wire_params *wire)
 {
     char error[DRV_ERROR_MAX];
-    n->spec.plain = n->spec.plain || n->watched;
+    n->spec.plain = n->spec.plain || n->seen.asked;
     n->drv = drv_open(&n->spec, error);
     if (!n->drv)
         return fails(n, EXIT_SETUP, error);
     tell(n);
-    wire->direct = !n->watched;
+    wire->direct = !n->seen.asked;
     struct oriel_netif_config netif = {.name = "eth0", .ip6 = true, .accept_ra = true};
     n->netif = live_door(n->live, n->drv, n->me, &netif, wire, error);
     if (n->netif < 0)
         return fails(n, EXIT_SETUP, error);
-    if (n->watched && !n->begun)
-        begin(n, &n->world->wires[0]);
-    if (n->failed != EXIT_OK)
-        return n->failed;
+    int status = observe_begin(&n->seen);
+    if (status != EXIT_OK)
+        return status;
     if (!live_addrs(n->live, n->me, n->netif, &n->spec, error))
         return fails(n, EXIT_SETUP, error);
     return EXIT_OK;
@@ -257,8 +135,7 @@ static int open_link(struct netrun *n, const char *text)
     if (status == EXIT_OK && !drv_spec_parse(&n->spec, text, error))
         status = fails(n, EXIT_USAGE, error);
     if (status == EXIT_OK)
-        status = read_impair(n, &wire);
-    n->watched = is_watched(n->args);
+        status = observe_impair(n->args, &wire);
     if (status == EXIT_OK)
         status = open_world(n);
     return status == EXIT_OK ? plug(n, &wire) : status;
@@ -324,7 +201,6 @@ static void release(struct netrun *n)
         loop_close(&n->own_loop);
     summary_fini(&n->summary);
     free(n->kept);
-    free(n->d);
     free(n->buffer);
     free(n);
 }
@@ -334,8 +210,8 @@ static int abandon(struct netrun *n, int status)
 {
     if (n->lab)
         status = labrun_close(n->lab, status);
-    if (n->watch.args)
-        status = watch_close(&n->watch, status);
+    if (n->seen.c.args)
+        status = observe_close(&n->seen, status, false);
     release(n);
     return status;
 }
@@ -378,12 +254,6 @@ static bool no_frames(void *ctx)
     return world_quiet(n->world);
 }
 
-static bool is_told(const struct netrun *n)
-{
-    return n->live && n->drv && n->failed == EXIT_OK &&
-           (n->watched || n->interrupted || opt_on(n->args, "verbose"));
-}
-
 /* What an application said last leaves, and frames that a wire delays arrive. */
 static void let_leave(struct netrun *n)
 {
@@ -400,23 +270,18 @@ int netrun_close(struct netrun *n, int status)
         let_leave(n);
     if (n->lab)
         status = labrun_close(n->lab, status);
-    if (is_told(n)) {
-        struct file_sink to;
-        bool as_json = opt_on(n->args, "json");
-        watch_end_ladder(&n->watch);
-        out_flush();
-        summary_print(&n->summary, as_json,
-                      as_json && n->page == stdout && !watch_takes_stdout(n->args)
-                          ? out_sink() : file_sink_stream(&to, stderr));
-        watch_tell_files(&n->watch);
-    }
-    if (n->live)
-        status = watch_close(&n->watch, status);
+    else
+        status = observe_close(&n->seen, status, n->interrupted || opt_on(n->args, "verbose"));
     release(n);
     return status;
 }
 
 /* ---- running ---- */
+
+struct summary *netrun_summary(struct netrun *n)
+{
+    return n->lab ? &n->summary : &n->seen.summary;
+}
 
 oriel_time netrun_now(const struct netrun *n)
 {
@@ -458,7 +323,7 @@ static int turn_live(struct netrun *n, oriel_time until)
     int err = live_turn(n->live, until);
     if (until <= n->world->env.now)
         live_leave(n->live);
-    watch_drain(&n->watch);
+    observe_turn(&n->seen);
     if (err < 0 && err != -EINTR) {
         out_error(n->args->verb->name, "the world cannot go on: %s", strerror(-err));
         return err;
@@ -636,7 +501,7 @@ static bool put_kept(void *ctx, struct span bytes)
 
 struct app_host netrun_host(struct netrun *n)
 {
-    const struct watch *w = n->lab ? &n->lab->watch : &n->watch;
+    const struct watch *w = n->lab ? &n->lab->watch : &n->seen.watch;
     bool silent = watch_takes_stdout(n->args), keep = w->ladder && n->page == stdout;
     struct app_host h = {.stack = n->stack, .buffer = n->buffer};
     h.out = (struct sink){.put = silent ? NULL : keep ? put_kept : put_out, .ctx = n};
@@ -645,7 +510,7 @@ struct app_host netrun_host(struct netrun *n)
 
 void netrun_show(struct netrun *n)
 {
-    watch_end_ladder(n->lab ? &n->lab->watch : &n->watch);
+    watch_end_ladder(n->lab ? &n->lab->watch : &n->seen.watch);
     out_put(span_of(n->kept, n->kept_n));
     n->kept_n = 0;
 }

@@ -19,7 +19,7 @@
 
 #include "cli/control.h"
 #include "cli/labrun.h"
-#include "cli/summary.h"
+#include "cli/observe.h"
 #include "host/live.h"
 
 /* The options of every verb that opens a link; letters of --write and --verbose, or 0. */
@@ -39,20 +39,7 @@
      .help = "Give a parameter of the scenario another value."},                                   \
     {.name = "no-check", .type = OPT_FLAG,                                                         \
      .help = "Do not let the checkers look at the lab after every moment."},                       \
-    {.name = "vantage", .type = OPT_TEXT, .arg = "PLACE",                                          \
-     .help = "Where the capture sees from: `both` for a file at every end (FILE.pcapng becomes "   \
-             "FILE.NODE.pcapng); in a lab also NODE, NODE.PORT or `all`. Without it, the node that " \
-             "the verb is about."},                                                                \
-    {.name = "impair", .type = OPT_TEXT, .arg = "TEXT",                                            \
-     .help = "Make the link worse, as in \"loss 2%, delay 40ms, jitter 5ms, rate 10mbit, queue " \
-             "50, reorder 1%, dup .1%, corrupt .01%\"."},                                          \
-    {.name = "seed", .type = OPT_UINT, .arg = "N",                                                 \
-     .help = "Where chance begins: the same seed, the same draws."},                               \
-    {.name = "cc", .type = OPT_CHOICE, .arg = "NAME", .choices = "cubic|newreno|bbr",              \
-     .help = "Congestion control of TCP."},                                                        \
-    {.name = "json", .type = OPT_FLAG, .help = "Print results as JSON, an object a line."},        \
-    {.name = "verbose", .letter = v_letter, .type = OPT_FLAG,                                      \
-     .help = "Say what the link offers, and at the end what happened on it."},                     \
+    OBSERVE_OPTS(v_letter),                                                                        \
     WATCH_OPTS(w_letter)
 
 /* What a verb wants to happen on its stack. */
@@ -78,13 +65,10 @@ struct netrun {
     int netif;                      /* that is plugged into the link; in a lab the node's first */
     struct drv_spec spec;
     struct drv *drv;
-    struct watch watch;             /* of a link */
-    bool watched, begun;
-    int failed;                     /* a status once watching could not begin */
+    struct observe seen;            /* of a link */
+    struct summary summary;         /* of a lab */
     FILE *page;
-    struct summary summary;
     struct control *control;
-    struct dissection *d;           /* for captures */
     const struct netrun_app *app;
     bool stepping;                  /* the live world calls our step */
     char *kept;                     /* what an application printed while a ladder was drawn */
@@ -144,6 +128,9 @@ bool netrun_addr(const struct netrun *n, const char *text, struct oriel_addr *ou
  */
 struct app_host netrun_host(struct netrun *n);
 void netrun_show(struct netrun *n);
+
+/* Where connections that end are noted. */
+struct summary *netrun_summary(struct netrun *n);
 
 /* Summary, files, everything released. `status`, or what went wrong here. */
 int netrun_close(struct netrun *n, int status);

@@ -112,16 +112,19 @@ void summary_frame(struct summary *s, const struct world_frame *f)
 void summary_conn(struct summary *s, const struct oriel_stack *stack, oriel_handle h, int error)
 {
     struct oriel_tcp_info i;
-    if (oriel_tcp_info(stack, h, &i) < 0)
-        return;
+    if (oriel_tcp_info(stack, h, &i) == 0)
+        summary_info(s, &i, error);
+}
+
+void summary_info(struct summary *s, const struct oriel_tcp_info *i, int error)
+{
     s->conns++;
     s->failed += error != 0;
-    s->bytes_sent += i.bytes_sent - i.bytes_retrans;
-    s->bytes_received += i.bytes_received;
-    s->bytes_again += i.bytes_retrans;
-    s->segments_again += i.total_retrans;
+    s->bytes_sent += i->bytes_sent - i->bytes_retrans;
+    s->bytes_received += i->bytes_received;
+    s->bytes_again += i->bytes_retrans;
     for (unsigned k = 0; k < ORIEL_LIMIT_N; k++)
-        s->limit_ns[k] += i.limit_ns[k];
+        s->limit_ns[k] += i->limit_ns[k];
 }
 
 /* ---- text ---- */

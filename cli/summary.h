@@ -53,7 +53,6 @@ struct summary {
     uint32_t again_n, again_more;
     uint32_t conns, failed;     /* connections that ended; those with an error */
     uint64_t bytes_sent, bytes_received, bytes_again;
-    uint32_t segments_again;
     uint64_t limit_ns[ORIEL_LIMIT_N];
 };
 
@@ -64,6 +63,7 @@ void summary_frame(struct summary *s, const struct world_frame *f);
 
 /* Add a connection as it is now. error: an enum oriel_err that ended it, or 0. */
 void summary_conn(struct summary *s, const struct oriel_stack *stack, oriel_handle h, int error);
+void summary_info(struct summary *s, const struct oriel_tcp_info *i, int error);
 
 /* Text of several lines, or one JSON object on a line. */
 void summary_print(const struct summary *s, bool as_json, struct sink out);
