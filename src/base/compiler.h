@@ -110,6 +110,41 @@ static inline uint64_t mul_fold(uint64_t a, uint64_t b)
 #endif
 }
 
+/* Bytes that are written to many places: they stay in registers meanwhile, where there are such. */
+struct bytes16 {
+    uint8_t v __attribute__((vector_size(16)));
+};
+
+struct bytes64 {
+    struct bytes16 a, b, c, d;
+};
+
+static ORIEL_ALWAYS_INLINE void bytes16_load(struct bytes16 *x, const uint8_t *p)
+{
+    memcpy(&x->v, p, sizeof(x->v));
+}
+
+static ORIEL_ALWAYS_INLINE void bytes16_store(const struct bytes16 *x, uint8_t *p)
+{
+    memcpy(p, &x->v, sizeof(x->v));
+}
+
+static ORIEL_ALWAYS_INLINE void bytes64_load(struct bytes64 *x, const uint8_t *p)
+{
+    bytes16_load(&x->a, p);
+    bytes16_load(&x->b, p + 16);
+    bytes16_load(&x->c, p + 32);
+    bytes16_load(&x->d, p + 48);
+}
+
+static ORIEL_ALWAYS_INLINE void bytes64_store(const struct bytes64 *x, uint8_t *p)
+{
+    bytes16_store(&x->a, p);
+    bytes16_store(&x->b, p + 16);
+    bytes16_store(&x->c, p + 32);
+    bytes16_store(&x->d, p + 48);
+}
+
 /* Freed memory of a pool is poisoned where the address sanitizer is on. */
 #if defined(__SANITIZE_ADDRESS__)
 #define ORIEL_ASAN 1

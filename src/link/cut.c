@@ -176,44 +176,66 @@ static bool make_mold(struct cutter *c)
     return true;
 }
 
-/* So many are cast, fewer where no memory lies at hand. The last two are constants where it stands. */
+enum sums {                     /* of pieces of payload */
+    SUMS_LEFT,                  /* to the link */
+    SUMS_KEPT,                  /* one behind the other, since the copy */
+    SUMS_MADE,                  /* now */
+};
+
+/*
+ * So many are cast, fewer where no memory lies at hand, or where what is kept is not of these pieces. The
+ * last two are constants where it stands.
+ */
 static ORIEL_ALWAYS_INLINE unsigned cast(const struct cutter *c, struct pkt *out[], unsigned n,
-                                         size_t room, bool partial)
+                                         const struct stream_piece *kept, bool all, enum sums sums)
 {
     struct pkt_mem *const mem = c->env->mem;
     const uint32_t size = c->p->gso_size;
     const uint64_t base = cut_csum_base(&c->form, c->flags, size);
     const size_t tcp_at = BLK_HEAD_BYTES - (size_t)(c->form.len - c->form.t.at);
     struct slice s = {c->p->more[c->at].blk, c->p->more[c->at].off, size};
-    struct stream_sums kept = stream_sums_from(s.blk, s.off);
     uint16_t csum = cut_partial(&c->form, size);
     seq_t seq = c->form.seq;
+    struct pkt *q, *ready = mem->ready;
+    struct pkt_cast k;
     unsigned i = 0;
-    for (struct pkt *q; i < n && (q = pkt_mold_cast(mem, &c->mold, room, s)) != NULL; i++) {
-        if (!partial)
-            csum = cut_csum(base, seq, stream_sums_next(&kept, c->env, s.blk, s.off, size));
-        cut_put_seq(q->head.blk->bytes + tcp_at, seq, csum);
+    pkt_cast_begin(&k, &c->mold);
+    for (; i < n && (q = ready) != NULL; i++) {
+        uint32_t sum = 0;
+        if (sums == SUMS_KEPT && oriel_unlikely(!stream_piece_is(&kept[i], s.off, size)))
+            break;
+        if (sums != SUMS_LEFT) {
+            sum = sums == SUMS_KEPT ? kept[i].sum : slice_sum(c->env, s.blk, s.off, size);
+            csum = cut_csum(base, seq, sum);
+        }
+        pkt_ready_wake(q);
+        ready = q->next;
+        uint8_t *tcp = q->head.blk->bytes + tcp_at;
+        pkt_cast_into(q, &k, all, s);
+        cut_put_seq(tcp, seq, csum);
         seq = seq_add(seq, size);
         s.off += size;
         out[i] = q;
     }
+    mem->ready = ready;
+    mem->ready_n -= i;
     return i;
 }
 
-#define ROOM_USUAL 64           /* Ethernet, IPv4, TCP without options */
-#define ROOM_LARGE 96           /* with options, or IPv6 */
-
-static ORIEL_ALWAYS_INLINE unsigned cast_room(const struct cutter *c, struct pkt *out[], unsigned n,
-                                              size_t room)
+static ORIEL_ALWAYS_INLINE unsigned cast_with(const struct cutter *c, struct pkt *out[], unsigned n,
+                                              bool all)
 {
-    return c->partial ? cast(c, out, n, room, true) : cast(c, out, n, room, false);
+    if (c->partial)
+        return cast(c, out, n, NULL, all, SUMS_LEFT);
+    struct stream_sums kept = stream_sums_from(c->p->more[c->at].blk, c->p->more[c->at].off);
+    return kept.end - kept.next >= (ptrdiff_t)n ? cast(c, out, n, kept.next, all, SUMS_KEPT)
+                                                : cast(c, out, n, NULL, all, SUMS_MADE);
 }
 
 static unsigned cast_any(const struct cutter *c, struct pkt *out[], unsigned n)
 {
-    return c->hdr_len <= ROOM_USUAL   ? cast_room(c, out, n, ROOM_USUAL)
-           : c->hdr_len <= ROOM_LARGE ? cast_room(c, out, n, ROOM_LARGE)
-                                      : cast_room(c, out, n, PKT_MOLD_HEAD);
+    return oriel_likely(c->hdr_len <= PKT_CAST_NEAR) ? cast_with(c, out, n, false)
+                                                     : cast_with(c, out, n, true);
 }
 
 static unsigned cut_alike(struct cutter *c, struct pkt *out[], unsigned n)

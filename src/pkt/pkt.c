@@ -340,8 +340,8 @@ static ORIEL_NEVER_INLINE void free_any(struct pkt *p)
 static inline bool lets_go_of_nothing(const struct pkt *p)
 {
     const struct blk *b = p->head.blk;
-    return b->refs == 1 && b->class == BLK_HEAD && p->more_n <= 1 &&
-           (p->more_n == 0 || p->more[0].blk->refs > 1);
+    return b->refs == 1 && b->class == BLK_HEAD &&
+           (oriel_likely(p->more_n == 1) ? p->more[0].blk->refs > 1 : p->more_n == 0);
 }
 
 void pkt_free(struct pkt *p)

@@ -119,6 +119,32 @@ static_assert(sizeof(struct pkt) <= 128, "a packet is two cache lines");
 /* From there on a packet is told by, before that stands what it holds. */
 #define PKT_FACTS offsetof(struct pkt, arrival)
 
+/*
+ * What packets that came in one train have in common, taken together to be compared at once: all that is
+ * known of them but bytes, moment, event, and flow.
+ */
+struct pkt_kind {
+    uint64_t sizes;             /* nif, l4, gso_size, charge */
+    uint32_t rest;              /* l3, more_n, csum, gso, why, flags */
+};
+
+static_assert(offsetof(struct pkt, l3) == offsetof(struct pkt, nif) + 8 &&
+              offsetof(struct pkt, hash) == offsetof(struct pkt, l3) + 4, "read as two words");
+
+static inline struct pkt_kind pkt_kind_of(const struct pkt *p)
+{
+    struct pkt_kind k;
+    memcpy(&k.sizes, &p->nif, sizeof(k.sizes));
+    memcpy(&k.rest, &p->l3, sizeof(k.rest));
+    return k;
+}
+
+static inline bool pkt_is_of(const struct pkt *p, struct pkt_kind k)
+{
+    struct pkt_kind own = pkt_kind_of(p);
+    return own.sizes == k.sizes && own.rest == k.rest;
+}
+
 struct pkt_queue {
     struct pkt *first;
     struct pkt *last;
@@ -145,14 +171,20 @@ uint32_t pkt_mem_live(const struct pkt_mem *m);
 /* Whatever was freed goes back to its pool. */
 void pkt_mem_settle(struct pkt_mem *m);
 
+/* It is to be used again. */
+static inline void pkt_ready_wake(struct pkt *p)
+{
+    ORIEL_UNPOISON(p, sizeof(*p));
+    ORIEL_UNPOISON(p->head.blk->bytes, BLK_HEAD_BYTES);
+}
+
 /* A freed packet with its block, contents undefined; NULL: none is ready. */
 static inline struct pkt *pkt_ready_take(struct pkt_mem *m)
 {
     struct pkt *p = m->ready;
     if (oriel_unlikely(!p))
         return NULL;
-    ORIEL_UNPOISON(p, sizeof(*p));
-    ORIEL_UNPOISON(p->head.blk->bytes, BLK_HEAD_BYTES);
+    pkt_ready_wake(p);
     m->ready = p->next;
     m->ready_n--;
     return p;
@@ -260,22 +292,48 @@ bool pkt_mold_make(struct pkt_mold *m, struct env *env, const struct pkt *p, siz
 unsigned pkt_mold_pay(const struct pkt_mold *m, unsigned n);
 void pkt_mold_repay(const struct pkt_mold *m, unsigned n);
 
-/*
- * One of them, paid for. The last `room` bytes of the mold's head are copied: at least the headers, a
- * multiple of 16. NULL: none is ready (pkt_new_like may still find one).
- */
-static ORIEL_ALWAYS_INLINE struct pkt *pkt_mold_cast(struct pkt_mem *mem, const struct pkt_mold *m,
-                                                     size_t room, struct slice payload)
+/* What is written into each of them, at hand while many are cast. */
+struct pkt_cast {
+    struct bytes64 far, near;   /* the mold's head; the second half ends it */
+    struct bytes16 fact[2];     /* of its form, from PKT_FACTS on */
+    uint64_t last_fact;
+    uint32_t off, len;          /* of the packet's head */
+};
+
+static_assert(PKT_MOLD_HEAD == 2 * sizeof(struct bytes64) &&
+              sizeof(struct pkt) - PKT_FACTS == 2 * sizeof(struct bytes16) + sizeof(uint64_t),
+              "all of a mold is in a cast");
+
+static ORIEL_ALWAYS_INLINE void pkt_cast_begin(struct pkt_cast *k, const struct pkt_mold *m)
 {
-    struct pkt *p = pkt_ready_take(mem);
-    if (oriel_unlikely(!p))
-        return NULL;
+    const uint8_t *facts = (const uint8_t *)&m->form + PKT_FACTS;
+    bytes64_load(&k->far, m->head);
+    bytes64_load(&k->near, m->head + sizeof(k->far));
+    bytes16_load(&k->fact[0], facts);
+    bytes16_load(&k->fact[1], facts + 16);
+    memcpy(&k->last_fact, facts + 32, sizeof(k->last_fact));
+    k->off = m->form.head.off;
+    k->len = m->form.head.len;
+}
+
+/* Headers of at most that many bytes are all in the second half. */
+#define PKT_CAST_NEAR 64
+
+/* One of them, paid for, out of a freed packet. `all`: the whole head of the mold is wanted. */
+static ORIEL_ALWAYS_INLINE void pkt_cast_into(struct pkt *p, const struct pkt_cast *k, bool all,
+                                              struct slice payload)
+{
+    uint8_t *const end = p->head.blk->bytes + BLK_HEAD_BYTES, *facts = (uint8_t *)p + PKT_FACTS;
     p->next = NULL;
-    memcpy(&p->head.off, &m->form.head.off, sizeof(p->head) - offsetof(struct slice, off));
+    p->head.off = k->off;
+    p->head.len = k->len;
     p->more[0] = payload;
-    memcpy((uint8_t *)p + PKT_FACTS, (const uint8_t *)&m->form + PKT_FACTS, sizeof(*p) - PKT_FACTS);
-    memcpy(p->head.blk->bytes + BLK_HEAD_BYTES - room, m->head + PKT_MOLD_HEAD - room, room);
-    return p;
+    bytes16_store(&k->fact[0], facts);
+    bytes16_store(&k->fact[1], facts + 16);
+    memcpy(facts + 32, &k->last_fact, sizeof(k->last_fact));
+    if (all)
+        bytes64_store(&k->far, end - PKT_MOLD_HEAD);
+    bytes64_store(&k->near, end - PKT_CAST_NEAR);
 }
 
 /* The same bytes, shared; all that is known about it copied. NULL as pkt_new. */

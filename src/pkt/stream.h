@@ -121,17 +121,9 @@ struct stream_sums {
 
 struct stream_sums stream_sums_from(const struct blk *b, uint32_t off);
 
-static ORIEL_ALWAYS_INLINE uint32_t stream_sums_next(struct stream_sums *k, const struct env *env,
-                                                     const struct blk *b, uint32_t off,
-                                                     uint32_t len)
+static inline bool stream_piece_is(const struct stream_piece *g, uint32_t off, uint32_t len)
 {
-    const struct stream_piece *g = k->next;
-    if (oriel_likely(g < k->end && g->at == off && g->len == len)) {
-        k->next++;
-        return g->sum;
-    }
-    *k = stream_sums_from(b, off + len);
-    return slice_sum(env, b, off, len);
+    return ((uint32_t)g->at | (uint32_t)g->len << 16) == (off | len << 16);
 }
 
 /*
