@@ -676,9 +676,13 @@ bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g);
 /* The same where it is the next text, on a connection with nothing out of order, urgent, or ended. */
 void tcp_reasm_plain(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
-/* The next `len` bytes in order, at `at` of p, on a connection with nothing out of order. Consumes p;
- * the caller marks c dirty. */
-void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len);
+/*
+ * The next `len` bytes in order, at `at` of p, on a connection with nothing out of order. Consumes p;
+ * the caller marks c dirty. True: more packets just like it say nothing new about acknowledgements.
+ */
+bool tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len);
+/* Then n such packets, linked from first to last, nothing but payload by now. Consumes them. */
+void tcp_reasm_train(struct tcp_conn *c, struct pkt *first, struct pkt *last, unsigned n, uint32_t len);
 uint32_t tcp_window(const struct tcp *t, const struct tcp_conn *c);     /* to be advertised */
 void tcp_reasm_sacks(const struct tcp_conn *c, struct tcp_opts *o, unsigned max);
 void tcp_ooo_init(struct tcp *t, struct tcp_conn *c);           /* of a new flight block */

@@ -60,17 +60,23 @@ static inline seq_t rcv_read_at(const struct tcp_conn *c)
 
 /* tcp_rcvq.c */
 
-/* Behind what waits to be read. */
-static inline void rcvq_link(struct tcp_conn *c, struct pkt *p, uint32_t cost)
+/* A chain of packets joins what waits to be read. */
+static inline void rcvq_link(struct tcp_conn *c, struct pkt *first, struct pkt *last, uint32_t cost)
 {
     c->rcv.charge += cost;
     if (oriel_likely(c->rcvq_last != NULL)) {
-        c->rcvq_last->next = p;
+        c->rcvq_last->next = first;
     } else {
-        c->rcvq = p;
+        c->rcvq = first;
         c->rcvq_off = 0;
     }
-    c->rcvq_last = p;
+    c->rcvq_last = last;
+}
+
+/* Is it to be squeezed where memory is short? */
+static inline bool rcv_costly(const struct pkt *p, uint32_t len)
+{
+    return rcv_cost(p) > RCV_PER_BYTE * len;
 }
 
 /* The same of a packet that takes much memory for its bytes: perhaps squeezed. */
@@ -79,14 +85,13 @@ void tcp_rcvq_append_costly(struct tcp *t, struct tcp_conn *c, struct pkt *p, ui
 /* len bytes of payload, the next in order, join the queue: rcv.nxt moves. Consumes p. */
 static inline void tcp_rcvq_append(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t len)
 {
-    uint32_t cost = rcv_cost(p);
     c->rcv.nxt = seq_add(c->rcv.nxt, len);
     c->rcv.unread += len;
     c->stat.bytes_in += len;
-    if (oriel_unlikely(cost > RCV_PER_BYTE * len))
+    if (oriel_unlikely(rcv_costly(p, len)))
         tcp_rcvq_append_costly(t, c, p, len);
     else
-        rcvq_link(c, p, cost);
+        rcvq_link(c, p, p, rcv_cost(p));
 }
 /* rcv.nxt moved from there, and an urgent byte is expected. */
 void tcp_urgent_on_arrived(struct tcp *t, struct tcp_conn *c, seq_t from);
@@ -109,6 +114,15 @@ static inline void tcp_rcv_strip(struct pkt *p, uint32_t n)
     }
     p->head.off += n;
     p->head.len -= n;
+    p->l3 = 0;
+    p->l4 = 0;
+}
+
+/* All n bytes of its head. */
+static inline void tcp_rcv_strip_head(struct pkt *p, uint32_t n)
+{
+    p->head.off += n;
+    p->head.len = 0;
     p->l3 = 0;
     p->l4 = 0;
 }

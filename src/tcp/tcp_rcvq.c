@@ -81,7 +81,7 @@ void tcp_rcvq_append_costly(struct tcp *t, struct tcp_conn *c, struct pkt *p, ui
     if (rcv_memory(c) + rcv_cost(p) > RCV_MEMORY * (uint64_t)c->rcv.buf)
         p = tcp_rcv_squeeze(t->env, c->rcvq_last, p, &len);
     if (oriel_likely(p != NULL))
-        rcvq_link(c, p, rcv_cost(p));
+        rcvq_link(c, p, p, rcv_cost(p));
 }
 
 /* n bytes of p from off on; most packets are one piece by now. */
@@ -94,31 +94,68 @@ static inline void copy_out(const struct pkt *p, uint32_t off, uint8_t *to, uint
         pkt_read(p, off, to, n);
 }
 
+/* The packets from the first one to `last` were read; it is the next one's turn. */
+static void let_go(struct tcp_conn *c, struct pkt *last, uint32_t cost)
+{
+    struct pkt *first = c->rcvq;
+    c->rcvq = last->next;
+    if (!c->rcvq)
+        c->rcvq_last = NULL;
+    c->rcvq_off = 0;
+    c->rcv.charge -= cost;
+    last->next = NULL;
+    pkt_free_chain(first);
+}
+
+/*
+ * From the first packet on: those that are one slice of payload, unread, and have no more than n bytes in
+ * all. How many bytes they were.
+ */
+static uint32_t consume_whole(struct tcp_conn *c, uint8_t *to, uint32_t n)
+{
+    struct pkt *last = NULL, *p = c->rcvq;
+    uint32_t left = n, cost = 0;
+    while (p && p->more_n == 1 && p->head.len == 0 && p->more[0].len <= left) {
+        const struct slice *s = &p->more[0];
+        uint32_t len = s->len;
+        if (to) {
+            memcpy(to, s->blk->bytes + s->off, len);
+            to += len;
+        }
+        left -= len;
+        cost += rcv_cost(p);
+        last = p;
+        p = p->next;
+    }
+    if (last)
+        let_go(c, last, cost);
+    return n - left;
+}
+
+/* What there is of the first packet, but no more than n bytes. How many that were. */
+static uint32_t consume_part(struct tcp_conn *c, uint8_t *to, uint32_t n)
+{
+    struct pkt *p = c->rcvq;
+    uint32_t left = (uint32_t)pkt_len(p) - c->rcvq_off, part = n < left ? n : left;
+    if (to)
+        copy_out(p, c->rcvq_off, to, part);
+    c->rcvq_off += part;
+    if (part == left)
+        let_go(c, p, rcv_cost(p));
+    return part;
+}
+
 /* The first n bytes go: copied out where somebody wants them (to), and not needed any more. */
 static void consume(struct tcp_conn *c, uint8_t *to, uint32_t n)
 {
     ORIEL_ASSERT(n <= c->rcv.unread);
     c->rcv.unread -= n;
     while (n > 0) {
-        struct pkt *p = c->rcvq;
-        uint32_t left = (uint32_t)pkt_len(p) - c->rcvq_off;
-        uint32_t part = n < left ? n : left;
-        if (to) {
-            copy_out(p, c->rcvq_off, to, part);
-            to += part;
-        }
-        if (part < left) {
-            c->rcvq_off += part;
-            return;
-        }
+        uint32_t part = c->rcvq_off == 0 ? consume_whole(c, to, n) : 0;
+        if (part == 0)
+            part = consume_part(c, to, n);
+        to = to ? to + part : NULL;
         n -= part;
-        c->rcvq = p->next;
-        c->rcvq_off = 0;
-        if (!c->rcvq)
-            c->rcvq_last = NULL;
-        p->next = NULL;
-        c->rcv.charge -= rcv_cost(p);
-        pkt_free(p);
     }
 }
 

@@ -222,19 +222,12 @@ static void splice(struct tcp *t, struct tcp_conn *c, struct tcp_range *r)
     struct tcp_ooo *o = &c->flight->ooo;
     uint32_t cost = o->tree.n == 1 ? o->charge : chain_cost(r->first);
     uint32_t len = (uint32_t)seq_diff(r->node.key, r->end);
-    c->rcv.charge += cost;
     c->rcv.unread += len;
     c->rcv.nxt = r->end;
     c->stat.bytes_in += len;
     o->charge -= cost;
     o->bytes -= len;
-    if (c->rcvq_last) {
-        c->rcvq_last->next = r->first;
-    } else {
-        c->rcvq = r->first;
-        c->rcvq_off = 0;
-    }
-    c->rcvq_last = r->last;
+    rcvq_link(c, r->first, r->last, cost);
     range_free(t, o, r);
 }
 
@@ -569,7 +562,7 @@ bool tcp_reasm_input(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     return false;
 }
 
-void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len)
+bool tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t at, uint32_t len)
 {
     tcp_rcv_strip(p, at);
     uint32_t unit = unit_of(p, len);
@@ -577,6 +570,16 @@ void tcp_reasm_next(struct tcp *t, struct tcp_conn *c, struct pkt *p, uint32_t a
     bool asked = c->rcv.unacked_segs >= 2 && (c->out.want & TCP_WANT_ACK) && unit <= c->rcv.mss;
     if (oriel_unlikely(!asked))
         owe_ack(t, c, len, unit);
+    return asked;
+}
+
+void tcp_reasm_train(struct tcp_conn *c, struct pkt *first, struct pkt *last, unsigned n, uint32_t len)
+{
+    uint32_t bytes = n * len;
+    c->rcv.nxt = seq_add(c->rcv.nxt, bytes);
+    c->rcv.unread += bytes;
+    c->stat.bytes_in += bytes;
+    rcvq_link(c, first, last, n * rcv_cost(first));
 }
 
 void tcp_reasm_on_old(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)

@@ -51,9 +51,9 @@ static bool learn_tcp(struct wire_run *run, struct span head)
 
 static void learn_words(struct wire_run *run, const uint8_t *want, const uint8_t *mask)
 {
-    run->words = (uint8_t)((run->hdr_len + 7u) / 8);
-    for (unsigned i = 0; i < run->words; i++) {
-        size_t at = i + 1u < run->words ? (size_t)i * 8 : run->hdr_len - (size_t)8;
+    const unsigned words = (run->hdr_len + 7u) / 8;
+    for (unsigned i = 0; i < words; i++) {
+        size_t at = i + 1u < words ? (size_t)i * 8 : run->hdr_len - (size_t)8;
         run->want[i] = csum_load(want + at);
         run->mask[i] = csum_load(mask + at);
     }
@@ -71,7 +71,19 @@ static void learn_sums(struct wire_run *run, const uint8_t *want)
     run->tcp_sum = (uint64_t)addrs + IP_TCP + csum_small(tcp, tcp_len);
 }
 
-bool run_learn(struct wire_run *run, struct span head, size_t frame_max)
+/* Is it as what is known already, in all that must be? */
+static bool is_known(const struct wire_run *run, struct span head)
+{
+    if (run->hdr_len == 0 || head.n < run->hdr_len)
+        return false;
+    uint64_t differ = run_differ(run, head.p, run->hdr_len);
+    for (unsigned i = 0; i < 4; i++)
+        differ |= run_word(run, head.p, i, (size_t)i * 8) & run->mask[i];
+    return differ == 0;
+}
+
+/* Another kind of frame. */
+static bool learn(struct wire_run *run, struct span head)
 {
     uint8_t want[RUN_HDR_MAX], mask[RUN_HDR_MAX];
     if (head.n < RUN_HDR_MIN || !learn_net(run, head) || !learn_tcp(run, head))
@@ -93,8 +105,20 @@ bool run_learn(struct wire_run *run, struct span head, size_t frame_max)
         want[i] &= mask[i];
     learn_words(run, want, mask);
     learn_sums(run, want);
-    run->frame_max = (uint32_t)(frame_max < UINT32_MAX ? frame_max : UINT32_MAX);
     run->frame_len = 0;                 /* none has matched yet */
+    return true;
+}
+
+bool run_learn(struct wire_run *run, struct span head, size_t frame_max)
+{
+    uint32_t max = (uint32_t)(frame_max < UINT32_MAX ? frame_max : UINT32_MAX);
+    if (run->frame_max == max && is_known(run, head))
+        return true;
+    if (!learn(run, head)) {
+        run->hdr_len = 0;
+        return false;
+    }
+    run->frame_max = max;
     return true;
 }
 
@@ -116,7 +140,7 @@ bool run_other(struct wire_run *run, const uint8_t *b, size_t frame_len)
     uint64_t differ = run_word(run, b, 0, 0) | run_word(run, b, 1, 8) |
                       (run_word(run, b, 2, 16) & run->mask[2]) |
                       (run_word(run, b, 3, 24) & run->mask[3]);
-    if ((differ | run_differ(run, b)) != 0 || frame_len > run->frame_max)
+    if ((differ | run_differ(run, b, run->hdr_len)) != 0 || frame_len > run->frame_max)
         return false;
     uint32_t end = ETH_HDR_LEN + length_of(run, b + ETH_HDR_LEN);
     if (end <= run->hdr_len || end > frame_len)

@@ -9,7 +9,7 @@
  *
  * Contract: where run_match and run_good say yes, ether_input, ip4_parse or ip6_parse and tcp_parse
  * would have found nothing wrong and the same fields, given that they found nothing wrong with the
- * frame that was learned. Anything else is no match, which says nothing about the frame.
+ * frame that was learned; so too where run_follows says yes of a frame after run_match did. Anything else is no match, which says nothing about the frame.
  */
 #ifndef ORIEL_WIRE_RUN_H
 #define ORIEL_WIRE_RUN_H
@@ -39,9 +39,8 @@ struct wire_run {
     size_t frame_len;           /* of that frame, */
     uint32_t len;               /* and its payload */
     uint32_t frame_max;         /* longer ones are refused */
-    uint16_t hdr_len;           /* of the three headers */
+    uint16_t hdr_len;           /* of the three headers; 0: nothing is known */
     uint16_t tcp_at;
-    uint8_t words;
     bool v4;
 };
 
@@ -56,7 +55,8 @@ struct run_seg {
 
 /*
  * `head` are the contiguous bytes that a frame begins with, on an interface that takes frames of
- * `frame_max` bytes at most. False: frames of its kind make no run (tags, options of IPv4, extension
+ * `frame_max` bytes at most. `run` is all zero, or of an earlier call: where this frame is of the same kind
+ * still, nothing needs to be learned. False: frames of its kind make no run (tags, options of IPv4, extension
  * headers, fragments, control flags).
  */
 bool run_learn(struct wire_run *run, struct span head, size_t frame_max);
@@ -67,23 +67,28 @@ static ORIEL_ALWAYS_INLINE uint64_t run_word(const struct wire_run *run, const u
     return csum_load(b + at) ^ run->want[i];
 }
 
-/* From the fourth word on: all that must be as it was. */
-static ORIEL_ALWAYS_INLINE uint64_t run_differ(const struct wire_run *run, const uint8_t *b)
+/*
+ * From the fourth word on: all that must be as it was. hdr_len is run->hdr_len, here and below: whoever
+ * knows that it is RUN_HDR_MIN says so, and all places are constants.
+ */
+static ORIEL_ALWAYS_INLINE uint64_t run_differ(const struct wire_run *run, const uint8_t *b,
+                                               size_t hdr_len)
 {
     uint64_t differ = (run_word(run, b, 4, 32) & run->mask[4]) |
                       (run_word(run, b, 5, 40) & run->mask[5]);
-    unsigned last = run->words - 1u;
+    unsigned last = (unsigned)(hdr_len - 1) / 8;
     for (unsigned i = 6; oriel_unlikely(i < last); i++)
         differ |= run_word(run, b, i, (size_t)i * 8) & run->mask[i];
-    return differ | (run_word(run, b, last, run->hdr_len - 8u) & run->mask[last]);
+    return differ | (run_word(run, b, last, hdr_len - 8) & run->mask[last]);
 }
 
 /* The frame's Ethernet and network headers are those of the last one, and all else is as it must be. */
-static ORIEL_ALWAYS_INLINE bool run_same(const struct wire_run *run, const uint8_t *b)
+static ORIEL_ALWAYS_INLINE bool run_same(const struct wire_run *run, const uint8_t *b,
+                                         size_t hdr_len)
 {
     uint64_t differ = run_word(run, b, 0, 0) | run_word(run, b, 1, 8) | run_word(run, b, 2, 16) |
                       run_word(run, b, 3, 24);
-    return (differ | run_differ(run, b)) == 0;
+    return (differ | run_differ(run, b, hdr_len)) == 0;
 }
 
 /* They are not; is it one of the run nevertheless? Then it is the last one from here on. */
@@ -99,7 +104,7 @@ static ORIEL_ALWAYS_INLINE bool run_match(struct wire_run *run, struct span head
     const uint8_t *b = head.p, *tcp = b + run->tcp_at;
     if (oriel_unlikely(head.n < run->hdr_len))
         return false;
-    bool same = frame_len == run->frame_len && run_same(run, b);
+    bool same = frame_len == run->frame_len && run_same(run, b, run->hdr_len);
     if (oriel_unlikely(!same) && !run_other(run, b, frame_len))
         return false;
     uint32_t psh = tcp[TCP_AT_FLAGS + 1] & TCP_PSH;
@@ -109,6 +114,31 @@ static ORIEL_ALWAYS_INLINE bool run_match(struct wire_run *run, struct span head
     out->psh = psh != 0;
     out->sum = run->sum + out->seq.v + load_be16(tcp + TCP_AT_CSUM) + psh;
     return true;
+}
+
+/* Where TCP's header begins. */
+static ORIEL_ALWAYS_INLINE const uint8_t *run_tcp(const struct wire_run *run, const uint8_t *b,
+                                                  size_t hdr_len)
+{
+    return b + (hdr_len == RUN_HDR_MIN ? RUN_HDR_MIN - TCP_HDR_LEN : run->tcp_at);
+}
+
+/*
+ * A frame as long as the one that matched last, `b` its headers: is it the same but for PSH and checksum, at
+ * that sequence number? And then, given the sum of its payload, is the checksum right?
+ */
+static ORIEL_ALWAYS_INLINE bool run_follows(const struct wire_run *run, const uint8_t *b, seq_t seq,
+                                            size_t hdr_len)
+{
+    return load_be32(run_tcp(run, b, hdr_len) + TCP_AT_SEQ) == seq.v && run_same(run, b, hdr_len);
+}
+
+static ORIEL_ALWAYS_INLINE bool run_follows_good(const struct wire_run *run, const uint8_t *b,
+                                                 seq_t seq, size_t hdr_len, uint32_t payload_sum)
+{
+    const uint8_t *tcp = run_tcp(run, b, hdr_len);
+    return csum_wide_good(run->sum + seq.v + load_be16(tcp + TCP_AT_CSUM) +
+                          (tcp[TCP_AT_FLAGS + 1] & TCP_PSH) + payload_sum);
 }
 
 /* Given the sum of its payload: is TCP's checksum right? */

@@ -356,7 +356,7 @@ TEST("what is cut is a run: each frame is known by the first, until a byte of pa
         struct what w = {.v6 = i % 2, .ts = i / 2, .mss = 1000, .n = 9500, .seq = 5,
                          .flags = TCP_ACK | TCP_PSH};
         struct pkt *out[10];
-        struct wire_run run;
+        struct wire_run run = {0};
         EXPECT_EQ(send_super(f, &w), 0);
         EXPECT_EQ(oriel_netif_take(f->s, f->nif, out, 10), 10);
         EXPECT(run_learn(&run, pkt_span(out[0]), 1514));

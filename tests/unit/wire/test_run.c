@@ -172,7 +172,7 @@ TEST("every frame that continues a run is recognised, whatever its place, length
         struct flow f;
         struct frame first, next;
         struct parsed q;
-        struct wire_run run;
+        struct wire_run run = {0};
         gen_flow(&g, &f);
         EXPECT(learn(&g, &f, &first, &q, &run));
         size_t room = FRAME_MAX - (ETH_HDR_LEN + (f.v6 ? 40u : 20u) + 20 + f.tcp.opts.n);
@@ -233,7 +233,7 @@ TEST("a frame that was changed at random matches only where the parsers find wha
         struct flow f;
         struct frame first, next, x;
         struct parsed q;
-        struct wire_run run;
+        struct wire_run run = {0};
         gen_flow(&g, &f);
         EXPECT(learn(&g, &f, &first, &q, &run));
         gen_frame(&g, &f, prop_u32(&g), 1 + prop_upto(&g, 600), prop_bool(&g),
@@ -259,7 +259,7 @@ TEST("one wrong bit anywhere and there is no match, or nothing was wrong")
         struct flow f;
         struct frame first, next;
         struct parsed q;
-        struct wire_run run;
+        struct wire_run run = {0};
         gen_flow(&g, &f);
         EXPECT(learn(&g, &f, &first, &q, &run));
         gen_frame(&g, &f, prop_u32(&g), 1 + prop_upto(&g, 60), prop_bool(&g), 9, &next);
@@ -283,13 +283,13 @@ TEST("nothing is read beyond the contiguous bytes, nor matched where they are no
         struct flow f;
         struct frame first;
         struct parsed q;
-        struct wire_run run;
+        struct wire_run run = {0};
         struct run_seg s;
         gen_flow(&g, &f);
         EXPECT(learn(&g, &f, &first, &q, &run));
         for (size_t n = 0; n <= first.n; n++) {
             uint8_t *b = malloc(n > 0 ? n : 1);         /* ends where its heap block does */
-            struct wire_run other;
+            struct wire_run other = {0};
             memcpy(b, first.bytes, n);
             EXPECT_EQ(run_match(&run, span_of(b, n), first.n, &s), n >= run.hdr_len);
             EXPECT_EQ(run_learn(&other, span_of(b, n), FRAME_MAX), n >= run.hdr_len);
@@ -298,11 +298,92 @@ TEST("nothing is read beyond the contiguous bytes, nor matched where they are no
     }
 }
 
+/* Both runs say the same of that frame. */
+static void agree(struct wire_run *a, struct wire_run *b, const struct frame *x)
+{
+    struct run_seg g = {.len = 0}, h = {.len = 0};
+    struct span s = span_of(x->bytes, x->n);
+    bool taken = short_way(a, s, s.n, &g);
+    EXPECT_EQ(taken, short_way(b, s, s.n, &h));
+    if (taken)
+        EXPECT(seq_eq(g.seq, h.seq) && g.len == h.len && g.at == h.at && g.psh == h.psh);
+}
+
+TEST("what is known of a run is used for a frame of its kind alone, and is as if learned from it")
+{
+    for (uint64_t seed = 0; seed < 3000; seed++) {
+        struct prop_gen g = prop_gen_of(seed);
+        struct flow f;
+        struct frame first, next, more;
+        struct parsed q;
+        struct wire_run run = {0}, fresh = {0};
+        gen_flow(&g, &f);
+        EXPECT(learn(&g, &f, &first, &q, &run));
+        if (prop_bool(&g))
+            agree(&run, &run, &first);
+        gen_frame(&g, &f, prop_u32(&g), 1 + prop_upto(&g, 1000), prop_bool(&g), 0, &next);
+        if (prop_bool(&g))
+            next.bytes[prop_u64(&g) % run.hdr_len] ^= (uint8_t)BIT(prop_u64(&g) % 8);
+        bool again = run_learn(&run, span_of(next.bytes, next.n), FRAME_MAX);
+        EXPECT_EQ(again, run_learn(&fresh, span_of(next.bytes, next.n), FRAME_MAX));
+        EXPECT_EQ(run.hdr_len, again ? fresh.hdr_len : 0);
+        if (!again)
+            continue;
+        agree(&run, &fresh, &next);
+        gen_frame(&g, &f, prop_u32(&g), 1 + prop_upto(&g, 1000), prop_bool(&g), 0, &more);
+        agree(&run, &fresh, &more);
+        agree(&run, &fresh, &first);
+    }
+}
+
+TEST("a link that takes shorter frames now is heeded")
+{
+    struct prop_gen g = prop_gen_of(2);
+    struct flow f;
+    struct frame first;
+    struct parsed q;
+    struct wire_run run = {0};
+    struct run_seg s;
+    gen_flow(&g, &f);
+    EXPECT(learn(&g, &f, &first, &q, &run));
+    struct span all = span_of(first.bytes, first.n);
+    EXPECT(short_way(&run, all, all.n, &s));
+    EXPECT(run_learn(&run, all, first.n - 1));
+    EXPECT(!short_way(&run, all, all.n, &s));
+}
+
+TEST("a frame as long as the last one follows it at its sequence number, with the right checksum")
+{
+    for (uint64_t seed = 0; seed < 3000; seed++) {
+        struct prop_gen g = prop_gen_of(seed);
+        struct flow f;
+        struct frame first, next;
+        struct parsed q;
+        struct wire_run run = {0};
+        struct run_seg s = {.len = 0}, o;
+        gen_flow(&g, &f);
+        EXPECT(learn(&g, &f, &first, &q, &run));
+        EXPECT(run_match(&run, span_of(first.bytes, first.n), first.n, &s));
+        uint32_t seq = prop_u32(&g);
+        gen_frame(&g, &f, seq, s.len, prop_bool(&g), 0, &next);
+        if (prop_bool(&g))
+            next.bytes[prop_u64(&g) % next.n] ^= (uint8_t)BIT(prop_u64(&g) % 8);
+        struct wire_run copy = run;
+        bool whole = short_way(&copy, span_of(next.bytes, next.n), next.n, &o) && o.seq.v == seq;
+        uint32_t sum = csum_span(&csum_portable, span_of(next.bytes + s.at, s.len));
+        bool quick = run_follows(&run, next.bytes, seq_of(seq), run.hdr_len) &&
+                     run_follows_good(&run, next.bytes, seq_of(seq), run.hdr_len, sum);
+        EXPECT(!quick || whole);
+        bool same_net = memcmp(next.bytes + 16, first.bytes + 16, 16) == 0;
+        EXPECT(quick || !whole || !same_net);
+    }
+}
+
 /* ---- what makes no run ---- */
 
 static bool learns(const struct frame *x)
 {
-    struct wire_run run;
+    struct wire_run run = {0};
     return run_learn(&run, span_of(x->bytes, x->n), FRAME_MAX);
 }
 
@@ -360,7 +441,7 @@ TEST("a segment without data, and a frame longer than the link takes, are no par
     struct flow f;
     struct frame first, next;
     struct parsed q;
-    struct wire_run run;
+    struct wire_run run = {0};
     struct run_seg s;
     gen_flow(&g, &f);
     f.tcp.opts.n = 0;
