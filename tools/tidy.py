@@ -64,12 +64,12 @@ TCP_OWNERS = {
     "snd": ("src/tcp/tcp_ack.c", "src/tcp/tcp_output.c", "src/tcp/tcp_turn.c", "src/tcp/tcp_segment.c", *TCP_BIRTH),
     "rcv": ("src/tcp/tcp_reasm.c", "src/tcp/tcp_rcvq.c", "src/tcp/tcp_rcv.h",
             "src/tcp/tcp_segment.c", "src/tcp/tcp_rtt.c", *TCP_BIRTH),
-    "rtt": ("src/tcp/tcp_rtt.c",),
-    "sent": ("src/tcp/tcp_sent.c",),
-    "rack": ("src/tcp/tcp_rack.c", "src/tcp/tcp_timer.c"),      # its deadlines
+    "rtt": ("src/tcp/tcp_rtt.c", "src/tcp/tcp_short.h"),
+    "sent": ("src/tcp/tcp_sent.c", "src/tcp/tcp_short.h"),
+    "rack": ("src/tcp/tcp_rack.c", "src/tcp/tcp_timer.c", "src/tcp/tcp_short.h"),    # its deadlines
     "recov": ("src/tcp/tcp_recovery.c", "src/tcp/tcp_prr.c", "src/tcp/tcp_undo.c",
-              "src/tcp/tcp_plain.c"),
-    "timer": ("src/tcp/tcp_timer.c", "src/tcp/tcp.h", "src/tcp/tcp_turn.c", "src/tcp/tcp_output.c",
+              "src/tcp/tcp_plain.c", "src/tcp/tcp_short.h"),
+    "timer": ("src/tcp/tcp_timer.c", "src/tcp/tcp.h", "src/tcp/tcp_short.h", "src/tcp/tcp_turn.c", "src/tcp/tcp_output.c",
               "src/tcp/tcp_ack.c", *TCP_BIRTH),
     "cc": ("src/tcp/cc/", "src/tcp/tcp_recovery.c", "src/tcp/tcp_prr.c", "src/tcp/tcp_undo.c"),
 }

@@ -19,12 +19,11 @@
 #include "pkt/stream.h"
 
 static const uint8_t pieces_max[BLK_CLASSES] = {
-    [BLK_STREAM_S] = 8,
+    [BLK_STREAM_S] = STREAM_PIECES_S,
     [BLK_STREAM_M] = 16,
     [BLK_STREAM_L] = STREAM_CHUNKS_MAX,
 };
 
-#define DATA_ALIGN  16
 #define CHUNK_UNCUT 4096        /* larger ones lie across blocks: too much would be left empty */
 
 static_assert(STREAM_CHUNKS_MAX <= UINT8_MAX, "pieces are counted in 8 bits");
@@ -93,8 +92,7 @@ static struct blk *blk_for(struct env *env, uint64_t bytes)
 
 static uint32_t data_start(unsigned class)
 {
-    size_t head = sizeof(struct stream_blk) + pieces_max[class] * sizeof(struct stream_piece);
-    return (uint32_t)((head + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN);
+    return stream_data_start(pieces_max[class]);
 }
 
 /* Another block at the end, for `want` bytes more. Its first piece ends what the last one began. */
@@ -144,28 +142,16 @@ void stream_free(struct env *env, struct stream *s)
     s->len = 0;
 }
 
-/* A small block that is empty and that nobody refers to begins again: who asks and answers keeps it. */
-static bool rewind_small(struct stream *s)
-{
-    struct stream_blk *k = s->first;
-    const struct blk *b = stream_blk_in(k);
-    if (s->len > 0 || k != s->last || b->class != BLK_STREAM_S || b->refs > 1 || k->lent)
-        return false;
-    k->seq = s->base;
-    k->start = k->end = data_start(b->class);
-    k->left = 0;
-    k->n = 0;
-    return true;
-}
-
 void stream_ack(struct env *env, struct stream *s, seq_t una)
 {
     int32_t n = seq_diff(s->base, una);
     ORIEL_ASSERT(n >= 0 && (uint32_t)n <= s->len);
     s->base = una;
     s->len -= (uint32_t)n;
-    if (s->first && rewind_small(s))
+    if (s->len == 0 && stream_is_small(s)) {
+        stream_rewind(s, una);
         return;
+    }
     while (s->first && !s->first->lent && seq_leq(end_of(s->first), una))
         block_free(env, s, s->first);
 }

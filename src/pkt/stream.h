@@ -21,6 +21,7 @@
 #include "pkt/pkt.h"
 
 #define STREAM_CHUNKS_MAX 64    /* sums kept in one block; further pieces are summed anew */
+#define STREAM_PIECES_S   8     /* and in one of the smallest */
 
 /* A piece of a block, its place counted as slices count, and its sum. */
 struct stream_piece {
@@ -45,6 +46,12 @@ struct stream_blk {
     struct stream_piece pieces[];
 };
 
+/* The block of the packets' kind that it is in. */
+static inline struct blk *stream_blk_in(struct stream_blk *b)
+{
+    return CONTAINER_OF(b, struct blk, bytes);
+}
+
 struct stream {
     struct stream_blk *first;
     struct stream_blk *last;
@@ -64,14 +71,66 @@ void stream_free(struct env *env, struct stream *s);
  */
 size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_t chunk);
 
+/*
+ * The same of little that fits behind what is there and begins no segment of its own: it is summed where it
+ * leaves. False: write it by stream_write.
+ */
+static inline bool stream_put(struct stream *s, struct span data)
+{
+    struct stream_blk *b = s->last;
+    if (!b || data.n > CSUM_SMALL || b->left != 0 || stream_blk_in(b)->class != BLK_STREAM_S ||
+        b->limit - b->end < data.n)
+        return false;
+    (void)csum_wide_copy(stream_blk_in(b)->bytes + b->end, data.p, data.n);
+    b->lent = false;
+    b->end += (uint32_t)data.n;
+    s->len += (uint32_t)data.n;
+    return true;
+}
+
 /* Room to write into without a copy, at least 1 byte or NULL; stream_commit makes n of it part of
  * the stream (summed later, where they are sent). `want` is a hint of how much will come. The room
  * stays until it is committed, something else is written, or the stream ends. */
 uint8_t *stream_room(struct env *env, struct stream *s, size_t want, uint32_t chunk, size_t *n);
 void stream_commit(struct stream *s, size_t n);
 
+/* Where the bytes begin in a block that notes so many pieces. */
+static inline uint32_t stream_data_start(unsigned pieces)
+{
+    size_t head = sizeof(struct stream_blk) + pieces * sizeof(struct stream_piece);
+    return (uint32_t)((head + 15) & ~(size_t)15);
+}
+
+/* Is all of it in a small block that nobody else refers to? */
+static inline bool stream_is_small(const struct stream *s)
+{
+    struct stream_blk *k = s->first;
+    return k && k == s->last && !k->lent && stream_blk_in(k)->class == BLK_STREAM_S &&
+           stream_blk_in(k)->refs == 1;
+}
+
+/* Nothing is held any more from `base` on: that block begins again, so that who asks and answers keeps it. */
+static inline void stream_rewind(struct stream *s, seq_t base)
+{
+    struct stream_blk *k = s->first;
+    s->base = k->seq = base;
+    s->len = 0;
+    k->start = k->end = stream_data_start(STREAM_PIECES_S);
+    k->left = 0;
+    k->n = 0;
+}
+
 /* Bytes before `una` are acknowledged: let go of them. A small block that is empty then is kept. */
 void stream_ack(struct env *env, struct stream *s, seq_t una);
+
+/* The same of all that is held, where nothing needs to be let go of. False: by stream_ack, nothing changed. */
+static inline bool stream_ack_all(struct stream *s, seq_t una)
+{
+    if (oriel_unlikely((uint32_t)seq_diff(s->base, una) != s->len || !stream_is_small(s)))
+        return false;
+    stream_rewind(s, una);
+    return true;
+}
 
 /*
  * Refer to bytes [seq, seq + len) as payload of p behind its head. Puts as many as fit into the
@@ -93,12 +152,6 @@ static inline void stream_close_chunk(struct stream *s)
 {
     if (s->last)
         s->last->left = 0;
-}
-
-/* The block of the packets' kind that it is in. */
-static inline struct blk *stream_blk_in(struct stream_blk *b)
-{
-    return CONTAINER_OF(b, struct blk, bytes);
 }
 
 /* All that is held, where it lies in one block; NULL. */

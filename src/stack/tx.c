@@ -33,7 +33,9 @@ void stack_loop(struct oriel_stack *s)
 unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max)
 {
     unsigned n = nif->tx.n > 0 ? link_take(&s->link, nif, out, max) : 0;
-    while (n < max && tcp_has_output(&s->tcp, nif->index) && netif_works(nif)) {
+    if (!netif_works(nif))
+        return n;
+    while (n < max && tcp_has_output(&s->tcp, nif->index)) {
         link_ask(&s->link, nif, out + n, max - n);
         tcp_take(&s->tcp, nif->index, max - n);
         unsigned more = link_asked(nif, out + n);

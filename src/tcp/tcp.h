@@ -330,7 +330,7 @@ struct tcp {
     struct tcp_settings set;
     struct pool conns, flights, records, ranges, profiles, listeners;
     struct hmap table;          /* connections by tuple */
-    struct {                    /* by interface index: connections that may send, round-robin */
+    struct tcp_ready {          /* by interface index: connections that may send, round-robin */
         uint32_t first, last;   /* indices, TCP_NONE */
         uint32_t n;
     } *ready;
@@ -481,10 +481,21 @@ void tcp_end(struct tcp *t, struct tcp_conn *c, int err);
 void tcp_end_time_wait(struct tcp *t, struct tcp_conn *c);
 bool tcp_table_add(struct tcp *t, struct tcp_conn *c);          /* false: full */
 uint32_t tcp_sndbuf(const struct tcp *t, const struct tcp_conn *c);
-struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c);    /* made if needed; NULL */
+struct tcp_flight *tcp_flight_make(struct tcp *t, struct tcp_conn *c);  /* there is none; NULL */
+static inline struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c)
+{
+    return oriel_likely(c->flight != NULL) ? c->flight : tcp_flight_make(t, c);
+}
 void tcp_flight_maybe_free(struct tcp *t, struct tcp_conn *c);
-struct tcp_conn *tcp_conn_at(const struct tcp *t, uint32_t index);
-uint32_t tcp_conn_id(const struct tcp *t, const struct tcp_conn *c);    /* for traces */
+static inline struct tcp_conn *tcp_conn_at(const struct tcp *t, uint32_t index)
+{
+    return pool_at(&t->conns, index);
+}
+
+static inline uint32_t tcp_conn_id(const struct tcp *t, const struct tcp_conn *c)
+{
+    return pool_index(&t->conns, c);
+}
 void tcp_mark_dirty(struct tcp *t, struct tcp_conn *c);
 uint32_t tcp_tuple_hash(const struct tcp *t, const struct tcp_tuple *k);
 

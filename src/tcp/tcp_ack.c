@@ -95,13 +95,14 @@ static void take_sacks(const struct tcp_conn *c, const struct tcp_seg *g, struct
 /* ---- acknowledgements ---- */
 
 /* Bytes acknowledged are let go of, and the application may write again. */
-static void let_go(struct tcp *t, struct tcp_conn *c, seq_t una_was, seq_t ack)
+static ORIEL_ALWAYS_INLINE void let_go(struct tcp *t, struct tcp_conn *c, seq_t una_was, seq_t ack)
 {
     uint32_t n = (uint32_t)seq_diff(una_was, ack);
     c->stat.bytes_acked += n - ((c->is & TCP_IS_FIN_SENT) && seq_eq(ack, c->snd.nxt) ? 1 : 0);
     if (!c->flight)
         return;
-    stream_ack(t->env, &c->flight->sndq, seq_lt(ack, c->snd.end) ? ack : c->snd.end);
+    if (oriel_unlikely(!stream_ack_all(&c->flight->sndq, ack)))
+        stream_ack(t->env, &c->flight->sndq, seq_lt(ack, c->snd.end) ? ack : c->snd.end);
     if ((c->is & TCP_IS_URG_OUT) && seq_leq(c->snd_up, ack))
         c->is &= ~(uint32_t)TCP_IS_URG_OUT;
     if (oriel_unlikely(c->is & TCP_IS_SNDBUF_FULL) && tcp_room_returned(t, c)) {
@@ -223,18 +224,17 @@ static inline void note_newer(struct tcp_conn *c, const struct tcp_seg *g)
 void tcp_ack_advance(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
 {
     struct tcp_acked a;
+    seq_t was = c->snd.una;
     note_newer(c, g);
-    fill(c, g, &a);
-    if (oriel_unlikely(!seq_eq(g->ack, c->snd.nxt))) {
-        advance(t, c, &a);
-        return;
-    }
     move_una(t, c, g->ack);
-    if (oriel_likely(tcp_recovery_on_all_acked(t, c)))
+    if (oriel_likely(seq_eq(g->ack, c->snd.nxt) && tcp_recovery_on_all_acked(t, c))) {
         send_on(t, c);
-    else
+    } else {
+        fill(c, g, &a);
+        a.una_was = was;
         tell_recovery(t, c, &a);
-    let_go(t, c, a.una_was, g->ack);
+    }
+    let_go(t, c, was, g->ack);
 }
 
 void tcp_ack_told(struct tcp_conn *c, seq_t seq)

@@ -147,6 +147,23 @@ static uint32_t buffer_room(const struct tcp *t, const struct tcp_conn *c)
     return held < max ? max - held : 0;
 }
 
+/*
+ * Is there room for so little as n bytes, as there nearly always is? What is asked here is enough for
+ * send_room to find it: a large block is free, and so is twice its size of the budget.
+ */
+#define LITTLE_MAX  4096
+#define LITTLE_HELD 16384
+
+static inline bool has_room_for_little(const struct tcp *t, const struct tcp_conn *c, size_t n)
+{
+    const struct pool *large = &t->env->mem->blks[BLK_STREAM_L];
+    const struct budget *b = t->env->budget;
+    uint32_t held = c->flight ? c->flight->sndq.len : 0, most = held + (uint32_t)n;
+    return n <= LITTLE_MAX && held <= LITTLE_HELD && large->live < large->cap &&
+           b->used + 65536 <= b->max - b->max / WRITE_BUDGET_SHARE && c->prof->sndbuf == 0 &&
+           c->prof->notsent_lowat == 0 && most <= t->set.sndbuf && most <= t->set.sndbuf_max;
+}
+
 /* Bytes that may be written now. */
 static uint32_t send_room(const struct tcp *t, const struct tcp_conn *c)
 {
@@ -188,8 +205,10 @@ static int may_write(const struct tcp_conn *c)
     return ORIEL_EPIPE;
 }
 
-static int check_send(struct tcp_conn *c)
+static inline int check_send(struct tcp_conn *c)
 {
+    if (oriel_likely(c->state == TCP_ESTABLISHED && !c->error && !(c->out.want & TCP_WANT_FIN)))
+        return 0;
     return c->error ? take_error(c) : may_write(c);
 }
 
@@ -220,7 +239,8 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
         return err;
     if (data.n == 0)
         return 0;
-    uint32_t room = send_room(t, c);
+    bool little = has_room_for_little(t, c, data.n);
+    uint32_t room = oriel_likely(little) ? (uint32_t)data.n : send_room(t, c);
     if (room == 0) {
         c->is |= TCP_IS_SNDBUF_FULL;
         return c->flight && c->flight->sndq.len > 0 ? ORIEL_EAGAIN : ORIEL_ENOBUFS;
@@ -230,7 +250,9 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
     bool cut = data.n > room;
     if (cut)
         data.n = room;
-    size_t n = stream_write(t->env, &c->flight->sndq, data, tcp_mss_now(c));
+    size_t n = data.n;
+    if (!stream_put(&c->flight->sndq, data))
+        n = stream_write(t->env, &c->flight->sndq, data, tcp_mss_now(c));
     if (n == 0)
         return ORIEL_ENOBUFS;
     if (cut)

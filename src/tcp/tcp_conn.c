@@ -74,16 +74,6 @@ uint32_t tcp_tuple_hash(const struct tcp *t, const struct tcp_tuple *k)
                   k->local_lo ^ k->local_hi, ports);
 }
 
-struct tcp_conn *tcp_conn_at(const struct tcp *t, uint32_t index)
-{
-    return pool_at(&t->conns, index);
-}
-
-uint32_t tcp_conn_id(const struct tcp *t, const struct tcp_conn *c)
-{
-    return pool_index(&t->conns, c);
-}
-
 struct tcp_conn *tcp_find(const struct tcp *t, const struct tcp_tuple *k)
 {
     uint32_t h = tcp_tuple_hash(t, k), ref;
@@ -207,10 +197,8 @@ static void cc_wake(struct tcp *t, struct tcp_conn *c, struct cc *cc)
     cc_ops_of((enum cc_kind)cc->kind)->begin(cc, t->env->now);
 }
 
-struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c)
+struct tcp_flight *tcp_flight_make(struct tcp *t, struct tcp_conn *c)
 {
-    if (oriel_likely(c->flight != NULL))
-        return c->flight;
     struct tcp_flight *f = pool_get(&t->flights);
     if (!f)
         return NULL;

@@ -138,8 +138,6 @@ void tcp_sent_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_acked *
  * rtt_ns, and the rate).
  */
 void tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct cc_sample *s);
-/* The same of all that is under way, one record. The rate is told only to who wants it. */
-void tcp_sent_on_all_acked(struct tcp *t, struct tcp_conn *c, struct cc_sample *s);
 /* The delivery rate that an acknowledgement shows: fills those fields of *s. */
 void tcp_sent_rate(const struct tcp_conn *c, const struct tcp_delivered *d, struct cc_sample *s);
 /* Without SACK: another segment has left the network, says a duplicate. Adds to d->bytes. */
@@ -391,6 +389,14 @@ struct tcp_flight {
     } ecn;
     struct cc_priv priv;
 };
+
+/* RFC 7661, 4.3: in slow start half of the window is enough for it to have been tested. */
+static inline bool tcp_window_is_full(const struct tcp_flight *f, uint32_t pipe, uint32_t mss)
+{
+    if (pipe + mss > f->cc.cwnd)
+        return true;
+    return cc_in_slow_start(&f->cc) && pipe >= f->cc.cwnd / 2;
+}
 
 
 #endif

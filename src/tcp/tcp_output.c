@@ -13,43 +13,40 @@
 
 /* ---- who may send: lists by interface ---- */
 
-static uint32_t index_of(const struct tcp *t, const struct tcp_conn *c)
-{
-    return pool_index(&t->conns, c);
-}
-
 void tcp_ready_to_send(struct tcp *t, struct tcp_conn *c)
 {
     if (oriel_likely(c->is & TCP_IS_READY))
         return;
     if (oriel_unlikely(c->state == TCP_CLOSED))
         return;
-    uint32_t i = index_of(t, c), last = t->ready[c->nif].last;
+    struct tcp_ready *q = &t->ready[c->nif];
+    uint32_t i = tcp_conn_id(t, c), last = q->last;
     c->is |= TCP_IS_READY;
     c->ready_next = TCP_NONE;
     c->ready_prev = last;
     if (last == TCP_NONE)
-        t->ready[c->nif].first = i;
+        q->first = i;
     else
         tcp_conn_at(t, last)->ready_next = i;
-    t->ready[c->nif].last = i;
-    t->ready[c->nif].n++;
+    q->last = i;
+    q->n++;
 }
 
-static void off_list(struct tcp *t, struct tcp_conn *c)
+static inline void off_list(struct tcp *t, struct tcp_conn *c)
 {
+    struct tcp_ready *q = &t->ready[c->nif];
     if (!(c->is & TCP_IS_READY))
         return;
     c->is &= ~(uint32_t)TCP_IS_READY;
     if (c->ready_prev == TCP_NONE)
-        t->ready[c->nif].first = c->ready_next;
+        q->first = c->ready_next;
     else
         tcp_conn_at(t, c->ready_prev)->ready_next = c->ready_next;
     if (c->ready_next == TCP_NONE)
-        t->ready[c->nif].last = c->ready_prev;
+        q->last = c->ready_prev;
     else
         tcp_conn_at(t, c->ready_next)->ready_prev = c->ready_prev;
-    t->ready[c->nif].n--;
+    q->n--;
 }
 
 void tcp_not_ready(struct tcp *t, struct tcp_conn *c)
@@ -554,8 +551,9 @@ void tcp_on_departures(struct tcp *t)
 void tcp_take(struct tcp *t, uint16_t nif, unsigned max)
 {
     unsigned made = 0;
-    while (made < max && t->ready[nif].first != TCP_NONE) {
-        struct tcp_conn *c = tcp_conn_at(t, t->ready[nif].first);
+    const struct tcp_ready *ready = &t->ready[nif];
+    while (made < max && ready->first != TCP_NONE) {
+        struct tcp_conn *c = tcp_conn_at(t, ready->first);
         bool more;
         off_list(t, c);
         if (tcp_turn(t, c)) {

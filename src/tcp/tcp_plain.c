@@ -6,7 +6,7 @@
  * records, tell the round trip, and let the window grow; this file does that and nothing else.
  * All others take the long way (tcp_recovery.c). A test takes both and compares.
  */
-#include "tcp/tcp.h"
+#include "tcp/tcp_short.h"
 
 static_assert(offsetof(struct tcp_recov, ca) == 0, "eight bytes ...");
 static_assert(offsetof(struct tcp_recov, dups) == 6, "... that are zero in peace");
@@ -51,26 +51,37 @@ static bool is_plain(const struct tcp *t, const struct tcp_flight *f, const stru
     return seq_lt(first->node.key, a->ack) && first->sent_at >= f->rack.xmit_at;
 }
 
+/* Of a record that is the only one: is there nothing that its acknowledgement could change besides? */
+static inline bool is_alone(const struct tcp_flight *f, const struct tcp_sent *r)
+{
+    uint64_t odd;
+    memcpy(&odd, &f->recov, sizeof(odd));
+    odd |= (r->flags & ~(unsigned)SENT_APP_LIMITED) | f->sent.emulated;
+    odd |= (uint64_t)f->rack.tlp_out | f->rack.has_dsack_round | f->mtu.probe | f->mtu.suspect;
+    return odd == 0 && r->sent_at >= f->rack.xmit_at;
+}
+
 bool tcp_recovery_on_all_acked(struct tcp *t, struct tcp_conn *c)
 {
     struct tcp_flight *f = c->flight;
     struct cc_sample s;
-    if (oriel_unlikely(!f || f->sent.tree.n != 1 || !is_peaceful(f)))
+    if (oriel_unlikely(!f || f->sent.tree.n != 1))
         return false;
-    const struct tcp_sent *r = CONTAINER_OF(f->sent.tree.first, struct tcp_sent, node);
+    struct tcp_sent *r = CONTAINER_OF(f->sent.tree.first, struct tcp_sent, node);
+    const struct cc_ops *ops = cc_ops_of((enum cc_kind)f->cc.kind);
     uint32_t cwnd = f->cc.cwnd, ssthresh = f->cc.ssthresh;
-    if (oriel_unlikely(r->sent_at < f->rack.xmit_at))
+    if (oriel_unlikely(!is_alone(f, r) || ops->wants_rate))
         return false;
-    tcp_rtt_sample(t, c, t->env->now - r->sent_at);
     begin_sample(t, c, c->snd.nxt, &s);
-    tcp_sent_on_all_acked(t, c, &s);
+    tcp_rtt_sample(t, c, s.now - r->sent_at);
+    short_acked(t, c, r, &s);
     s.srtt_ns = tcp_srtt_ns(c);
     rack_on_plain_ack(&f->rack, s.now, s.rtt_ns, c->snd.nxt);
     c->stat.delivered += oriel_likely(s.acked_bytes <= c->snd.mss)
                              ? 1 : (s.acked_bytes + c->snd.mss - 1) / c->snd.mss;
-    cc_ops_of((enum cc_kind)f->cc.kind)->on_ack(&f->cc, &s);
+    ops->on_ack(&f->cc, &s);
     f->recov.has_full = false;
-    tcp_timer_on_all_acked(t, c);
+    short_all_acked(c);
     if (f->cc.cwnd != cwnd || f->cc.ssthresh != ssthresh)
         TRACE(t->env, EV_TCP_CWND, tcp_conn_id(t, c), f->cc.cwnd, f->cc.ssthresh, 0);
     return true;

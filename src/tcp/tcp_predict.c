@@ -18,7 +18,7 @@
                    TCP_IS_OOB_BYTE)
 
 /* Could nothing but its place in the stream be remarkable of it? */
-static bool is_plain(const struct tcp *t, const struct tcp_conn *c, const struct tcp_seg *g)
+static ORIEL_ALWAYS_INLINE bool is_plain(const struct tcp *t, const struct tcp_conn *c, const struct tcp_seg *g)
 {
     return (g->flags & ~(unsigned)TCP_PSH) == TCP_ACK && c->state == TCP_ESTABLISHED &&
            seq_eq(g->seq, c->rcv.nxt) && g->wnd << c->snd_wscale == c->snd.wnd &&
@@ -33,13 +33,13 @@ static bool ts_plain(const struct tcp *t, const struct tcp_conn *c, const struct
 }
 
 /* Does it say something that header prediction has nothing to say about? */
-static bool ack_plain(const struct tcp_conn *c, const struct tcp_seg *g)
+static inline bool ack_plain(const struct tcp_conn *c, const struct tcp_seg *g)
 {
     return seq_leq(c->snd.una, g->ack) && seq_leq(g->ack, c->snd.nxt) &&
            (g->len > 0 || !seq_eq(c->snd.una, g->ack));
 }
 
-static bool text_plain(const struct tcp_conn *c, const struct tcp_seg *g)
+static inline bool text_plain(const struct tcp_conn *c, const struct tcp_seg *g)
 {
     if (g->len == 0)
         return seq_lt(c->rcv.nxt, c->rcv.adv);
@@ -107,8 +107,9 @@ void tcp_known_learn(struct tcp *t, const uint8_t *began, uint16_t nif)
     struct tcp_conn *c = t->predicted;
     struct tcp_known *k = known_slot(t, ports_of(c));
     const struct netif *n = netif_at(t->ip->link, nif);
-    bool usual = n && n->plain && !n->vouches && !ip_if_of(t->ip, nif)->nat &&
-                 memcmp(began, n->mac.b, sizeof(n->mac.b)) == 0;
+    /* Marked by the network: the next one is hopefully not. */
+    bool usual = (flow_tos(began) & 3) != 3 && n && n->plain && !n->vouches &&
+                 !ip_if_of(t->ip, nif)->nat && memcmp(began, n->mac.b, sizeof(n->mac.b)) == 0;
     k->c = NULL;
     if (!usual || !(c->is & TCP_IS_IN_TABLE) || !flow_learn(&k->form, began))
         return;
@@ -133,8 +134,7 @@ static ORIEL_ALWAYS_INLINE bool is_known(const struct tcp *t, const struct tcp_k
     return oriel_likely(flow_good(f, sum));
 }
 
-static inline void seg_of(struct tcp_seg *g, struct pkt *p, const struct tcp_known *k,
-                          const struct flow_seg *f)
+static inline void seg_of(struct tcp_seg *g, struct pkt *p, const struct flow_seg *f)
 {
     g->p = p;
     g->seq = f->seq;
@@ -143,7 +143,7 @@ static inline void seg_of(struct tcp_seg *g, struct pkt *p, const struct tcp_kno
     g->wnd = f->wnd;
     g->data_at = f->at;
     g->flags = f->flags;
-    g->tos = flow_tos(&k->form);
+    g->tos = 0;                 /* not marked, or it were another flow's */
     g->opts.has_ts = f->has_ts;
     g->opts.ts_val = f->ts_val;
     g->opts.ts_ecr = f->ts_ecr;
@@ -164,7 +164,7 @@ bool tcp_known_take(struct tcp *t, struct pkt *p)
     struct netif *nif = &t->ip->link->netifs[k->nif - 1u];
     if (!is_known(t, k, nif, p, len, &f))
         return false;
-    seg_of(&g, p, k, &f);
+    seg_of(&g, p, &f);
     if (!is_predicted(t, c, &g))
         return false;
     nif->stats.rx_pkts++;

@@ -82,14 +82,6 @@ void tcp_prr_on_ack(struct tcp_conn *c, uint32_t delivered, bool safe)
     f->cc.cwnd = pipe + r->quota;
 }
 
-/* RFC 7661, 4.3: in slow start half of the window is enough for it to have been tested. */
-static bool window_is_full(const struct tcp_flight *f, uint32_t pipe, uint32_t mss)
-{
-    if (pipe + mss > f->cc.cwnd)
-        return true;
-    return cc_in_slow_start(&f->cc) && pipe >= f->cc.cwnd / 2;
-}
-
 /* 6.3, and what else is known when something has left. */
 void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len)
 {
@@ -102,7 +94,7 @@ void tcp_recovery_on_sent(struct tcp *t, struct tcp_conn *c, uint32_t len)
         r->quota -= smaller(len, r->quota);
     }
     cc_ops_of((enum cc_kind)f->cc.kind)->on_sent(&f->cc, t->env->now, len, pipe);
-    if (window_is_full(f, pipe, c->snd.mss)) {
+    if (tcp_window_is_full(f, pipe, c->snd.mss)) {
         r->has_full = true;
         r->full_end = c->snd.nxt;
     }

@@ -320,8 +320,27 @@ static void peek_at(const struct tcp_conn *c, uint8_t *to, uint32_t n)
     }
 }
 
+/* All that waits is one packet in one piece, as a request or an answer is. Its bytes. */
+static uint32_t read_only_one(struct tcp *t, struct tcp_conn *c, void *buf)
+{
+    struct pkt *p = c->rcvq;
+    uint32_t n = p->head.len;
+    ORIEL_ASSERT(n == c->rcv.unread);
+    memcpy(buf, pkt_data(p), n);
+    c->rcvq = c->rcvq_last = NULL;
+    c->rcv.unread = 0;
+    c->rcv.charge = 0;
+    pkt_free(p);
+    tcp_reasm_on_read(t, c, n);
+    return n;
+}
+
 uint32_t tcp_reasm_read(struct tcp *t, struct tcp_conn *c, void *buf, uint32_t cap, bool peek)
 {
+    const struct pkt *first = c->rcvq;
+    if (first && first == c->rcvq_last && first->more_n == 0 && first->head.len <= cap &&
+        c->rcvq_off == 0 && !peek && !(c->is & TCP_IS_URG_IN))
+        return read_only_one(t, c, buf);
     if (oriel_unlikely(c->is & TCP_IS_URG_IN))
         pass_over(c);           /* OOBINLINE was switched off at the mark */
     uint32_t n = readable(c);
@@ -430,8 +449,10 @@ static inline bool may_grow(const struct tcp_conn *c, uint32_t promised)
 static uint32_t keep_promise(const struct tcp_conn *c, uint32_t promised, uint32_t unit)
 {
     uint64_t up = ((uint64_t)promised + unit - 1) & ~(uint64_t)(unit - 1);
+    if (oriel_likely(up == promised || c->rcv.unread + up <= c->rcv.buf))
+        return (uint32_t)up;
     uint64_t buf = unit_at_least(c, c->rcv.buf), most = buf + buf / ROUND_UP_SHARE;
-    return up == promised || c->rcv.unread + up <= most ? (uint32_t)up : promised & ~(unit - 1);
+    return c->rcv.unread + up <= most ? (uint32_t)up : promised & ~(unit - 1);
 }
 
 /* The window of a SYN is not scaled (RFC 7323, 2.2) and there is nothing yet that it could
@@ -483,6 +504,8 @@ void tcp_rcv_on_options(struct tcp *t, struct tcp_conn *c, const struct tcp_prof
 
 static void grow(const struct tcp *t, struct tcp_conn *c, uint64_t want)
 {
+    if (want <= c->rcv.buf)
+        return;
     uint32_t max = least(t->set.rcvbuf_max, (uint64_t)WINDOW_MAX << c->rcv.wscale);
     max = least(max, free_memory(t) / FREE_SHARE);
     if (want > max)
@@ -492,7 +515,7 @@ static void grow(const struct tcp *t, struct tcp_conn *c, uint64_t want)
 }
 
 /* A round trip is over: what was read in it, doubled, is what the buffer should hold. */
-static void tune(const struct tcp *t, struct tcp_conn *c)
+static inline void tune(const struct tcp *t, struct tcp_conn *c)
 {
     uint32_t now_us = (uint32_t)(t->env->now / NS_PER_US);
     uint32_t rtt_us = c->rtt.srtt_us8 ? c->rtt.srtt_us8 / 8 : TUNE_RTT_US;

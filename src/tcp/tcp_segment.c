@@ -69,12 +69,20 @@ struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t t
     return path_find(t, p, k, ttl, tos, bind_nif) ? p : NULL;
 }
 
+/* It is where it was last, and what it was. */
+static inline bool path_stands(const struct tcp *t, const struct tcp_conn *c,
+                               const struct tcp_path *p, uint8_t tos)
+{
+    const struct tcp_profile *f = c->prof;
+    return oriel_likely(p->id == c->path_id && p->path.gen == t->ip->gen && p->tos == tos &&
+                        p->ttl == f->ttl && p->bind_nif == f->bind_nif);
+}
+
 struct tcp_path *tcp_conn_path(struct tcp *t, struct tcp_conn *c, uint8_t tos)
 {
     struct tcp_path *p = &t->paths[c->path];
     const struct tcp_profile *f = c->prof;
-    if (oriel_likely(p->id == c->path_id && p->path.gen == t->ip->gen && p->tos == tos &&
-                     p->ttl == f->ttl && p->bind_nif == f->bind_nif))
+    if (path_stands(t, c, p, tos))
         return p;
     p = tcp_path_of(t, &c->tuple, f->ttl, tos, f->bind_nif);
     if (p) {
@@ -110,18 +118,40 @@ static inline void seal(struct tcp *t, struct pkt *p, const struct tcp_path *pat
     tcp_patch_csum(pkt_data(p), csum_wide_finish(sum));
 }
 
+/* The frame is written: to who asks for it, or into the interface's queue. */
+static ORIEL_ALWAYS_INLINE void hand_over(struct tcp *t, struct pkt *p, const struct tcp_path *path, enum why why)
+{
+    static_assert(ETH_MIN - FRAME_HDR_LEN <= sizeof(uint64_t), "a word of zeros is enough");
+    static_assert(PKT_HEADROOM + sizeof(uint64_t) <= BLK_HEAD_BYTES, "and there is room for it");
+    const uint64_t zeros = 0;
+    if (p->head.len < ETH_MIN && p->more_n == 0) {
+        memcpy(pkt_data(p) + p->head.len, &zeros, sizeof(zeros));
+        p->head.len = ETH_MIN;
+    }
+    p->l3 = FRAME_IP_AT;
+    p->l4 = FRAME_TCP_AT;
+    p->why = (uint8_t)why;
+    path->path.neigh->used = true;
+    link_hand(t->ip->link, path->path.nif, p, why);
+}
+
+/* To a neighbour who is known, by an interface that takes frames as they are and has room. */
+static inline bool may_leave_at_once(const struct tcp_path *path)
+{
+    const struct netif *nif = path->path.nif;
+    return path->framed && neigh_is_open(path->path.neigh) && nif->plain &&
+           netif_waiting(nif) < nif->tx_max;
+}
+
 /*
- * Straight into the interface's queue, with all headers written at once: a whole IPv4 segment over
+ * Straight to the interface, with all headers written at once: a whole IPv4 segment over
  * Ethernet, to a neighbour who is known. False: as any packet.
  */
 static inline bool leave_at_once(struct tcp *t, struct pkt *p, const struct tcp_path *path,
                                  struct tcp_hdr *h, enum why why)
 {
-    struct netif *nif = path->path.nif;
-    struct neigh *n = path->path.neigh;
     size_t hdr_len = TCP_HDR_LEN + (h->opts.n + 3) / 4 * 4, len = pkt_len(p);
-    if (oriel_unlikely(!path->framed || !neigh_is_open(n) || !nif->plain ||
-                       netif_waiting(nif) >= nif->tx_max || p->gso != GSO_NONE ||
+    if (oriel_unlikely(!may_leave_at_once(path) || p->gso != GSO_NONE ||
                        IP4_HDR_LEN + hdr_len + len > path->path.mtu))
         return false;
     uint64_t sum = csum_wide_add(path->sum + hdr_len + len, frame_tcp_sum(h, hdr_len));
@@ -132,12 +162,9 @@ static inline bool leave_at_once(struct tcp *t, struct pkt *p, const struct tcp_
     else if (len > 0)
         sum = csum_wide_add(sum, pkt_sum_kept(t->env, p, 0, len));
     h->csum = csum_wide_finish(sum);
-    frame_emit(pkt_push_within(p, FRAME_TCP_AT + hdr_len), &path->frame, &n->mac, h, hdr_len, len);
-    p->l3 = FRAME_IP_AT;
-    p->l4 = FRAME_TCP_AT;
-    p->why = (uint8_t)why;
-    n->used = true;
-    link_queue(t->ip->link, nif, p, why);
+    frame_emit(pkt_push_within(p, FRAME_TCP_AT + hdr_len), &path->frame, &path->path.neigh->mac, h,
+               hdr_len, len);
+    hand_over(t, p, path, why);
     return true;
 }
 
@@ -438,25 +465,12 @@ static ORIEL_ALWAYS_INLINE struct pkt *turn_payload(struct tcp *t, struct tcp_co
     return p;
 }
 
-/* Zeros behind what is shorter than a frame may be: it is all in the head. */
-static inline void turn_pad(struct pkt *p, uint32_t len)
-{
-    const uint32_t short_by = FRAME_HDR_LEN + len < ETH_MIN ? ETH_MIN - (FRAME_HDR_LEN + len) : 0;
-    static_assert(ETH_MIN - FRAME_HDR_LEN <= sizeof(uint64_t), "a word of zeros is enough");
-    const uint64_t zeros = 0;
-    if (short_by == 0)
-        return;
-    memcpy(pkt_data(p) + p->head.len, &zeros, sizeof(zeros));
-    p->head.len += short_by;
-}
-
 bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
 {
-    struct tcp_path *path = tcp_conn_path(t, c, c->prof->tos);
+    struct tcp_path *path = &t->paths[c->path];
     uint64_t sum;
-    if (oriel_unlikely(!path || !path->framed || !neigh_is_open(path->path.neigh) ||
-                       !path->path.nif->plain || FRAME_HDR_LEN - FRAME_IP_AT + len > path->path.mtu ||
-                       netif_waiting(path->path.nif) >= path->path.nif->tx_max))
+    if (oriel_unlikely(!path_stands(t, c, path, c->prof->tos) || !may_leave_at_once(path) ||
+                       IP4_HDR_LEN + TCP_HDR_LEN + len > path->path.mtu))
         return false;
     struct pkt *p = turn_payload(t, c, len, &sum);
     if (oriel_unlikely(!p))
@@ -475,12 +489,7 @@ bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
     h.csum = csum_wide_finish(sum);
     frame_emit(pkt_push_within(p, FRAME_HDR_LEN), &path->frame, &path->path.neigh->mac, &h,
                TCP_HDR_LEN, len);
-    turn_pad(p, len);
-    p->l3 = FRAME_IP_AT;
-    p->l4 = FRAME_TCP_AT;
-    p->why = WHY_DATA_NEW;
-    path->path.neigh->used = true;
-    link_hand(t->ip->link, path->path.nif, p, WHY_DATA_NEW);
+    hand_over(t, p, path, WHY_DATA_NEW);
     return true;
 }
 

@@ -592,26 +592,6 @@ void tcp_sent_on_plain_ack(struct tcp *t, struct tcp_conn *c, seq_t ack, struct 
     out->flight = s->out_bytes;
 }
 
-void tcp_sent_on_all_acked(struct tcp *t, struct tcp_conn *c, struct cc_sample *out)
-{
-    struct tcp_scoreboard *s = &c->flight->sent;
-    struct tcp_sent *r = of_node(s->tree.first);
-    seq_t end = sent_end(r);
-    s->delivered += r->len;
-    s->delivered_at = t->env->now;
-    out->acked_bytes = out->delivered_bytes = r->len;
-    out->flight = 0;
-    out->rtt_ns = t->env->now - r->sent_at;
-    if (oriel_unlikely(cc_ops_of((enum cc_kind)c->flight->cc.kind)->wants_rate))
-        plain_rate(s, r, t->env->now, out);
-    s->first_sent_at = r->sent_at;
-    drop_plain(t, s, r);
-    if (s->app_limited != 0 && s->delivered > s->app_limited)
-        s->app_limited = 0;
-    if (seq_lt(s->fack, end))
-        s->fack = end;
-}
-
 /* ---- lost, and not lost after all ---- */
 
 void tcp_sent_mark_lost(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r, enum why why)

@@ -55,24 +55,29 @@ void tcp_timer_stop(struct tcp *t, struct tcp_conn *c)
         c->flight->rack.reo_at = c->flight->rack.tlp_at = ORIEL_NEVER;
 }
 
-static oriel_time earlier(oriel_time a, oriel_time b)
+static inline oriel_time earlier(oriel_time a, oriel_time b)
 {
     return a < b ? a : b;
 }
 
-static oriel_time earliest(const struct tcp_conn *c)
+static inline oriel_time earliest(const struct tcp_conn *c)
 {
     oriel_time at = earlier(earlier(c->timer.rtx_at, c->timer.delack_at), c->timer.life_at);
     return c->flight ? earlier(at, earlier(c->flight->rack.reo_at, c->flight->rack.tlp_at)) : at;
 }
 
-void tcp_timer_sync(struct tcp *t, struct tcp_conn *c)
+static inline void sync(struct tcp *t, struct tcp_conn *c)
 {
     oriel_time at = earliest(c);
     if (oriel_likely(timer_armed(&c->timer.wake) && c->timer.wake.deadline <= at))
         return;
     if (at != ORIEL_NEVER)
         env_arm(t->env, &c->timer.wake, at);
+}
+
+void tcp_timer_sync(struct tcp *t, struct tcp_conn *c)
+{
+    sync(t, c);
 }
 
 /* ---- facts ---- */
@@ -86,7 +91,7 @@ void tcp_timer_on_sent(struct tcp *t, struct tcp_conn *c)
     }
     if (c->flight && tcp_synchronized(c->state))
         c->flight->rack.tlp_at = tcp_tlp_deadline(t, c);
-    tcp_timer_sync(t, c);
+    sync(t, c);
 }
 
 void tcp_timer_on_progress(struct tcp *t, struct tcp_conn *c)

@@ -4,7 +4,7 @@
  * tcp_output would do, said and done at once. Whatever is not so goes the long way; a test runs
  * everything with this and without.
  */
-#include "tcp/tcp.h"
+#include "tcp/tcp_short.h"
 
 /* Flags of connections whose segments carry more than data, acknowledgement and window, or wait. */
 #define NOT_BARE (TCP_IS_TS | TCP_IS_ECN | TCP_IS_ACCECN | TCP_IS_CE | TCP_IS_CWR | TCP_IS_URG_OUT | \
@@ -25,7 +25,7 @@ static inline bool is_calm(const struct tcp_conn *c)
     const struct tcp_flight *f = c->flight;
     return f->recov.ca == ORIEL_CA_OPEN && f->ooo.tree.n == 0 && f->mtu.high == 0 &&
            f->cc.pacing_bps == CC_UNPACED && c->prof->max_pacing_bps == 0 && !c->prof->cork &&
-           f->sent.tree.n == 0 && f->cc.cwnd >= c->snd.mss + f->sent.emulated;
+           f->sent.tree.n == 0 && f->sent.emulated == 0 && f->cc.cwnd >= c->snd.mss;
 }
 
 /* Did nothing leave for longer than a timeout (RFC 5681, 4.1)? The long way asks what that means. */
@@ -41,7 +41,7 @@ bool tcp_turn(struct tcp *t, struct tcp_conn *c)
     if (!is_bare(t, c, len) || !is_calm(c) || was_idle(t, c, now_ms) ||
         oriel_unlikely(!pool_has_freed(&t->records)) || !tcp_emit_turn(t, c, len))
         return false;
-    (void)tcp_sent_add(t, c, len, c->snd.mss, 0);       /* there is one */
+    short_sent(t, c, len);
     c->timer.rtx_at = ORIEL_NEVER;                      /* it said how long this was held */
     c->snd.nxt = c->snd.end;
     if (oriel_likely(len < c->snd.mss)) {
@@ -49,8 +49,8 @@ bool tcp_turn(struct tcp *t, struct tcp_conn *c)
         stream_close_chunk(&c->flight->sndq);
     }
     c->timer.tx_ms = now_ms;
-    tcp_recovery_on_sent(t, c, len);
+    short_left(t, c, len);
     tcp_timer_on_sent(t, c);
-    tcp_sent_on_dry(c);
+    short_dry(c, len);
     return true;
 }

@@ -47,6 +47,12 @@ struct flow_seg {
     uint64_t sum;               /* of pseudo-header and header */
 };
 
+/* Of the network header of a frame that begins so. */
+static inline uint8_t flow_tos(const uint8_t *began)
+{
+    return began[FLOW_IP_AT + IP4_AT_TOS];
+}
+
 /* `began`: the first FLOW_LEARNED bytes of a frame. False: frames of its kind are not known by this. */
 bool flow_learn(struct flow_form *f, const uint8_t *began);
 
@@ -54,12 +60,6 @@ bool flow_learn(struct flow_form *f, const uint8_t *began);
 static inline uint32_t flow_ports(struct span head)
 {
     return load_be32(head.p + FLOW_TCP_AT);
-}
-
-/* Of the network header of its frames. */
-static inline uint8_t flow_tos(const struct flow_form *f)
-{
-    return (uint8_t)(ORIEL_BE(64, f->want[1]) & 0xff);
 }
 
 static ORIEL_ALWAYS_INLINE uint64_t flow_word(const uint8_t *frame, unsigned i)

@@ -11,8 +11,6 @@
 
 #define IW_SEGS         10              /* RFC 6928, 2 */
 #define IW_SEG_BYTES    1460            /* of 14600, a segment's share */
-#define L_SLOW_START    2               /* RFC 3465, 2.3 */
-#define L_AFTER_TIMEOUT 1               /* the ACKs may cover what arrived long before */
 
 const struct cc_ops *const cc_table[CC_N] = {
     [CC_NEWRENO] = &cc_newreno,
@@ -93,28 +91,6 @@ uint32_t cc_slow_start(struct cc *cc, uint32_t acked_bytes, uint32_t limit_segs)
     uint32_t used = grow < room ? grow : room;
     cc->cwnd = at_most((uint64_t)cc->cwnd + used, CC_CWND_MAX);
     return grow < room ? 0 : acked_bytes - used;
-}
-
-/*
- * HyStart++ guards the first slow start only: later ones have an ssthresh that was found by
- * experience (RFC 9406, 4.3).
- */
-uint32_t cc_grow(struct cc *cc, struct cc_slow *w, const struct cc_sample *s)
-{
-    if (s->in_recovery)
-        return 0;
-    uint32_t acked = s->acked_bytes;
-    uint32_t limit = w->after_timeout ? L_AFTER_TIMEOUT : L_SLOW_START;
-    if (!cc_in_slow_start(cc)) {
-        w->after_timeout = false;
-    } else if (cc->hystart && cc->ssthresh == CC_SSTHRESH_NONE) {
-        acked = hystart_on_ack(&w->hystart, cc, s);
-        limit = CC_NO_LIMIT;
-    }
-    /* RFC 3168, 6.1.2: an ACK that tells of congestion is no reason to grow. */
-    if (!s->cwnd_limited || s->ce_bytes > 0)
-        return 0;
-    return cc_slow_start(cc, acked, limit);
 }
 
 /* ---- reduction, and taking it back ---- */

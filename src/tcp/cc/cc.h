@@ -92,7 +92,7 @@ struct cc_ops {                 /* every function is there */
     const char *name;           /* "cubic", as ORIEL_OPT_CONGESTION names it */
     bool keeps_priv;
     bool own_recovery;          /* cwnd in recovery is the algorithm's, not PRR's */
-    bool wants_rate;            /* it looks at delivery rates; others need not be told in peace */
+    bool wants_rate;            /* it looks at delivery rates, and at what leaves (on_sent) */
     /* A connection begins: cwnd is the initial window, mss is set; priv may be NULL. */
     void (*init)(struct cc *cc);
     /* A busy period begins: priv is there and zero (not for keeps_priv after the first time). */
@@ -172,8 +172,32 @@ struct cc_slow {                /* slow start, in their priv */
     bool after_timeout;
 };
 
-/* Slow start, if it is time for it; the bytes that congestion avoidance may grow by. */
-uint32_t cc_grow(struct cc *cc, struct cc_slow *w, const struct cc_sample *s);
+#define CC_L_SLOW_START    2            /* RFC 3465, 2.3 */
+#define CC_L_AFTER_TIMEOUT 1            /* the ACKs may cover what arrived long before */
+
+/*
+ * Slow start, if it is time for it; the bytes that congestion avoidance may grow by.
+ *
+ * HyStart++ guards the first slow start only: later ones have an ssthresh that was found by
+ * experience (RFC 9406, 4.3).
+ */
+static inline uint32_t cc_grow(struct cc *cc, struct cc_slow *w, const struct cc_sample *s)
+{
+    if (s->in_recovery)
+        return 0;
+    uint32_t acked = s->acked_bytes;
+    uint32_t limit = w->after_timeout ? CC_L_AFTER_TIMEOUT : CC_L_SLOW_START;
+    if (!cc_in_slow_start(cc)) {
+        w->after_timeout = false;
+    } else if (cc->hystart && cc->ssthresh == CC_SSTHRESH_NONE) {
+        acked = hystart_on_ack(&w->hystart, cc, s);
+        limit = CC_NO_LIMIT;
+    }
+    /* RFC 3168, 6.1.2: an ACK that tells of congestion is no reason to grow. */
+    if (!s->cwnd_limited || s->ce_bytes > 0)
+        return 0;
+    return cc_slow_start(cc, acked, limit);
+}
 
 void cc_remember(struct cc *cc);                        /* for cc_recall */
 void cc_recall(struct cc *cc);                          /* the windows before the last reduction */

@@ -117,7 +117,8 @@ static bool look(const struct flow_form *form, const struct flow *f, struct span
     EXPECT(long_way(&f->us, frame, &q));
     EXPECT(q.tcp.src_port == f->src_port && q.tcp.dst_port == f->dst_port);
     EXPECT(addr_identical(&q.ip4.src, &f->ip4.src) && addr_identical(&q.ip4.dst, &f->ip4.dst));
-    EXPECT_EQ(flow_tos(form), q.ip4.tos);
+    EXPECT_EQ(flow_tos(frame.p), q.ip4.tos);
+    EXPECT_EQ(q.ip4.tos, f->ip4.tos);
     EXPECT_EQ(s.seq.v, q.tcp.seq.v);
     EXPECT_EQ(s.ack.v, q.tcp.ack.v);
     EXPECT_EQ(s.flags, q.tcp.flags);
