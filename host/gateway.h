@@ -7,13 +7,20 @@
  *     gateway_close(g);                  before live_close
  *
  * TCP: a SYN is held (oriel_admit) until the host's own connect has an answer: admitted, refused, or
- * unreachable, so a guest sees what the host saw. Then bytes both ways, with back-pressure end to end:
- * what the slower side does not take is not acknowledged. Half-close and reset are carried through.
- * UDP: one host socket a flow (guest's endpoint), kept while it is used. ICMP echo: through the host's
- * ping sockets where it allows them; otherwise answered for addresses that are ours alone.
- * DNS: what is sent to dns4 or dns6, port 53, goes to the host's name servers.
+ * unreachable, so a guest sees what the host saw. Then bytes both ways, without a copy of ours, with
+ * back-pressure end to end: what the slower side does not take is not acknowledged. Half-close and
+ * reset are carried through; urgent bytes arrive in line, without their mark. Each flow has its turn.
+ * UDP: one host socket a flow (guest's endpoint), to any destination, kept while it is used; a closed port
+ * comes back as port unreachable. ICMP echo: through the host's ping sockets where it allows them; elsewhere
+ * it is answered as prohibited, except for addresses that are ours, and gateway_note says why.
+ * DNS: what is sent to dns4 or dns6, port 53, goes to the host's name servers; one that does not answer
+ * gives way to the next.
+ * Published ports: a guest sees the peer's own address, or, where that means nothing to it (loopback, the
+ * other family), the gateway's.
  *
- * The node's interface must stand in for others (oriel_netif_config.any_addr).
+ * The node's interface must stand in for others (oriel_netif_config.any_addr), and the node's readiness
+ * (oriel_ready_take) is the gateway's. The process's limit of descriptors is raised as far as it goes:
+ * keep the old one for what is started later. Where descriptors run out flows are refused with a reset.
  */
 #ifndef ORIEL_HOST_GATEWAY_H
 #define ORIEL_HOST_GATEWAY_H
@@ -43,7 +50,9 @@ struct gateway_config {
     struct oriel_addr dns4, dns6;   /* the host's name servers are reached there; zero: not at all */
     struct gateway_publish publish[GATEWAY_PUBLISH_MAX];
     unsigned publish_n;
-    uint32_t flows;                 /* TCP and UDP at most; 0: 16,384 */
+    struct oriel_endpoint name_servers[4];      /* instead of those in /etc/resolv.conf */
+    unsigned name_servers_n;
+    uint32_t flows;                 /* at most, as far as descriptors go; 0: 16,384 */
     oriel_time udp_life;            /* idle; 0: 60 s (5 s for DNS) */
     /* A flow begins or ends, for summaries; may be NULL. */
     void (*on_flow)(void *ctx, const struct gateway_flow_info *f);
@@ -57,5 +66,8 @@ void gateway_close(struct gateway *g);
 
 /* Flows that live now. */
 unsigned gateway_flows(const struct gateway *g);
+
+/* What the host does not let it do, in a sentence; NULL: nothing. */
+const char *gateway_note(const struct gateway *g);
 
 #endif
