@@ -333,7 +333,11 @@ enum oriel_msg_flag {
     ORIEL_MSG_EOR = 16,         /* send: the last byte ends a segment (PSH) */
 };
 
-/* What is said of one datagram or of bytes of a stream, in or out; zero means "not given". */
+/*
+ * What is said of one datagram or of bytes of a stream, in or out; zero means "not given". A `local` of
+ * 0.0.0.0 (::ffff:0:0) to 255.255.255.255 over an interface that is named sends from 0.0.0.0: who has
+ * no address yet.
+ */
 struct oriel_msg {
     uint32_t flags;             /* enum oriel_msg_flag */
     struct oriel_endpoint peer; /* from, or to */

@@ -297,9 +297,10 @@ void icmp_accept_pmtu(struct ip *ip, struct fact *fact);
 /* ---- out ---- */
 
 /*
- * Find the path to dst. src ADDR_NONE: choose (RFC 6724); nif 0: by route. 0, or ORIEL_ENETUNREACH,
- * ORIEL_EADDRNOTAVAIL (no source fits), ORIEL_EINVAL. An address that is not ours fits where the
- * interface stands in for others: who may use it is asked above.
+ * Find the path to dst. src ADDR_NONE: choose (RFC 6724), 0.0.0.0 too but for the limited broadcast
+ * over an interface that is named; nif 0: by route. 0, or ORIEL_ENETUNREACH, ORIEL_EADDRNOTAVAIL
+ * (no source fits), ORIEL_EINVAL. An address that is not ours fits where the interface stands in for
+ * others: who may use it is asked above.
  */
 ORIEL_MUST_USE int ip_path_find(struct ip *ip, const struct oriel_addr *dst,
                                 const struct oriel_addr *src, uint16_t nif, struct ip_path *out);

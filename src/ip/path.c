@@ -153,6 +153,12 @@ int ip_path_renew(struct ip *ip, struct ip_path *path)
     return path->gen == ip->gen ? 0 : ip_path_route(ip, &dst, 0, path);
 }
 
+/* Who has no address yet may say so, to the link it names and no further (RFC 1122, 3.2.1.3 (a)). */
+static bool is_nobody(const struct oriel_addr *src, const struct ip_path *path)
+{
+    return addr_same_bits(src, &ADDR_V4_ANY) && addr_is_limited_broadcast(&path->dst);
+}
+
 int ip_path_find(struct ip *ip, const struct oriel_addr *dst, const struct oriel_addr *src,
                  uint16_t nif, struct ip_path *out)
 {
@@ -161,6 +167,10 @@ int ip_path_find(struct ip *ip, const struct oriel_addr *dst, const struct oriel
     int err = ip_path_route(ip, dst, nif, out);
     if (err)
         return err;
+    if (src && nif != 0 && is_nobody(src, out)) {
+        out->src = ADDR_V4_ANY;
+        return 0;
+    }
     if (src && !addr_is_unspecified(src)) {
         if (!source_fits(ip, src, out))
             return ORIEL_EADDRNOTAVAIL;

@@ -737,3 +737,34 @@ TEST("one wrong bit in the second datagram of a flow drops it, whatever its leng
     }
     fx_free(f);
 }
+
+TEST("who has no address yet speaks from 0.0.0.0 to the link, and hears what everybody hears")
+{
+    struct fx *f = fx_new(.netif = {.mtu = 1500});
+    struct oriel_netif_config other = {.mtu = 1500};
+    int second = fx_netif(f, &other);
+    struct oriel_msg to = {.peer = {.addr = ADDR_V4_BCAST, .port = 67}, .local = ADDR_V4_ANY};
+    COVERS("1122-3.2.1.3a 2131-2");
+    fx_add_addr(f, second, "10.0.0.1/24");      /* that is no source for the first one's link */
+    fx_run(f, 3 * NS_PER_S);
+    (void)fx_skip(f);
+    oriel_handle h = udp_at(f, ORIEL_IP4, NULL, 68);
+    EXPECT_EQ(oriel_setopt(f->s, h, ORIEL_OPT_BIND_NETIF, f->nif), 0);
+    EXPECT_EQ(oriel_send(f->s, h, "hello", 5, &to), ORIEL_EACCES);
+    EXPECT_EQ(oriel_setopt(f->s, h, ORIEL_OPT_BROADCAST, 1), 0);
+    EXPECT_EQ(oriel_send(f->s, h, "hello", 5, &to), 5);
+    EXPECT_OUT(f, "ip.src == 0.0.0.0 && ip.dst == 255.255.255.255 && udp.srcport == 68 && "
+                  "eth.dst == ff:ff:ff:ff:ff:ff && udp.checksum.status == 1");
+    EXPECT_EQ(f->out_nif, f->nif);
+    to.peer.addr = fx_addr("10.0.0.9");         /* but to nobody else */
+    EXPECT_EQ(oriel_send(f->s, h, "hello", 5, &to), ORIEL_ENETUNREACH);
+    fx_in(f, "eth dst=ff:ff:ff:ff:ff:ff src=02:00:00:00:00:02 / ip src=10.0.0.9 "
+             "dst=255.255.255.255 / udp 67>68 / \"offer\"");
+    expect_text(f, h, "offer");
+    oriel_handle any = udp_at(f, ORIEL_IP4, NULL, 1068);
+    EXPECT_EQ(oriel_setopt(f->s, any, ORIEL_OPT_BROADCAST, 1), 0);
+    to.peer.addr = ADDR_V4_BCAST;               /* no interface is named: a source is chosen */
+    EXPECT_EQ(oriel_send(f->s, any, "hello", 5, &to), 5);
+    EXPECT_OUT(f, "ip.src == 10.0.0.1");
+    fx_free(f);
+}
