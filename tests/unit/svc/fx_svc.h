@@ -172,6 +172,19 @@ static inline unsigned fx_svc_count(struct fx_svc *f, const char *filter, oriel_
     return n;
 }
 
+/* For whoever looks for what is wrong: the frames so far. */
+static inline void fx_svc_print(struct fx_svc *f)
+{
+    for (unsigned i = 0; i < f->seen_n; i++) {
+        struct fx_seen *s = &f->seen[i];
+        struct lens_frame lf = {.link = LENS_ETHERNET, .bytes = span_of(s->bytes, s->n),
+                                .number = i + 1, .time = s->time};
+        dissect(&lf, &f->d);
+        printf("# %10.6f %s > %s %s %s\n", (double)s->time / 1e9, f->d.src, f->d.dst, f->d.proto,
+               f->d.info);
+    }
+}
+
 static inline void fx_svc_forget(struct fx_svc *f)
 {
     f->seen_n = 0;
