@@ -305,7 +305,10 @@ enum oriel_event {
 
 ORIEL_API ORIEL_MUST_USE int oriel_udp_open(struct oriel_stack *s, enum oriel_family family,
                                             oriel_handle *out);
-/* Sends and receives whole ICMP messages of one family; the checksum is filled in. */
+/*
+ * Sends and receives whole ICMP messages of one family; the checksum is filled in. Beside answers and
+ * errors it hears, on a router, solicitations for routers.
+ */
 ORIEL_API ORIEL_MUST_USE int oriel_icmp_open(struct oriel_stack *s, enum oriel_family family,
                                              oriel_handle *out);
 ORIEL_API ORIEL_MUST_USE int oriel_close(struct oriel_stack *s, oriel_handle h);
@@ -682,6 +685,11 @@ struct oriel_nat_info {
     int netif;
     oriel_time until;
 };
+struct oriel_dns_info {
+    int netif;
+    struct oriel_addr addr;     /* a name server that a router told of (RFC 8106) */
+    oriel_time until;
+};
 struct oriel_pmtu_info {
     struct oriel_addr dst;
     uint32_t mtu;
@@ -729,6 +737,8 @@ ORIEL_API bool oriel_group_each(const struct oriel_stack *s, uint32_t *cursor,
                                 struct oriel_group_info *out);
 ORIEL_API bool oriel_nat_each(const struct oriel_stack *s, uint32_t *cursor,
                               struct oriel_nat_info *out);
+ORIEL_API bool oriel_dns_each(const struct oriel_stack *s, uint32_t *cursor,
+                              struct oriel_dns_info *out);
 ORIEL_API bool oriel_pmtu_each(const struct oriel_stack *s, uint32_t *cursor,
                                struct oriel_pmtu_info *out);
 ORIEL_API bool oriel_reasm_each(const struct oriel_stack *s, uint32_t *cursor,

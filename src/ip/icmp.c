@@ -523,7 +523,8 @@ static enum icmp_verdict input6(struct ip *ip, struct pkt *p, const struct ip_rx
     case ICMP6_NS:
     case ICMP6_NA:
     case ICMP6_REDIRECT:
-        ndp_input(ip, p, rx, h.type, h.code, r);
+        if (ndp_input(ip, p, rx, h.type, h.code, r))
+            return ICMP_FOR_SOCKETS;
         break;
     default:
         return refuse(ip, p, DROP_ICMP_TYPE);

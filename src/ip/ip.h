@@ -492,8 +492,8 @@ ORIEL_MUST_USE int ip_path_route(struct ip *ip, const struct oriel_addr *dst, ui
 /* The same again, where the answer may be wrong by now. */
 ORIEL_MUST_USE int ip_path_renew(struct ip *ip, struct ip_path *path);
 
-/* ndp.c: p is borrowed; what is wrong is counted with pkt_drop_note. */
-void ndp_input(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uint8_t type, uint8_t code,
+/* ndp.c: p is borrowed; what is wrong is counted with pkt_drop_note. True: sockets may want it too. */
+bool ndp_input(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uint8_t type, uint8_t code,
                struct rd *body);
 void ndp_solicit(struct ip *ip, uint16_t nif, const struct oriel_addr *target,
                  const struct mac *unicast);

@@ -9,7 +9,8 @@
  *
  * The question whether an address is free carries a nonce, so that a link which plays our own
  * question back to us is not mistaken for another host (RFC 7527). Left out: secured neighbour
- * discovery, proxies, and router advertisements of our own.
+ * discovery and proxies. Whether a router advertises itself is not decided here: what asks for that
+ * goes on to the sockets, one of which may be an advertiser's (svc/ra.c).
  */
 #include "ip/ip.h"
 
@@ -304,6 +305,17 @@ static enum drop on_redirect(struct ip *ip, const struct ip_rx *rx, const struct
     return DROP_NONE;
 }
 
+/* RFC 4861, 6.2.6: a host discards it; a router learns who asks, and its advertiser answers. */
+static enum drop on_router_solicitation(struct ip *ip, const struct ip_rx *rx,
+                                        const struct ndp_msg *m)
+{
+    if (!ip->set.forward6)
+        return DROP_ND_ROLE;
+    if (!addr_is_unspecified(&rx->src))
+        (void)hear(ip, rx->nif, &rx->src, m->has_slla ? &m->slla : NULL);
+    return DROP_NONE;
+}
+
 static enum drop act(struct ip *ip, const struct ip_rx *rx, const struct ndp_msg *m)
 {
     switch (m->type) {
@@ -316,7 +328,7 @@ static enum drop act(struct ip *ip, const struct ip_rx *rx, const struct ndp_msg
     case ICMP6_REDIRECT:
         return on_redirect(ip, rx, m);
     }
-    return DROP_ND_ROLE;        /* RFC 4861, 6.2.6: a host discards solicitations for routers */
+    return on_router_solicitation(ip, rx, m);
 }
 
 static enum drop receive(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t code,
@@ -340,10 +352,11 @@ static enum drop receive(struct ip *ip, const struct ip_rx *rx, uint8_t type, ui
     return act(ip, rx, &m);
 }
 
-void ndp_input(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uint8_t type, uint8_t code,
+bool ndp_input(struct ip *ip, struct pkt *p, const struct ip_rx *rx, uint8_t type, uint8_t code,
                struct rd *body)
 {
     enum drop why = receive(ip, rx, type, code, body);
     if (why != DROP_NONE)
         pkt_drop_note(ip->env, p, why);
+    return why == DROP_NONE && type == ICMP6_RS;
 }

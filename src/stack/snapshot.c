@@ -290,6 +290,18 @@ bool oriel_nat_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_
     return true;
 }
 
+bool oriel_dns_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_dns_info *out)
+{
+    while (*cursor < DNS_SERVERS_MAX) {
+        const struct dns_server *d = &s->ip.slaac.dns[(*cursor)++];
+        if (d->nif == 0)
+            continue;
+        *out = (struct oriel_dns_info){.netif = d->nif, .addr = d->addr, .until = d->until};
+        return true;
+    }
+    return false;
+}
+
 bool oriel_pmtu_each(const struct oriel_stack *s, uint32_t *cursor, struct oriel_pmtu_info *out)
 {
     const struct pmtu *p = pmtu_each(&s->ip.pmtu, cursor);

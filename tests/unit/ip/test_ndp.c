@@ -352,6 +352,28 @@ TEST("a host discards solicitations for routers and never advertises itself as o
     fx_free(f);
 }
 
+TEST("a router hands solicitations on to sockets, and learns who asks")
+{
+    COVERS("4861-16");
+    struct fx *f = fx_new(.netif = {.no_dad = true, .ip6 = true}, .stack = {.forward6 = true});
+    oriel_handle h;
+    uint8_t buf[64];
+    struct oriel_msg m;
+    fx_run(f, 2 * S);
+    (void)fx_skip(f);
+    EXPECT_DROP(f, RAW_NO_SOCKET, fx_in(f, "ip6 src=fe80::2 dst=ff02::2 / icmp6 rs"));
+    EXPECT_EQ(oriel_icmp_open(f->s, ORIEL_IP6, &h), 0);
+    fx_in(f, "ip6 src=fe80::2 dst=ff02::2 / icmp6 rs slla=" FX_PEER);
+    EXPECT_EQ(oriel_recv(f->s, h, buf, sizeof(buf), &m), 16);
+    EXPECT(buf[0] == 133 && m.netif == f->nif && m.ttl == 255);
+    EXPECT_STR(fx_neigh_state(f, f->nif, "fe80::2"), "stale");
+    fx_in(f, "ip6 src=:: dst=ff02::2 / icmp6 rs");
+    EXPECT_EQ(oriel_recv(f->s, h, buf, sizeof(buf), &m), 8);
+    EXPECT_DROP(f, ND_HOP_LIMIT, fx_in(f, "ip6 src=fe80::2 dst=ff02::2 hlim=64 / icmp6 rs"));
+    EXPECT_EQ(oriel_recv(f->s, h, buf, sizeof(buf), &m), ORIEL_EAGAIN);
+    fx_free(f);
+}
+
 TEST("an interface that was not told to listen ignores router advertisements")
 {
     COVERS("4861-4");

@@ -107,3 +107,20 @@ TEST("a reassembly under way, a group and a path MTU are seen")
     EXPECT(!oriel_pmtu_each(f->s, &at, &p));
     fx_free(f);
 }
+
+TEST("name servers that a router told of are shown with their interface and end")
+{
+    struct fx *f = fx_new(.netif = {.no_dad = true, .ip6 = true, .accept_ra = true});
+    struct oriel_dns_info d;
+    uint32_t at = 0;
+    COVERS("8106-1");
+    fx_run(f, NS_PER_S);
+    EXPECT(!oriel_dns_each(f->s, &at, &d));
+    fx_in(f, "ip6 src=fe80::2 dst=ff02::1 / icmp6 ra dns=fe80::53,fd00::53,lifetime=100");
+    at = 0;
+    EXPECT(oriel_dns_each(f->s, &at, &d) && d.addr.lo == 0x53 && d.addr.zone == (uint32_t)f->nif);
+    EXPECT(d.until == f->s->env.now + 100 * NS_PER_S);
+    EXPECT(oriel_dns_each(f->s, &at, &d) && d.netif == f->nif && d.addr.zone == 0);
+    EXPECT(!oriel_dns_each(f->s, &at, &d));
+    fx_free(f);
+}

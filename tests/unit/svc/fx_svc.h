@@ -62,6 +62,7 @@ static inline struct node *fx_svc_host(struct fx_svc *f, const char *name,
     struct oriel_config cfg;
     int err = 0;
     oriel_config_init(&cfg);
+    cfg.forward4 = cfg.forward6 = router;
     struct node *n = world_add_node(&f->w, router ? NODE_ROUTER : NODE_HOST, span_str(name), &cfg,
                                     NODE_MEMORY);
     assert_non_null(n);

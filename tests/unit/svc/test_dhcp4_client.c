@@ -230,7 +230,8 @@ TEST("an address that somebody has is declined, and another one comes after ten 
     EXPECT(f->c.state == DHCP4_BOUND && f->c.declines == 1 && f->v.declines == 1);
     EXPECT_EQ(addr_to_v4(&f->c.lease.addr), 0x0a000065);
     EXPECT_EQ(fx_svc_count(f->net, "dhcp.option.dhcp == 4 && "
-                           "dhcp.option.dhcp_server_id == 10.0.0.2 && dhcp.option.requested_ip_address == 10.0.0.100 && "
+                           "dhcp.option.dhcp_server_id == 10.0.0.2 && "
+                           "dhcp.option.requested_ip_address == 10.0.0.100 && "
                            "dhcp.ip.client == 0.0.0.0 && ip.src == 0.0.0.0", &declined), 1);
     EXPECT_EQ(fx_svc_count(f->net, DISCOVER " && !dhcp.option.requested_ip_address",
                            &again), 1);
