@@ -18,8 +18,10 @@ BASE := -std=c11 -g -MMD -MP -fPIC -fvisibility=hidden -Iinclude -Isrc -I. -Ites
 OPT_release := -O2 -fno-tree-slp-vectorize  # two counters cost less apart than as a vector
 OPT_debug   := -O0
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 OPT_cov     := -O0 --coverage
 LD_asan     := -fsanitize=address,undefined
+LD_tsan     := -fsanitize=thread
 LD_cov      := --coverage
 CFLAGS ?=
 ALL_CFLAGS = $(BASE) $(OPT_$(V)) $(CFLAGS)
@@ -31,6 +33,7 @@ LENS  := $(sort $(wildcard lens/*.c))
 LAB   := $(sort $(wildcard lab/*.c))
 DRILL := $(sort $(wildcard host/packetdrill*.c))
 HOST  := $(filter-out $(DRILL),$(sort $(wildcard host/*.c)))
+DRILL_WITH := host/msghdr.c
 CLI   := $(sort $(wildcard cli/*.c))
 UNIT  := $(sort $(wildcard tests/unit/*/test_*.c))
 BENCH := $(sort $(wildcard bench/*.c))
@@ -43,7 +46,8 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all lib
 all: $(B)/oriel lib
-lib: $(B)/liboriel.a $(B)/liboriel.so $(B)/liboriel-packetdrill.so
+lib: $(B)/liboriel.a $(B)/liboriel.so $(B)/liboriel-packetdrill.so \
+     $(B)/liboriel-posix.a $(B)/liboriel-posix.so
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -75,8 +79,22 @@ $(B)/liboriel.so: $(call obj,$(SRC))
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel.so.0 -Wl,-z,defs $^ -o $@
 	$(Q)ln -sf liboriel.so $(B)/liboriel.so.0
 
+# Sockets: the core, worlds, drivers, and include/oriel/posix.h over them.
+POSIX := $(SRC) $(LENS) $(LAB) $(HOST)
+$(B)/liboriel-posix.a: $(call obj,$(POSIX))
+	@rm -f $@
+	@echo "  AR    $@"
+	$(Q)ld -r -o $(B)/liboriel-posix.o $^
+	$(Q)objcopy --localize-hidden $(B)/liboriel-posix.o
+	$(Q)ar rcs $@ $(B)/liboriel-posix.o
+
+$(B)/liboriel-posix.so: $(call obj,$(POSIX))
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel-posix.so.0 -Wl,-z,defs $^ -pthread -o $@
+	$(Q)ln -sf liboriel-posix.so $(B)/liboriel-posix.so.0
+
 # Oriel where packetdrill expects a kernel: packetdrill --so_filename=build/liboriel-packetdrill.so
-$(B)/liboriel-packetdrill.so: $(call obj,$(DRILL)) $(B)/core.a
+$(B)/liboriel-packetdrill.so: $(call obj,$(DRILL) $(DRILL_WITH)) $(B)/core.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel-packetdrill.so -Wl,-z,defs \
 	    -Wl,--version-script,host/packetdrill.map $^ -pthread -ldl -o $@
@@ -217,9 +235,15 @@ install: all
 	ln -sf liboriel.so.$(VERSION) $(I)/lib/liboriel.so.0
 	ln -sf liboriel.so.0 $(I)/lib/liboriel.so
 	install -m 755 build/liboriel-packetdrill.so $(I)/lib/liboriel-packetdrill.so
-	install -m 644 include/oriel/oriel.h $(I)/include/oriel/oriel.h
+	install -m 644 build/liboriel-posix.a $(I)/lib/liboriel-posix.a
+	install -m 755 build/liboriel-posix.so $(I)/lib/liboriel-posix.so.$(VERSION)
+	ln -sf liboriel-posix.so.$(VERSION) $(I)/lib/liboriel-posix.so.0
+	ln -sf liboriel-posix.so.0 $(I)/lib/liboriel-posix.so
+	install -m 644 include/oriel/oriel.h include/oriel/posix.h $(I)/include/oriel/
 	install -m 644 labs/*.lab $(I)/share/oriel/labs/
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' tools/oriel.pc.in > $(I)/lib/pkgconfig/oriel.pc
+	for pc in oriel oriel-posix; do \
+	    sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' tools/$$pc.pc.in > $(I)/lib/pkgconfig/$$pc.pc; \
+	done
 	tools/man.sh build/oriel $(I)/share/man/man1
 	build/oriel help --completion bash > $(I)/share/bash-completion/completions/oriel
 	build/oriel help --completion zsh > $(I)/share/zsh/site-functions/_oriel

@@ -188,6 +188,21 @@ int64_t px_accept(struct px *px, struct px_call *c, int fd, int new_fd, int flag
     return new_fd;
 }
 
+int64_t px_name(struct px *px, int fd, bool peer, struct oriel_endpoint *out)
+{
+    int64_t err;
+    struct px_file *f = socket_of(px, fd, &err);
+    *out = (struct oriel_endpoint){.port = 0};
+    if (!f)
+        return err;
+    int failed = peer ? oriel_remote(px->stack, f->h, out) : oriel_local(px->stack, f->h, out);
+    if (!f->v6 && !addr_is_v4(&out->addr))
+        out->addr = addr_v4(0);                 /* not bound yet */
+    if (peer && (failed || f->listening || (out->port == 0 && f->kind != PX_ICMP)))
+        return -PX_ENOTCONN;
+    return answer(failed);
+}
+
 /* ---- connect ---- */
 
 static int64_t waiting_error(struct px *px, struct px_file *f)

@@ -158,6 +158,7 @@ struct px_file {
     bool shut_read, shut_write;
     bool fastopen_connect;
     bool recverr;               /* MSG_ERRQUEUE has something to tell */
+    bool system;                /* an epoll set that holds what is not ours: its maker looks there */
     int fd;
     oriel_handle h;
     struct list watches;        /* of the epoll sets that it is in */
@@ -251,6 +252,7 @@ int64_t px_listen(struct px *px, int fd, int backlog);
 int64_t px_accept(struct px *px, struct px_call *c, int fd, int new_fd, int flags,
                   struct oriel_endpoint *peer);
 int64_t px_connect(struct px *px, struct px_call *c, int fd, const struct oriel_endpoint *to);
+int64_t px_name(struct px *px, int fd, bool peer, struct oriel_endpoint *out);
 int64_t px_shutdown(struct px *px, int fd, int how);
 int64_t px_close(struct px *px, int fd);
 int64_t px_fcntl(struct px *px, int fd, int cmd, int64_t arg);

@@ -169,8 +169,9 @@ struct port *world_add_port(struct world *w, struct node *n, const struct oriel_
         *err = p->netif;
         if (p->netif < 0)
             return NULL;
-        /* Nothing is plugged in yet. */
-        *err = oriel_netif_set_carrier(n->stack, p->netif, false);
+        p->loops = cfg->kind == ORIEL_NETIF_LOOPBACK;
+        if (!p->loops)                          /* nothing is plugged in yet */
+            *err = oriel_netif_set_carrier(n->stack, p->netif, false);
     }
     *err = 0;
     n->ports_n++;
@@ -483,6 +484,22 @@ static void arrive(struct world *w, struct flight *f)
 
 /* ---- running ---- */
 
+static void show_looped(struct world *w, struct port *p)
+{
+    struct pkt *out;
+    while (oriel_netif_take(p->node->stack, p->netif, &out, 1) == 1) {
+        bool linear = pkt_linearize(&w->env, out);
+        struct world_frame f = {
+            .time = w->env.now, .port = p, .out = true, .packet_id = ++w->packet_id, .ev = out->ev,
+            .bytes = linear ? pkt_span(out) : span_of(NULL, 0), .cause = cause_of(w, out->ev),
+            .why = (enum why)out->why,
+        };
+        p->tx_pkts++;
+        show(w, &f);
+        pkt_free(out);
+    }
+}
+
 /* All that a node has to say by one port, or as much as the door there takes. */
 static void take_port(struct world *w, struct node *n, struct port *p)
 {
@@ -507,7 +524,9 @@ static void take_output(struct world *w, struct node *n)
 {
     n->blocked = false;
     for (uint8_t i = 0; i < n->ports_n; i++)
-        if (n->ports[i].netif)
+        if (n->ports[i].loops)
+            show_looped(w, &n->ports[i]);
+        else if (n->ports[i].netif)
             take_port(w, n, &n->ports[i]);
 }
 

@@ -48,6 +48,7 @@ struct port {
     char name[NETIF_NAME_MAX];  /* "eth0" */
     struct mac mac;
     int netif;                  /* of the node's stack; 0: none (switch, peer) */
+    bool loops;                 /* loopback: what is taken there has passed, and is shown only */
     struct wire *wire;          /* NULL: nothing is plugged in */
     uint8_t side;               /* which end of the wire: 0 or 1 */
     uint16_t pvid;              /* switch: VLAN of untagged frames; 1 */

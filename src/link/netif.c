@@ -80,6 +80,7 @@ int netif_add(struct link *l, const struct oriel_netif_config *cfg, struct netif
         .fcs = cfg->fcs,
         .vouches = cfg->vouches,
         .gso = cfg->vouches && cfg->gso,
+        .watched = cfg->watched && cfg->kind == ORIEL_NETIF_LOOPBACK,
         .vid = cfg->vlan_id,
         .tpid = cfg->vlan_qinq ? ETH_QINQ : ETH_VLAN,
         .parent = parent,
@@ -236,6 +237,14 @@ static bool make_arrive(struct env *env, const struct netif *nif, struct pkt *p)
            (p->more_n == 0 || pkt_charge_payload(p));
 }
 
+/* For who looks; where nobody takes it, or for want of memory, it is not seen. */
+static ORIEL_NEVER_INLINE void show_looped(struct link *l, struct netif *nif, const struct pkt *p)
+{
+    struct pkt *q = nif->tx.n < nif->tx_max ? pkt_share(l->env, p) : NULL;
+    if (q)
+        pkt_enqueue(&nif->tx, q);
+}
+
 int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why)
 {
     p->flags = PKT_LOOPED;
@@ -248,6 +257,8 @@ int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why)
     p->nif = nif->index;
     p->ev = l->env->cause;
     l->env->why_count[why]++;
+    if (oriel_unlikely(nif->watched))
+        show_looped(l, nif, p);
     pkt_enqueue(&l->loop, p);
     return 0;
 }

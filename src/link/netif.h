@@ -43,6 +43,7 @@ struct netif {
     bool fcs;                   /* frames carry their check sequence, both ways */
     bool vouches;               /* the link fills in and vouches for transport checksums */
     bool gso;                   /* and takes super-segments, both ways */
+    bool watched;               /* loopback: a copy of what passes goes to tx as well */
     uint16_t vid;               /* VLAN */
     uint16_t tpid;
     struct netif *parent;       /* VLAN: below it; NULL otherwise */

@@ -62,6 +62,8 @@ if have nm && ! nm "$build/liboriel.a" 2> /dev/null | grep -q __asan_init; then
     check "the archive shows only oriel_*" only_oriel -g "$build/liboriel.a"
     check "so does the shared library" only_oriel -D "$build/liboriel.so"
     check "and they need nothing but string.h" no_system
+    check "the archive of sockets shows only oriel_*" only_oriel -g "$build/liboriel-posix.a"
+    check "so does its shared library" only_oriel -D "$build/liboriel-posix.so"
 else
     skip "only oriel_* is visible" "no nm, or a build with sanitizers"
 fi
@@ -123,7 +125,7 @@ for lib in a so; do
         [ $status -eq 3 -a "$(cat "$tmp/said")" = "ours: now >= s->env.now" ]
 done
 
-echo '#include <oriel/oriel.h>' > "$tmp/header.cc"
+printf '%s\n' '#include <oriel/oriel.h>' '#include <oriel/posix.h>' > "$tmp/header.cc"
 echo 'int main() { return oriel_strerror(0) == 0; }' >> "$tmp/header.cc"
 if have g++; then
     check "C++ can include the header" \
@@ -141,7 +143,8 @@ at=$tmp/root
 check "make install" make -s -C "$root" install DESTDIR="$at" PREFIX=/usr
 version=$(sed -n 's/^#define ORIEL_VERSION "\(.*\)"/\1/p' "$root/include/oriel/oriel.h")
 for file in bin/oriel lib/liboriel.a "lib/liboriel.so.$version" lib/liboriel.so.0 lib/liboriel.so \
-    include/oriel/oriel.h lib/pkgconfig/oriel.pc share/man/man1/oriel.1 \
+    lib/liboriel-posix.a "lib/liboriel-posix.so.$version" lib/liboriel-posix.so.0 lib/liboriel-posix.so \
+    include/oriel/oriel.h include/oriel/posix.h lib/pkgconfig/oriel.pc lib/pkgconfig/oriel-posix.pc share/man/man1/oriel.1 \
     share/bash-completion/completions/oriel share/zsh/site-functions/_oriel \
     share/fish/vendor_completions.d/oriel.fish; do
     check "there is $file" [ -s "$at/usr/$file" ]
@@ -166,6 +169,12 @@ if have pkg-config; then
     check "a program compiles with its flags" \
         $cc -std=c11 "$root/examples/embed.c" $flags -o "$tmp/installed"
     check "and runs with what was installed" env LD_LIBRARY_PATH="$at/usr/lib" "$tmp/installed"
+    flags="$(pkg --cflags --libs oriel-posix)"
+    # shellcheck disable=SC2086
+    check "a program of sockets compiles with the flags of oriel-posix" \
+        $cc -std=c11 -D_GNU_SOURCE -DORIEL "$root/examples/client.c" $flags -o "$tmp/client"
+    env LD_LIBRARY_PATH="$at/usr/lib" "$tmp/client" > "$tmp/said" 2>&1
+    check "and runs: nobody listens on its loopback" says "$tmp/said" "client: Connection refused"
 else
     skip "pkg-config" "not here"
 fi

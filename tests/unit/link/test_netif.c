@@ -326,3 +326,28 @@ TEST("the queue to ourselves has an end, too")
     EXPECT_EQ(oriel_send(f->s, h, "x", 1, NULL), ORIEL_ENOBUFS);
     fx_free(f);
 }
+
+/* ---- loopback ---- */
+
+TEST("what passes on loopback can be seen by who asks, and leaves nowhere else")
+{
+    struct fx *f = fx_new(.no_netif = true);
+    int lo = add(f, &(struct oriel_netif_config){.name = "lo", .kind = ORIEL_NETIF_LOOPBACK, .watched = true});
+    EXPECT(lo > 0);
+    oriel_handle h = 0;
+    struct oriel_endpoint at = {.addr = addr_v4(0x7f000001), .port = 7};
+    struct oriel_msg m = {.peer = at};
+    char buf[10];
+    EXPECT_EQ(oriel_udp_open(f->s, ORIEL_IP4, &h), 0);
+    EXPECT_EQ(oriel_bind(f->s, h, &at), 0);
+    EXPECT_EQ(oriel_send(f->s, h, "seen", 4, &m), 4);
+    struct pkt *p;
+    EXPECT_EQ(oriel_netif_take(f->s, lo, &p, 1), 1);
+    EXPECT_EQ(oriel_pkt_len(p), 32);
+    EXPECT_STR(oriel_pkt_why_name(p), "UDP_DATA");
+    oriel_pkt_free(p);
+    EXPECT_EQ(oriel_netif_take(f->s, lo, &p, 1), 0);
+    oriel_step(f->s, f->s->env.now, NULL);
+    EXPECT_EQ(oriel_recv(f->s, h, buf, sizeof buf, NULL), 4);
+    fx_free(f);
+}

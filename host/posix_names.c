@@ -1,0 +1,262 @@
+/*
+ * Names: numeric addresses, the hosts file, services of /etc/services. A list is one piece of memory per
+ * entry, the address behind the entry and the canonical name behind that.
+ */
+#define _GNU_SOURCE
+#include "host/posix_run.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define FOUND_MAX 32                /* addresses of one name */
+#define HOSTS_LINE 1024
+
+struct entry {
+    struct addrinfo info;
+    struct sockaddr_storage addr;
+    char name[];
+};
+
+/* What is asked for, as far as it is known. */
+struct lookup {
+    int family, flags;
+    uint16_t port;                  /* in the machine's order */
+    const char *canonical;          /* NULL: not asked for */
+    struct oriel_addr found[FOUND_MAX];
+    unsigned found_n;
+    struct addrinfo *first, **last;
+};
+
+static const struct {
+    int type, protocol;
+    const char *name;
+} kinds[] = {{SOCK_STREAM, IPPROTO_TCP, "tcp"}, {SOCK_DGRAM, IPPROTO_UDP, "udp"}};
+
+/* ---- the list ---- */
+
+static bool add(struct lookup *k, const struct oriel_addr *a, int type, int protocol)
+{
+    size_t name = k->canonical && !k->first ? strlen(k->canonical) + 1 : 0;
+    struct entry *e = calloc(1, sizeof *e + name);
+    struct oriel_endpoint at = {.addr = *a, .port = k->port};
+    bool v6 = k->family == AF_INET6 || !addr_is_v4(a);
+    if (!e)
+        return false;
+    socklen_t len = sizeof e->addr;
+    sockaddr_give(&at, v6, (struct sockaddr *)&e->addr, &len);
+    if (v6 && addr_scope(a) == SCOPE_LINK)
+        ((struct sockaddr_in6 *)&e->addr)->sin6_scope_id = a->zone;
+    e->info = (struct addrinfo){.ai_flags = k->flags, .ai_family = v6 ? AF_INET6 : AF_INET,
+                                .ai_socktype = type, .ai_protocol = protocol, .ai_addrlen = len,
+                                .ai_addr = (struct sockaddr *)&e->addr};
+    if (name > 0)
+        e->info.ai_canonname = memcpy(e->name, k->canonical, name);
+    *k->last = &e->info;
+    k->last = &e->info.ai_next;
+    return true;
+}
+
+void oriel_px_freeaddrinfo(struct addrinfo *list)
+{
+    while (list) {
+        struct addrinfo *next = list->ai_next;
+        free(list);                             /* the first member of its struct entry */
+        list = next;
+    }
+}
+
+/* ---- where addresses come from ---- */
+
+static void keep(struct lookup *k, const struct oriel_addr *a)
+{
+    bool v4 = addr_is_v4(a);
+    bool wanted = k->family == AF_UNSPEC || (k->family == AF_INET) == v4 ||
+                  (k->family == AF_INET6 && (k->flags & AI_V4MAPPED));
+    for (unsigned i = 0; i < k->found_n; i++)
+        wanted = wanted && !addr_eq(&k->found[i], a);
+    if (wanted && k->found_n < FOUND_MAX)
+        k->found[k->found_n++] = *a;
+}
+
+static void nobody_named(struct lookup *k)
+{
+    struct oriel_addr v4 = addr_v4(k->flags & AI_PASSIVE ? 0 : 0x7f000001);
+    struct oriel_addr v6 = addr_v6(0, k->flags & AI_PASSIVE ? 0 : 1);
+    if (k->family != AF_INET6)
+        keep(k, &v4);
+    if (k->family != AF_INET)
+        keep(k, &v6);
+}
+
+/* "ADDRESS NAME NAME... # words": is the name there? *canonical: the first. */
+static bool line_names(char *line, const char *name, char **canonical, struct oriel_addr *a)
+{
+    char *more, *word;
+    line[strcspn(line, "#\n")] = '\0';
+    word = strtok_r(line, " \t", &more);
+    if (!word || oriel_addr_parse(word, a) != 0)
+        return false;
+    *canonical = NULL;
+    while ((word = strtok_r(NULL, " \t", &more)) != NULL) {
+        *canonical = *canonical ? *canonical : word;
+        if (strcasecmp(word, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_in_hosts(struct lookup *k, const char *path, const char *name,
+                          char canonical[NI_MAXHOST])
+{
+    char line[HOSTS_LINE], *said;
+    struct oriel_addr a;
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (line_names(line, name, &said, &a)) {
+            if (k->found_n == 0)
+                (void)snprintf(canonical, NI_MAXHOST, "%s", said);
+            keep(k, &a);
+        }
+    if (f)
+        fclose(f);
+}
+
+static int find(struct lookup *k, const char *node, char canonical[NI_MAXHOST])
+{
+    struct oriel_addr a;
+    (void)snprintf(canonical, NI_MAXHOST, "%s", node ? node : "");
+    if (!node) {
+        nobody_named(k);
+    } else if (oriel_addr_parse(node, &a) == 0) {
+        keep(k, &a);
+        if (k->found_n == 0)
+            return EAI_ADDRFAMILY;
+    } else if (k->flags & AI_NUMERICHOST) {
+        return EAI_NONAME;
+    } else {
+        const struct oriel_px *p = posix_here();
+        if (!p)
+            return EAI_SYSTEM;
+        look_in_hosts(k, p->hosts, node, canonical);
+    }
+    return k->found_n > 0 ? 0 : EAI_NONAME;
+}
+
+/* ---- services ---- */
+
+static int service_port(const char *service, int flags, const char *protocol, uint16_t *port)
+{
+    struct servent entry, *found = NULL;
+    char buf[1024], *end;
+    *port = 0;
+    if (!service)
+        return 0;
+    unsigned long n = strtoul(service, &end, 10);
+    if (*service >= '0' && *service <= '9' && *end == '\0') {
+        *port = (uint16_t)n;
+        return n <= 65535 ? 0 : EAI_SERVICE;
+    }
+    if (flags & AI_NUMERICSERV)
+        return EAI_NONAME;
+    if (getservbyname_r(service, protocol, &entry, buf, sizeof buf, &found) != 0 || !found)
+        return EAI_SERVICE;
+    *port = ntohs((uint16_t)entry.s_port);
+    return 0;
+}
+
+/* Every kind of socket that was asked for, at one address. */
+static int add_kinds(struct lookup *k, const struct oriel_addr *a, const char *service, int type,
+                     int protocol)
+{
+    int err = EAI_SOCKTYPE;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if ((type && type != kinds[i].type) || (protocol && protocol != kinds[i].protocol))
+            continue;
+        int wrong = service_port(service, k->flags, kinds[i].name, &k->port);
+        if (!wrong && !add(k, a, kinds[i].type, kinds[i].protocol))
+            return EAI_MEMORY;
+        err = err != 0 ? wrong : 0;             /* one of them is enough */
+    }
+    return err;
+}
+
+int oriel_px_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                         struct addrinfo **out)
+{
+    static const struct addrinfo none = {.ai_family = AF_UNSPEC};
+    char canonical[NI_MAXHOST];
+    const struct addrinfo *h = hints ? hints : &none;
+    struct lookup k = {.family = h->ai_family, .flags = h->ai_flags, .last = &k.first};
+    if (!node && !service)
+        return EAI_NONAME;
+    if (k.family != AF_UNSPEC && k.family != AF_INET && k.family != AF_INET6)
+        return EAI_FAMILY;
+    if ((k.flags & AI_CANONNAME) && !node)
+        return EAI_BADFLAGS;
+    int err = find(&k, node, canonical);
+    k.canonical = k.flags & AI_CANONNAME ? canonical : NULL;
+    for (unsigned i = 0; i < k.found_n && err == 0; i++)
+        err = add_kinds(&k, &k.found[i], service, h->ai_socktype, h->ai_protocol);
+    if (err)
+        oriel_px_freeaddrinfo(k.first);
+    *out = err ? NULL : k.first;
+    return err;
+}
+
+const char *oriel_px_gai_strerror(int err)
+{
+    return gai_strerror(err);
+}
+
+/* ---- and back ---- */
+
+static bool name_in_hosts(const char *path, const struct oriel_addr *a, char *host, socklen_t n)
+{
+    char line[HOSTS_LINE], *said = NULL;
+    struct oriel_addr there;
+    FILE *f = fopen(path, "re");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f)) {
+        (void)line_names(line, "", &said, &there);
+        found = said && addr_eq(&there, a) && (socklen_t)strlen(said) < n;
+        if (found)
+            memcpy(host, said, strlen(said) + 1);
+        said = NULL;
+    }
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static int give_service(uint16_t port, char *service, socklen_t n, int flags)
+{
+    struct servent entry, *found = NULL;
+    char buf[1024];
+    bool named = !(flags & NI_NUMERICSERV) &&
+                 getservbyport_r(htons(port), flags & NI_DGRAM ? "udp" : "tcp", &entry, buf,
+                                 sizeof buf, &found) == 0 && found;
+    int len = named ? snprintf(service, n, "%s", found->s_name) : snprintf(service, n, "%u", port);
+    return len >= 0 && (socklen_t)len < n ? 0 : EAI_OVERFLOW;
+}
+
+int oriel_px_getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t host_n,
+                         char *service, socklen_t service_n, int flags)
+{
+    struct oriel_endpoint e;
+    if (!addr || px_sockaddr_parse(span_of(addr, len), &e) != 0 || addr->sa_family == AF_UNSPEC)
+        return EAI_FAMILY;
+    if (host && host_n > 0) {
+        const struct oriel_px *p = flags & NI_NUMERICHOST ? NULL : posix_here();
+        bool named = p && name_in_hosts(p->hosts, &e.addr, host, host_n);
+        if (!named && (flags & NI_NAMEREQD))
+            return EAI_NONAME;
+        if (!named && oriel_addr_print(&e.addr, host, host_n) >= host_n)
+            return EAI_OVERFLOW;
+    }
+    return service && service_n > 0 ? give_service(e.port, service, service_n, flags) : 0;
+}
