@@ -23,6 +23,7 @@ test)
     need wasm-ld lld
     need python3 python3
     need tshark tshark
+    need ip iproute2
     need git git
     need man man-db
     need_file /usr/include/cmocka.h libcmocka-dev
