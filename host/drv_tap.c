@@ -8,10 +8,13 @@
  * to pass super-segments of up to 64 KiB, with sums that nobody has filled in, both ways
  * (IFF_VNET_HDR, TUNSETOFFLOAD): each is left out in turn where the kernel refuses it.
  *
- * A frame's length is known only after it was read. It is read into three blocks, one behind the other: of
- * a frame of 1,500, of a jumbo frame, of the largest packet. Those that stayed empty wait for the next,
- * and very small frames are copied out of the first, so what a frame holds is in proportion to it. Where
- * there is no memory, frames are read and thrown away: they would otherwise wake us for ever.
+ * A frame's length is known only after it was read. It is read into a block that holds the largest there
+ * may be; the packet is that block, or a copy in the smallest that holds it, so that what a frame holds is
+ * in proportion to it. (Blocks of several sizes behind one another, read into at once, save that copy and
+ * cost more for each frame, whatever its size: the kernel checks and copies the list.) Where there is no
+ * memory, frames are read and thrown away: they would otherwise wake us for ever.
+ *
+ * What the kernel says before a frame is read to, and written from, the room in front of it.
  *
  * Writing never waits: the kernel takes the frame or drops it. A device that is down drops (EIO).
  */
@@ -40,15 +43,7 @@
 #define TAP_TXQ_MAX    1000000
 #define TAP_HOSTS_MAX  8
 
-#define RX_BLOCKS   3
 #define RX_HEADROOM 88              /* before the frame, for headers of where it may go on to */
-#define RX_PAD      40              /* of later blocks: a cache line begins there */
-#define RX_COPIED   128             /* a frame of so many bytes is copied */
-
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
 
 /* What the user asked for beside what all links have. */
 struct tap_wish {
@@ -59,15 +54,16 @@ struct tap_wish {
     unsigned hosts_n;
 };
 
+#define VNET_LEN sizeof(struct virtio_net_hdr)
+
 struct tap {
     struct drv d;
     bool tun, vnet, made;
     int queues[TAP_QUEUES_MAX];
     unsigned queues_n, turn;
-    unsigned blocks;                /* that the largest frame needs, */
-    size_t room;                    /* and how much fits into them */
-    struct blk *blk[RX_BLOCKS];     /* for the next frame */
-    struct virtio_net_hdr hdr;
+    enum blk_class class;           /* of blocks that frames are read into, */
+    size_t room;                    /* and the frame that fits */
+    struct blk *blk;                /* for the next */
 };
 
 /* ---- what the user said ---- */
@@ -224,7 +220,7 @@ static void ask_offloads(struct tap *t)
         {TUN_F_CSUM | TUN_F_TSO4, "the kernel has no super-segments for IPv6"},
         {TUN_F_CSUM, "the kernel has no super-segments: each frame is read by itself"},
     };
-    int hdr = sizeof(t->hdr), fd = t->queues[0];
+    int hdr = VNET_LEN, fd = t->queues[0];
     unsigned got = 0;
     if (!t->vnet || ioctl(fd, TUNSETVNETHDRSZ, &hdr) != 0)
         return;
@@ -315,31 +311,20 @@ static bool join_queues(struct tap *t, char error[DRV_ERROR_MAX])
     return t->d.fd >= 0 || drv_error(error, "%s: %s", t->d.name, strerror(errno));
 }
 
-static const enum blk_class blk_class_of[RX_BLOCKS] = {BLK_FRAME, BLK_JUMBO, BLK_WHOLE};
-
-static uint32_t off_of(unsigned i)
-{
-    return i == 0 ? RX_HEADROOM : RX_PAD;
-}
-
-static uint32_t room_of(unsigned i)
-{
-    return blk_class_bytes[blk_class_of[i]] - off_of(i);
-}
-
-static void set_blocks(struct tap *t)
+static void set_class(struct tap *t)
 {
     size_t frame = t->d.caps.gso4 ? 65535 + 22 : t->d.caps.mtu + (t->tun ? 0u : 22u);
-    for (t->room = t->blocks = 0; t->blocks < RX_BLOCKS && t->room < frame; t->blocks++)
-        t->room += room_of(t->blocks);
+    t->class = BLK_FRAME;
+    while (blk_class_bytes[t->class] < RX_HEADROOM + frame && t->class < BLK_WHOLE)
+        t->class++;
+    t->room = blk_class_bytes[t->class] - RX_HEADROOM;
 }
 
 static void tap_close(struct drv *d)
 {
     struct tap *t = (struct tap *)(void *)d;
-    for (unsigned i = 0; i < RX_BLOCKS; i++)
-        if (t->blk[i])
-            blk_put(t->blk[i]);
+    if (t->blk)
+        blk_put(t->blk);
     if (t->queues_n > 1 && t->d.fd >= 0)
         close(t->d.fd);
     for (unsigned i = 0; i < t->queues_n; i++)
@@ -374,7 +359,7 @@ static struct drv *open_device(const struct drv_spec *s, bool tun, char error[DR
         return NULL;
     }
     set_mac(t, s);
-    set_blocks(t);
+    set_class(t);
     return &t->d;
 }
 
@@ -390,62 +375,45 @@ static struct drv *tun_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])
 
 /* ---- what comes ---- */
 
-/* Where the next frame is read to; the bytes that it may have, 0: there is no memory. */
-static size_t make_room(struct tap *t, struct env *env, struct iovec *v, int *n)
+/* A frame that stands in t->blk; a copy where a smaller block does. NULL: no memory. */
+static struct pkt *packet_of(struct tap *t, struct env *env, size_t len)
 {
-    size_t room = 0;
-    *n = 0;
-    if (t->vnet)
-        v[(*n)++] = (struct iovec){&t->hdr, sizeof(t->hdr)};
-    for (unsigned i = 0; i < t->blocks; i++) {
-        if (!t->blk[i] && !(t->blk[i] = blk_get(env->mem, blk_class_of[i])))
-            break;
-        v[(*n)++] = (struct iovec){t->blk[i]->bytes + off_of(i), room_of(i)};
-        room += room_of(i);
-    }
-    return room;
-}
-
-/* The blocks that `len` bytes were read into become a packet; NULL: it cannot be paid for. */
-static struct pkt *assemble(struct tap *t, struct env *env, uint32_t len)
-{
-    uint32_t part = len < room_of(0) ? len : room_of(0);
-    struct pkt *p = len <= RX_COPIED
-        ? pkt_new_copy(env, RX_HEADROOM, span_of(t->blk[0]->bytes + RX_HEADROOM, len))
-        : pkt_new_blk(env, t->blk[0], RX_HEADROOM, part);
-    if (!p || len <= RX_COPIED)
+    bool small = RX_HEADROOM + len <= blk_class_bytes[t->class - 1];
+    struct pkt *p = small ? pkt_new_copy(env, RX_HEADROOM, span_of(t->blk->bytes + RX_HEADROOM, len)) : NULL;
+    if (p || !(p = pkt_new_blk(env, t->blk, RX_HEADROOM, (uint32_t)len)))
         return p;
-    t->blk[0] = NULL;
-    len -= part;
-    for (unsigned i = 1; len > 0; i++) {
-        part = len < room_of(i) ? len : room_of(i);
-        if (!pkt_append_blk(p, t->blk[i], RX_PAD, part)) {
-            pkt_free(p);
-            return NULL;
-        }
-        t->blk[i] = NULL;
-        len -= part;
-    }
+    t->blk = NULL;
     return p;
 }
 
 /* The frame that was read. NULL: it is counted as dropped. */
-static struct pkt *finish(struct tap *t, struct env *env, size_t len, size_t room)
+static struct pkt *finish(struct tap *t, struct env *env, size_t len)
 {
-    size_t hdr = t->vnet ? sizeof(t->hdr) : 0;
-    bool cut = len >= hdr + room && room < t->room;
-    struct pkt *p = len <= hdr || cut ? NULL : assemble(t, env, (uint32_t)(len - hdr));
+    struct virtio_net_hdr h;
+    struct pkt *p = len > 0 && len < t->room ? packet_of(t, env, len) : NULL;
     if (p) {
         p->l3 = t->tun ? 0 : vnet_eth_len(p);
-        if (!t->vnet || vnet_to_pkt(env, p, &t->hdr)) {
+        memcpy(&h, (t->blk ? t->blk : p->head.blk)->bytes + RX_HEADROOM - VNET_LEN, VNET_LEN);
+        if (!t->vnet || vnet_to_pkt(env, p, &h)) {
             t->d.rx_pkts++;
-            t->d.rx_bytes += len - hdr;
+            t->d.rx_bytes += len;
             return p;
         }
         pkt_free(p);
     }
     t->d.rx_dropped++;
     return NULL;
+}
+
+/* One frame, into t->blk or nowhere: its length as the kernel tells it, or -1. */
+static ssize_t read_one(struct tap *t, int fd, struct env *env)
+{
+    uint8_t nowhere[64];
+    size_t hdr = t->vnet ? VNET_LEN : 0;
+    if (oriel_unlikely(!t->blk) && !(t->blk = blk_get(env->mem, t->class)))
+        return read(fd, nowhere, sizeof(nowhere)) < 0 ? -1 : 0;
+    ssize_t n = read(fd, t->blk->bytes + RX_HEADROOM - hdr, t->room + hdr);
+    return n < 0 ? -1 : (size_t)n > hdr ? n - (ssize_t)hdr : 0;
 }
 
 static bool is_gone(int err)
@@ -457,18 +425,12 @@ static unsigned rx_queue(struct tap *t, int fd, struct env *env, struct pkt *out
 {
     unsigned n = 0;
     for (unsigned reads = 0; reads < max; reads++) {
-        struct iovec v[1 + RX_BLOCKS];
-        uint8_t nowhere;
-        int vn;
-        size_t room = make_room(t, env, v, &vn);
-        if (room == 0)
-            v[vn++] = (struct iovec){&nowhere, 1};
-        ssize_t len = readv(fd, v, vn);
+        ssize_t len = read_one(t, fd, env);
         if (len < 0) {
             t->d.error = is_gone(errno) ? -errno : t->d.error;
             break;
         }
-        struct pkt *p = finish(t, env, (size_t)len, room);
+        struct pkt *p = finish(t, env, (size_t)len);
         if (p)
             out[n++] = p;
     }
@@ -487,21 +449,29 @@ static unsigned tap_rx(struct drv *d, struct env *env, struct pkt *out[], unsign
 
 /* ---- what leaves ---- */
 
-/* 0, or an errno. */
+/*
+ * 0, or an errno. Replies of a flow come by the queue that it was last written to: one is as good as
+ * another. The room before a head that is p's alone is nobody's.
+ */
 static int send_one(struct tap *t, const struct pkt *p)
 {
     struct iovec v[2 + PKT_SLICES_MAX];
     struct virtio_net_hdr h;
     int n = 0;
+    bool before = t->vnet && p->head.off >= VNET_LEN && p->head.blk->refs == 1;
+    uint32_t hdr = before ? VNET_LEN : 0;
     if (t->vnet) {
         vnet_of_pkt(&h, p);
-        v[n++] = (struct iovec){&h, sizeof(h)};
+        if (before)
+            memcpy(pkt_data(p) - VNET_LEN, &h, VNET_LEN);
+        else
+            v[n++] = (struct iovec){&h, VNET_LEN};
     }
-    v[n++] = (struct iovec){pkt_data(p), p->head.len};
+    v[n++] = (struct iovec){pkt_data(p) - hdr, p->head.len + hdr};
     for (unsigned i = 0; i < p->more_n; i++)
         v[n++] = (struct iovec){p->more[i].blk->bytes + p->more[i].off, p->more[i].len};
-    /* Replies of a flow come by the queue that it was last written to: one is as good as another. */
-    return writev(t->queues[0], v, n) < 0 ? errno : 0;
+    ssize_t sent = n == 1 ? write(t->queues[0], v[0].iov_base, v[0].iov_len) : writev(t->queues[0], v, n);
+    return sent < 0 ? errno : 0;
 }
 
 static unsigned tap_tx(struct drv *d, struct pkt *const pkts[], unsigned n)

@@ -476,18 +476,6 @@ void pkt_read(const struct pkt *p, size_t from, void *to, size_t n)
     }
 }
 
-bool pkt_append_blk(struct pkt *p, struct blk *b, uint32_t off, uint32_t len)
-{
-    const uint16_t charge = charge_of_payload(blk_class_bytes[b->class]);
-    ORIEL_ASSERT(p->more_n < PKT_SLICES_MAX);
-    ORIEL_ASSERT(off + len <= blk_class_bytes[b->class] && b->class < BLK_STREAM);
-    if (!budget_take(p->budget, bytes_of(charge)))
-        return false;
-    p->charge = (uint16_t)(p->charge + charge);
-    p->more[p->more_n++] = (struct slice){b, off, len};
-    return true;
-}
-
 /* Replace all slices by one block that holds the same bytes, with that headroom. */
 static bool rebuild(struct env *env, struct pkt *p, size_t headroom, size_t room)
 {

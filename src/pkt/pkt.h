@@ -389,12 +389,6 @@ static inline struct rd pkt_rd(const struct pkt *p, size_t from)
     return rd_of(span_of(pkt_data(p) + from, p->head.len - from));
 }
 
-/*
- * len bytes of a block, from off on, behind what p holds: p takes the caller's reference and is charged
- * for the whole block. False, nothing changed: the budget is full. p has a slice left.
- */
-bool pkt_append_blk(struct pkt *p, struct blk *b, uint32_t off, uint32_t len);
-
 /* The first n bytes are contiguous afterwards. False: the packet is shorter, or no memory. */
 bool pkt_need_slow(struct env *env, struct pkt *p, size_t n);
 

@@ -193,32 +193,6 @@ TEST("a block that somebody filled becomes a packet, or stays with him")
     fx_env_fini(&fx);
 }
 
-TEST("a block put behind a packet is charged whole, and goes with it")
-{
-    struct fx_env fx;
-    fx_env_init(&fx);
-    struct pkt *p = pkt_new(&fx.env, 10, 20);
-    uint64_t before = fx.budget.used;
-    struct blk *b = blk_get(&fx.mem, BLK_WHOLE);
-    struct wr w = wr_of(b->bytes + 5, 3000);
-    while (wr_left(&w) > 0)
-        wr_u8(&w, 7);
-    EXPECT(pkt_append_blk(p, b, 5, 3000));
-    EXPECT_EQ(pkt_len(p), 3020);
-    EXPECT_EQ(fx.budget.used - before, 66048);
-    uint8_t last;
-    pkt_read(p, 3019, &last, 1);
-    EXPECT_EQ(last, 7);
-    fx.budget.max = fx.budget.used;
-    struct blk *more = blk_get(&fx.mem, BLK_JUMBO);
-    EXPECT(!pkt_append_blk(p, more, 0, 1));
-    EXPECT_EQ(p->more_n, 1);
-    EXPECT_ASSERTS((void)pkt_append_blk(p, more, 10000, 1000));
-    blk_put(more);
-    pkt_free(p);
-    fx_env_fini(&fx);
-}
-
 TEST("a full budget refuses, counted, and gives back what was taken")
 {
     struct fx_env fx;
