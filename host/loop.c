@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,15 +19,26 @@ oriel_time host_now(void)
 
 int loop_open(struct loop *l)
 {
-    *l = (struct loop){.epoll = epoll_create1(EPOLL_CLOEXEC)};
-    return l->epoll < 0 ? -errno : 0;
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET};
+    *l = (struct loop){
+        .epoll = epoll_create1(EPOLL_CLOEXEC),
+        .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+        .alarm = ORIEL_NEVER,
+    };
+    if (l->epoll >= 0 && l->timer >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->timer, &e) == 0)
+        return 0;
+    int err = -errno;
+    loop_close(l);
+    return err;
 }
 
 void loop_close(struct loop *l)
 {
     if (l->epoll >= 0)
         close(l->epoll);
-    l->epoll = -1;
+    if (l->timer >= 0)
+        close(l->timer);
+    l->epoll = l->timer = -1;
 }
 
 static int control(struct loop *l, int op, struct loop_source *s)
@@ -56,24 +68,45 @@ void loop_remove(struct loop *l, struct loop_source *s)
             l->round[i].data.ptr = NULL;
 }
 
+/*
+ * The descriptor `timer` is set to a moment only where it would come too late: deadlines of a busy stack
+ * move away with each packet, and one that comes too early is a wake-up for nothing, rarely. A timeout of
+ * epoll's own would be set and cancelled each time.
+ */
+static int set_alarm(struct loop *l, oriel_time until, oriel_time now)
+{
+    if (until >= l->alarm && l->alarm > now)
+        return 0;
+    struct itimerspec t = {.it_value = {.tv_sec = (time_t)(until / NS_PER_S),
+                                        .tv_nsec = (long)(until % NS_PER_S)}};
+    l->alarm = until;
+    return until == ORIEL_NEVER ? 0 : timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+static int look_once(struct loop *l, int timeout)
+{
+    int n = epoll_wait(l->epoll, l->round, LOOP_ROUND, timeout), kept = 0;
+    for (int i = 0; i < n; i++)
+        if (l->round[i].data.ptr)               /* the timer has no source */
+            l->round[kept++] = l->round[i];
+    if (kept < n)
+        l->alarm = ORIEL_NEVER;
+    return n < 0 ? n : kept;
+}
+
 /* Into l->round. Looks without sleeping for as long as spin says; then sleeps. */
 static int look(struct loop *l, oriel_time until)
 {
-    static const struct timespec at_once = {0};
-    oriel_time now = host_now(), give_up = l->spin ? now + l->spin : 0;
-    int n = 0;
-    do {
-        n = epoll_pwait2(l->epoll, l->round, LOOP_ROUND, &at_once, NULL);
+    oriel_time now = host_now(), give_up = now + l->spin;
+    l->began = now;
+    if (until <= now)
+        return look_once(l, 0);
+    for (; now < give_up; now = host_now()) {
+        int n = look_once(l, 0);
         if (n != 0 || until <= now)
             return n;
-        now = l->spin ? host_now() : now;
-    } while (now < give_up);
-    if (until == ORIEL_NEVER)
-        return epoll_pwait2(l->epoll, l->round, LOOP_ROUND, NULL, NULL);
-    now = host_now();
-    oriel_time left = until > now ? until - now : 0;
-    struct timespec t = {.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
-    return epoll_pwait2(l->epoll, l->round, LOOP_ROUND, &t, NULL);
+    }
+    return set_alarm(l, until, now) < 0 ? -1 : look_once(l, -1);
 }
 
 int loop_wait(struct loop *l, oriel_time until)

@@ -30,6 +30,8 @@ struct loop_source {
 
 struct loop {
     int epoll;
+    int timer;                      /* wakes at `alarm`, or before; ORIEL_NEVER: it is not set */
+    oriel_time alarm;
     oriel_time spin;                /* look that long before sleeping; 0: sleep at once */
     void (*on_wake)(void *ctx);     /* after each wait, before any on_ready; may be NULL */
     void *wake_ctx;
@@ -38,6 +40,7 @@ struct loop {
     void *sleep_ctx;
     struct epoll_event round[LOOP_ROUND];
     int round_n, round_at;
+    oriel_time began;               /* of the last wait: host_now() */
 };
 
 /* Nanoseconds of the monotonic clock. */
