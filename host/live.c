@@ -21,7 +21,9 @@
 
 #define DOORS_MAX  16
 #define APPS_MAX   32
-#define RX_ROUNDS  8                /* batches that a door takes in one turn, so that others have theirs */
+#define ROUNDS     16               /* batches that doors take in one turn, so that others have theirs */
+#define BATCH_BYTES ((size_t)256 << 10)     /* in one: what was read is in the cache when it is worked on */
+#define AT_ONCE    1500             /* ns: a wait that took no longer did not sleep */
 
 struct door {
     struct live *v;
@@ -30,6 +32,7 @@ struct door {
     struct port *inside;            /* what it is plugged into */
     struct loop_source source;
     bool readable;                  /* more may wait than was taken */
+    unsigned quota;                 /* frames that it is asked for at once: as many as probably wait */
     bool stuck;                     /* the driver took no more */
     bool gone;
 };
@@ -46,6 +49,7 @@ struct live {
     void *memory;
     size_t bytes;
     oriel_time began;               /* host_now() of time 0 */
+    bool slept;                     /* in the last wait */
     struct door doors[DOORS_MAX];
     unsigned doors_n;
     struct app apps[APPS_MAX];
@@ -174,17 +178,35 @@ static void door_lost(struct live *v, struct door *d)
     world_set_wire(&v->w, d->inside->wire, false);
 }
 
-static void door_in(struct live *v, struct door *d)
+/* As large as they are, so many make a batch. */
+static unsigned quota_max(struct pkt *const pkts[], unsigned n)
+{
+    size_t bytes = 1;
+    for (unsigned i = 0; i < n; i++)
+        bytes += pkt_len(pkts[i]);
+    size_t fit = BATCH_BYTES * n / bytes;
+    return fit < 4 ? 4 : fit < DRV_BATCH ? (unsigned)fit : DRV_BATCH;
+}
+
+/*
+ * One batch. Whoever asks for as many frames as there are need not ask once more to hear that there are
+ * none: where it was as many as last time, whether there are more is left to the next wait, which tells.
+ * `first`: of this turn, so that nothing is known but what the wait told.
+ */
+static bool door_in(struct live *v, struct door *d, bool first)
 {
     struct pkt *pkts[DRV_BATCH];
-    for (unsigned round = 0; d->readable && round < RX_ROUNDS; round++) {
-        unsigned n = d->drv->kind->rx(d->drv, &v->w.env, pkts, DRV_BATCH);
-        if (n > 0)
-            world_door_put(&v->w, d->node, pkts, n);
-        d->readable = n == DRV_BATCH;
-    }
+    unsigned n = d->drv->kind->rx(d->drv, &v->w.env, pkts, d->quota), most = quota_max(pkts, n);
+    if (n > 0)
+        world_door_put(&v->w, d->node, pkts, n);
+    d->readable = n == d->quota && n > 1;
+    if (n < d->quota)
+        d->quota = n > 0 ? n : 1;
+    else if (!first || !v->slept)
+        d->quota = 2 * n < most ? 2 * n : most;
     if (d->drv->error)
         door_lost(v, d);
+    return d->readable;
 }
 
 static void door_out(struct live *v, struct door *d)
@@ -246,7 +268,7 @@ int live_door(struct live *v, struct drv *drv, struct node *node, struct oriel_n
         drv_close(drv);
         return ORIEL_EINVAL;
     }
-    *d = (struct door){.v = v, .drv = drv, .readable = true};
+    *d = (struct door){.v = v, .drv = drv, .readable = true, .quota = 1};
     fill_in(n, &drv->caps, wire->direct);
     d->source = (struct loop_source){.fd = drv->fd, .events = EPOLLIN, .on_ready = door_ready, .ctx = d};
     netif = plug(v, d, node, n, wire);
@@ -303,7 +325,8 @@ static bool any_readable(const struct live *v)
 
 static void set_time(struct live *v)
 {
-    oriel_time now = host_now() - v->began;
+    oriel_time host = host_now(), now = host - v->began;
+    v->slept = host - v->loop.began > AT_ONCE;
     v->w.env.now = now > v->w.env.now ? now : v->w.env.now;
 }
 
@@ -327,11 +350,17 @@ static void live_woke(void *ctx)
 {
     struct live *v = ctx;
     set_time(v);
-    for (unsigned i = 0; i < v->doors_n; i++) {
+    for (unsigned i = 0; i < v->doors_n; i++)
         door_look(v, &v->doors[i]);
-        door_in(v, &v->doors[i]);
+    bool more = true;
+    for (unsigned round = 0; more && round < ROUNDS; round++) {
+        more = false;
+        for (unsigned i = 0; i < v->doors_n; i++)
+            more = (v->doors[i].readable && door_in(v, &v->doors[i], round == 0)) || more;
+        world_run(&v->w, v->w.env.now);
+        for (unsigned i = 0; i < v->doors_n; i++)
+            door_out(v, &v->doors[i]);
     }
-    world_run(&v->w, v->w.env.now);
 }
 
 int live_turn(struct live *v, oriel_time until)

@@ -589,7 +589,9 @@ void world_run(struct world *w, oriel_time until)
         run_one(w, next);
     if (until != ORIEL_NEVER && until > w->env.now)
         w->env.now = until;
-    for (uint16_t i = 0; i < w->nodes_n; i++)
-        if (w->nodes[i].stack)
-            oriel_step(w->nodes[i].stack, w->env.now, NULL);
+    for (uint16_t i = 0; i < w->nodes_n; i++) {
+        struct oriel_stack *s = w->nodes[i].stack;
+        if (s && s->env.now != w->env.now)
+            oriel_step(s, w->env.now, NULL);
+    }
 }
