@@ -135,6 +135,11 @@ benches: $(BENCH_BIN)
 $(B)/bench/%: $(B)/obj/bench/%.o $(B)/core.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+# Those that meet the system's links.
+$(B)/bench/tap: $(B)/bench/%: $(B)/obj/bench/%.o $(call obj,$(HOST)) $(B)/core.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
 bench: deps-bench benches
 	$(Q)for b in $(BENCH_BIN); do echo "# $$b"; $$b || [ $$? -eq 77 ] || exit 1; done
 
