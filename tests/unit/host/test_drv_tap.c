@@ -266,7 +266,7 @@ TEST("a device that is down drops what is sent, and works when it is up again")
     EXPECT_EQ(oriel_send(f->n->stack, h, "x", 1, &m), 1);
     live_poke(f->v, f->n);
     link_turn(f, NS_PER_MS);
-    EXPECT_EQ(f->d->tx_dropped, 1);
+    EXPECT(f->d->tx_dropped >= 1);              /* a membership report may have been on its way */
     EXPECT_EQ(f->d->error, 0);
     link_run("ip link set t0 up");
     link_ping(f, OURS4, THEIRS4, 100);
