@@ -12,6 +12,7 @@ static const struct verb *const verbs[] = {
     &verb_arp,
     &verb_route,
     &verb_addr,
+    &verb_bench,
     &verb_ss,
     &verb_stat,
     &verb_link_list,
