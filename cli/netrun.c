@@ -76,7 +76,7 @@ static int check_options(const struct netrun *n)
     return observe_check(n->args, n->page);
 }
 
-static int open_world(struct netrun *n)
+static int open_world(struct netrun *n, const char *link)
 {
     char error[DRV_ERROR_MAX];
     const struct live_config cfg = {.seed = opt_u64(n->args, "seed"), .quiet = !observe_is_asked(n->args)};
@@ -94,7 +94,7 @@ static int open_world(struct netrun *n)
     n->stack = n->me->stack;
     const struct observe_config seen = {
         .args = n->args, .world = n->world, .me = n->me, .page = n->page,
-        .what = opt_text(n->args, "link"), .addrs = n->spec.addrs, .addrs_n = n->spec.addrs_n,
+        .what = link, .addrs = n->spec.addrs, .addrs_n = n->spec.addrs_n,
     };
     observe_init(&n->seen, &seen);
     return EXIT_OK;
@@ -114,16 +114,22 @@ static int plug(struct netrun *n, struct wire_params *wire)
     if (!n->drv)
         return fails(n, EXIT_SETUP, error);
     tell(n);
-    wire->direct = !n->seen.asked;
     struct oriel_netif_config netif = {.name = "eth0", .ip6 = true, .accept_ra = true};
     n->netif = live_door(n->live, n->drv, n->me, &netif, wire, error);
     if (n->netif < 0)
         return fails(n, EXIT_SETUP, error);
-    int status = observe_begin(&n->seen);
-    if (status != EXIT_OK)
-        return status;
-    if (!live_addrs(n->live, n->me, n->netif, &n->spec, error))
+    return live_addrs(n->live, n->me, n->netif, &n->spec, error) ? EXIT_OK
+                                                                 : fails(n, EXIT_SETUP, error);
+}
+
+static int plug_user(struct netrun *n, struct wire_params *wire)
+{
+    char error[DRV_ERROR_MAX];
+    if (!netrun_open_user(n, wire, error))
         return fails(n, EXIT_SETUP, error);
+    const char *note = opt_on(n->args, "verbose") ? gateway_note(n->gateway) : NULL;
+    if (note)
+        out_note("user: %s", note);
     return EXIT_OK;
 }
 
@@ -131,14 +137,18 @@ static int open_link(struct netrun *n, const char *text)
 {
     char error[DRV_ERROR_MAX];
     struct wire_params wire = {0};
+    bool user = strcmp(text, "user") == 0;
     int status = check_options(n);
-    if (status == EXIT_OK && !drv_spec_parse(&n->spec, text, error))
+    if (status == EXIT_OK && !user && !drv_spec_parse(&n->spec, text, error))
         status = fails(n, EXIT_USAGE, error);
     if (status == EXIT_OK)
         status = observe_impair(n->args, &wire);
     if (status == EXIT_OK)
-        status = open_world(n);
-    return status == EXIT_OK ? plug(n, &wire) : status;
+        status = open_world(n, text);
+    wire.direct = !n->seen.asked;
+    if (status == EXIT_OK)
+        status = user ? plug_user(n, &wire) : plug(n, &wire);
+    return status == EXIT_OK ? observe_begin(&n->seen) : status;
 }
 
 /* ---- a lab ---- */
@@ -196,6 +206,8 @@ static void release(struct netrun *n)
         (void)signal(SIGTERM, SIG_DFL);
         close(n->signals);
     }
+    if (n->gateway)
+        gateway_close(n->gateway);
     live_close(n->live);
     if (n->own_loop.epoll > 0)
         loop_close(&n->own_loop);
@@ -469,6 +481,8 @@ bool netrun_addr(const struct netrun *n, const char *text, struct oriel_addr *ou
     if (n->lab)
         return labrun_addr(n->lab, text, out);
     if (addr_parse(span_str(text), out)) {
+        if (n->gateway && addr_is_loopback(out))
+            *out = addr_is_v4(out) ? n->spec.gateways[0] : n->spec.gateways[1];
         if (!addr_is_v4(out) && addr_is_link_local(out) && out->zone == 0)
             out->zone = (uint32_t)n->netif;
         return true;

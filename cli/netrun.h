@@ -20,7 +20,7 @@
 #include "cli/control.h"
 #include "cli/labrun.h"
 #include "cli/observe.h"
-#include "host/live.h"
+#include "host/gateway.h"
 
 /* The options of every verb that opens a link; letters of --write and --verbose, or 0. */
 #define NETRUN_OPTS(w_letter, v_letter)                                                            \
@@ -64,7 +64,8 @@ struct netrun {
     struct oriel_stack *stack;      /* of `me` */
     int netif;                      /* that is plugged into the link; in a lab the node's first */
     struct drv_spec spec;
-    struct drv *drv;
+    struct drv *drv;                /* NULL: user */
+    struct gateway *gateway;        /* user */
     struct observe seen;            /* of a link */
     struct summary summary;         /* of a lab */
     FILE *page;
@@ -119,7 +120,10 @@ int netrun_wait(struct netrun *n, oriel_time most, bool (*done)(void *ctx), void
  */
 int netrun_ready(struct netrun *n, bool v4, oriel_time most);
 
-/* An address of text; in a lab also the name of a node. False after a message. */
+/*
+ * An address of text; in a lab also the name of a node. With `user` loopback is the system's, which the
+ * gateway leads to. False after a message.
+ */
 bool netrun_addr(const struct netrun *n, const char *text, struct oriel_addr *out);
 
 /*
@@ -131,6 +135,9 @@ void netrun_show(struct netrun *n);
 
 /* Where connections that end are noted. */
 struct summary *netrun_summary(struct netrun *n);
+
+/* netrun_user.c: the world of --link user, in the live world that is open. False: a sentence. */
+bool netrun_open_user(struct netrun *n, const struct wire_params *wire, char error[DRV_ERROR_MAX]);
 
 /* Summary, files, everything released. `status`, or what went wrong here. */
 int netrun_close(struct netrun *n, int status);
