@@ -34,17 +34,20 @@ static bool fail_error(struct scenario_error *err, const struct scenario *s, con
 static bool is_app(uint8_t kind)
 {
     return kind == ACT_PING || kind == ACT_TRACE || kind == ACT_UDP_LISTEN ||
-           kind == ACT_UDP_SEND || kind == ACT_TCP_LISTEN || kind == ACT_TCP_CONNECT;
+           kind == ACT_UDP_SEND || kind == ACT_TCP_LISTEN || kind == ACT_TCP_CONNECT ||
+           kind == ACT_SVC;
 }
 
-static void *app_memory(struct arena *arena, uint8_t kind)
+static void *app_memory(struct arena *arena, const struct sc_act *act)
 {
-    switch ((enum sc_act_kind)kind) {
+    switch ((enum sc_act_kind)act->kind) {
     case ACT_PING:       return arena_take(arena, sizeof(struct ping));
     case ACT_TRACE:      return arena_take(arena, sizeof(struct tracer));
     case ACT_UDP_LISTEN: return arena_take(arena, sizeof(struct udp_listener));
     case ACT_TCP_LISTEN: return arena_take(arena, sizeof(struct tcp_server));
     case ACT_TCP_CONNECT: return arena_take(arena, sizeof(struct tcp_talk));
+    case ACT_SVC:        return arena_take(arena, sizeof(struct svc_app) +
+                                                      svc_app_memory(act->u.svc));
     default:             return arena_take(arena, sizeof(struct udp_sender));
     }
 }
@@ -70,7 +73,7 @@ static bool take_apps(struct lab *l, struct arena *arena)
             continue;
         struct lab_app *a = &l->apps[n++];
         a->act = &s->acts[i];
-        a->is.ping = app_memory(arena, s->acts[i].kind);
+        a->is.ping = app_memory(arena, &s->acts[i]);
         if (!a->is.ping)
             return false;
     }

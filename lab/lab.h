@@ -64,6 +64,7 @@ enum lab_app_kind {
     LAB_UDP_SEND,
     LAB_TCP_LISTEN,
     LAB_TCP_CONNECT,
+    LAB_SVC,
     LAB_OUTSIDE,                /* of whoever took over (lab_take_over) */
 };
 
@@ -87,6 +88,7 @@ struct lab_app {
         struct udp_sender *send;
         struct tcp_server *server;
         struct tcp_talk *client;
+        struct svc_app *svc;    /* and memory for it behind */
         struct lab_outside *outside;
     } is;
 };
@@ -237,6 +239,11 @@ bool lab_tcp_ends(const struct dissection *d, struct oriel_endpoint *src,
 /* "ESTABLISHED", "LISTEN"; "" where the node has no such connection. */
 const char *lab_tcp_state(const struct node *n, const struct oriel_endpoint *local,
                           const struct oriel_endpoint *remote);
+
+/* lab_svc.c */
+void lab_svc_start(struct lab *l, struct lab_app *a, const struct app_host *host);
+int lab_svc_stop(struct lab *l, const struct sc_act *act);
+bool lab_ask_svc(const struct lab *l, const struct expect *e, struct txt *seen);
 
 /* What the state of a node says: true when it is so; `seen` gets what is there. lab_state.c */
 bool lab_ask_state(struct lab *l, const struct expect *e, struct txt *seen);

@@ -22,6 +22,7 @@ void lab_app_step(struct lab *l, struct lab_app *a)
     case LAB_UDP_SEND:   udp_sender_step(a->is.send, now); return;
     case LAB_TCP_LISTEN: tcp_server_step(a->is.server, now); return;
     case LAB_TCP_CONNECT: tcp_talk_step(a->is.client, now); return;
+    case LAB_SVC:        svc_app_step(a->is.svc, now); return;
     case LAB_OUTSIDE:    a->is.outside->step(a->is.outside->ctx, now); return;
     }
 }
@@ -37,6 +38,7 @@ oriel_time lab_app_deadline(const struct lab_app *a)
     case LAB_UDP_SEND:   return udp_sender_deadline(a->is.send);
     case LAB_TCP_LISTEN: return tcp_server_deadline(a->is.server);
     case LAB_TCP_CONNECT: return tcp_talk_deadline(a->is.client);
+    case LAB_SVC:        return a->is.svc->due;
     case LAB_OUTSIDE:    return a->is.outside->deadline(a->is.outside->ctx);
     }
     return ORIEL_NEVER;
@@ -46,6 +48,8 @@ bool lab_app_busy(const struct lab_app *a)
 {
     if (a->started && (a->kind == LAB_TCP_LISTEN || a->kind == LAB_TCP_CONNECT))
         return lab_tcp_busy(a);
+    if (a->started && a->kind == LAB_SVC)
+        return svc_app_busy(a->is.svc);
     if (a->started && a->kind == LAB_OUTSIDE)
         return a->is.outside->busy(a->is.outside->ctx);
     return lab_app_deadline(a) != ORIEL_NEVER;
@@ -102,6 +106,9 @@ static void start_app(struct lab *l, const struct sc_act *act)
         break;
     case ACT_TCP_CONNECT:
         start_tcp_client(l, a, &host);
+        break;
+    case ACT_SVC:
+        lab_svc_start(l, a, &host);
         break;
     default:
         a->kind = LAB_UDP_SEND;
@@ -206,6 +213,7 @@ static int change_node(struct lab *l, const struct sc_act *a)
     case ACT_VLAN:       return late_vlan(l, a);
     case ACT_REMOVE:     return remove_port(l, a);
     case ACT_TCP_TELL:   return lab_tell(l, a);
+    case ACT_SVC_STOP:   return lab_svc_stop(l, a);
     default:             return member(l, a);
     }
 }
@@ -307,6 +315,7 @@ void lab_act(struct lab *l, const struct sc_act *a)
     case ACT_UDP_SEND:
     case ACT_TCP_LISTEN:
     case ACT_TCP_CONNECT:
+    case ACT_SVC:
         start_app(l, a);
         return;
     case ACT_SEND:

@@ -258,6 +258,7 @@ static bool app_holds(const struct expect *e, const struct lab_app *a, struct tx
     case LAB_UDP_SEND:   return sender_holds(e, a->is.send, t);
     case LAB_TCP_LISTEN:
     case LAB_TCP_CONNECT:
+    case LAB_SVC:
     case LAB_OUTSIDE:
         break;
     }
@@ -307,6 +308,8 @@ static bool is_so(struct lab *l, uint16_t i, struct txt *t)
     case EX_UDP:    return ask_app(l, e, e->sender ? LAB_UDP_SEND : LAB_UDP_LISTEN, t);
     case EX_QUIET:  return ask_quiet(l, t);
     case EX_TCP:    return lab_ask_tcp(l, e, t);
+    case EX_RESOLVE:
+    case EX_DHCP:   return lab_ask_svc(l, e, t);
     case EX_RATIO:  return lab_ask_ratio(l, e, t);
     case EX_NEIGH:
     case EX_ADDR:

@@ -238,6 +238,8 @@ bool lab_ask_state(struct lab *l, const struct expect *e, struct txt *seen)
     case EX_UDP:
     case EX_QUIET:
     case EX_TCP:
+    case EX_RESOLVE:
+    case EX_DHCP:
     case EX_RATIO:
         break;
     }

@@ -16,6 +16,7 @@
 #ifndef ORIEL_LAB_SCENARIO_H
 #define ORIEL_LAB_SCENARIO_H
 
+#include "lab/app_svc.h"
 #include "lab/app_tcp.h"
 #include "lab/world.h"
 #include "lens/filter.h"
@@ -113,6 +114,8 @@ enum sc_act_kind {
     ACT_TCP_LISTEN,
     ACT_TCP_CONNECT,
     ACT_TCP_TELL,               /* something to a connection that is there */
+    ACT_SVC,                    /* a service is started */
+    ACT_SVC_STOP,
 };
 
 /*
@@ -156,6 +159,11 @@ struct sc_act {
         struct udp_send_params send;
         struct tcp_listen_params *tcp_listen;
         struct tcp_connect_params *tcp_connect;
+        const struct svc_params *svc;
+        struct {
+            uint8_t kind;       /* enum svc_kind */
+            bool release;
+        } svc_stop;
         struct {
             uint8_t what;       /* enum sc_tell */
             bool urgent;
@@ -226,6 +234,8 @@ enum ex_kind {
     EX_NETIF,
     EX_QUIET,
     EX_TCP,
+    EX_RESOLVE,
+    EX_DHCP,
     EX_RATIO,                   /* between what two connections received, in bits a second */
 };
 
@@ -286,6 +296,15 @@ struct ex_tcp {
     struct ex_count info;
 };
 
+/* About services: EX_RESOLVE, EX_DHCP; addresses stand in hops. */
+struct ex_svc {
+    struct dns_name name;
+    uint16_t type;
+    bool has_end;
+    struct dns_name end;        /* the name that the answer gives */
+    struct ex_count naks, declines;
+};
+
 struct expect {
     const uint8_t *at;
     struct span text;           /* the statement's first line */
@@ -318,6 +337,7 @@ struct expect {
     struct span payload;
     struct ex_count num[NUM_N];
     struct ex_tcp *tcp;         /* EX_TCP, EX_RATIO; else NULL */
+    struct ex_svc *svc;         /* EX_RESOLVE, EX_DHCP; else NULL */
     uint8_t hops_n;
     struct oriel_addr hops[EX_HOPS_MAX];        /* ADDR_NONE: a star */
 };

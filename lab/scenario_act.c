@@ -3,7 +3,8 @@
 
 #define VERBS                                                                                      \
     "ping, traceroute, udp-listen, udp-send, udp-close, udp-join, udp-leave, tcp, addr, route, "   \
-    "neigh, rarp, up, down, mtu, vlan, remove or send"
+    "neigh, rarp, up, down, mtu, vlan, remove, dns-serve, dns-stop, resolve, dhcp, dhcp-serve, "   \
+    "dhcp-release, dhcp-stop, ra, ra-stop or send"
 #define PING_WORDS                                                                                 \
     "count, size, interval, wait, ttl, tos, df, df-probe, id, dev, broadcast or quiet"
 #define SEND_WORDS                                                                                 \
@@ -519,6 +520,7 @@ bool sc_on(struct sc_parser *p)
 
 static bool verb(struct sc_parser *p, struct sc_act *a)
 {
+    bool good = false;
     if (sc_take(p, "send"))       return act_frame(p, a);
     if (p->s->nodes[a->node].kind == NODE_PEER || p->s->nodes[a->node].kind == NODE_SWITCH)
         return sc_fail_words(p, p->s->nodes[a->node].kind == NODE_PEER
@@ -540,6 +542,7 @@ static bool verb(struct sc_parser *p, struct sc_act *a)
     if (sc_take(p, "mtu"))        return act_mtu(p, a);
     if (sc_take(p, "vlan"))       return act_vlan(p, a);
     if (sc_take(p, "remove"))     return act_port(p, a, ACT_REMOVE);
+    if (sc_act_svc(p, a, &good))  return good;
     return sc_fail_of(p, "an action: ping, traceroute, udp-listen, udp-send, tcp, addr, route, "
                          "neigh, up, down, mtu, vlan, ...", VERBS);
 }

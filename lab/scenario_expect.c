@@ -5,7 +5,8 @@
     "quiet, drop NAME at ..., why NAME from ..., ratio NODE tcp ..., NODE.PORT sees or sends, "    \
     "or a node that stands above"
 #define STATES                                                                                     \
-    "ping, trace, udp, udp-send, tcp, neigh, addr, route, group, pmtu, socket, nat, reasm or netif"
+    "ping, trace, udp, udp-send, tcp, resolve, dhcp, neigh, addr, route, group, pmtu, socket, nat, " \
+    "reasm or netif"
 #define FRAME_WORDS "why, lost, count, none, between, after or before"
 
 static const char *const number_words[NUM_N] = {
@@ -521,6 +522,8 @@ static bool state(struct sc_parser *p, struct expect *e)
     if (sc_take(p, "udp"))      return ex_udp(p, e, false);
     if (sc_take(p, "udp-send")) return ex_udp(p, e, true);
     if (sc_take(p, "tcp"))      return sc_ex_tcp(p, e);
+    if (sc_take(p, "resolve"))  return sc_ex_resolve(p, e);
+    if (sc_take(p, "dhcp"))     return sc_ex_dhcp(p, e);
     if (sc_take(p, "neigh"))    return ex_neigh(p, e);
     if (sc_take(p, "addr"))     return ex_addr(p, e);
     if (sc_take(p, "route"))    return ex_route(p, e);

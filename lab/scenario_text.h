@@ -5,6 +5,7 @@
  *   scenario_parse.c  statements about the world      scenario_expect.c   expect
  *   scenario_frame.c  frames of scripted peers         scenario_nodes.c    names of nodes and ports
  *   scenario_tcp.c    TCP: what happens                scenario_tcp_expect.c  what must come of it
+ *   scenario_svc.c    services: both
  *
  * Every helper that takes a value from the line returns false after it has recorded what is wrong;
  * the first error stays. A statement is one line; it goes on behind a backslash at the end of a
@@ -133,6 +134,11 @@ bool sc_talks_of(struct sc_parser *p, uint16_t node, struct sc_talks *out);
 /* Behind `tcp` of an expectation; behind `expect ratio`. scenario_tcp_expect.c */
 bool sc_ex_tcp(struct sc_parser *p, struct expect *e);
 bool sc_ex_ratio(struct sc_parser *p, struct expect *e);
+
+/* An action of a service, or what is expected of one. scenario_svc.c: false: the verb is another. */
+bool sc_act_svc(struct sc_parser *p, struct sc_act *a, bool *good);
+bool sc_ex_resolve(struct sc_parser *p, struct expect *e);
+bool sc_ex_dhcp(struct sc_parser *p, struct expect *e);
 
 /* Behind `expect`; with `at` the moment when it is asked, otherwise NULL. scenario_expect.c */
 bool sc_expect(struct sc_parser *p, const oriel_time *at);
