@@ -79,18 +79,21 @@ $(B)/liboriel.so: $(call obj,$(SRC))
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel.so.0 -Wl,-z,defs $^ -o $@
 	$(Q)ln -sf liboriel.so $(B)/liboriel.so.0
 
+# Calls of the surface go through host/record.c, where a recording may be made.
+RECORDED := -Wl,@host/replay.wrap
+
 # Sockets: the core, worlds, drivers, and include/oriel/posix.h over them.
 POSIX := $(SRC) $(LENS) $(LAB) $(HOST)
 $(B)/liboriel-posix.a: $(call obj,$(POSIX))
 	@rm -f $@
 	@echo "  AR    $@"
-	$(Q)ld -r -o $(B)/liboriel-posix.o $^
+	$(Q)ld -r @host/replay.wrap -o $(B)/liboriel-posix.o $^
 	$(Q)objcopy --localize-hidden $(B)/liboriel-posix.o
 	$(Q)ar rcs $@ $(B)/liboriel-posix.o
 
 $(B)/liboriel-posix.so: $(call obj,$(POSIX))
 	@echo "  LD    $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel-posix.so.0 -Wl,-z,defs $^ -pthread -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel-posix.so.0 -Wl,-z,defs $(RECORDED) $^ -pthread -o $@
 	$(Q)ln -sf liboriel-posix.so $(B)/liboriel-posix.so.0
 
 # Oriel where packetdrill expects a kernel: packetdrill --so_filename=build/liboriel-packetdrill.so
@@ -101,7 +104,7 @@ $(B)/liboriel-packetdrill.so: $(call obj,$(DRILL) $(DRILL_WITH)) $(B)/core.a
 
 $(B)/oriel: $(call obj,$(CLI) $(HOST)) $(B)/core.a
 	@echo "  LD    $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(RECORDED) $^ -o $@
 
 # ---- tests, benches, fuzzers ----
 
@@ -112,7 +115,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/test.o $(call obj,$(fil
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %test.o $(B)/obj/tests/unit/$*.o,$^) \
-	    $(if $(filter cli/% host/%,$*),$(call obj,$(filter-out cli/main.c,$(CLI)) $(HOST))) \
+	    $(if $(filter cli/% host/%,$*),$(RECORDED) $(call obj,$(filter-out cli/main.c,$(CLI)) $(HOST))) \
 	    $(B)/core.a -lcmocka -o $@
 
 $(B)/unit/host/test_packetdrill: $(B)/liboriel-packetdrill.so

@@ -370,6 +370,8 @@ static bool make(struct oriel_px *p, const char *link, const struct oriel_px_con
     if (cfg->version != ORIEL_PX_VERSION)
         return say_why(error, "the configuration has another version");
     (void)snprintf(p->hosts, sizeof p->hosts, "%s", cfg->hosts ? cfg->hosts : "/etc/hosts");
+    if (cfg->record && !(p->recorder = recorder_open(cfg->record, error)))
+        return false;
     p->live = live_open(&lc, error);
     if (!p->live || !make_node(p, cfg, error) || !make_files(p, error))
         return false;
@@ -389,6 +391,7 @@ static void take_down(struct oriel_px *p)
         live_leave(p->live);
     posix_capture_close(p->capture);
     live_close(p->live);
+    (void)recorder_close(p->recorder);
     if (p->alarm >= 0)
         close(p->alarm);
     if (p->memory)
@@ -488,7 +491,8 @@ static void start_by_itself(void)
 {
     char error[ORIEL_PX_ERROR_MAX];
     const char *link = getenv("ORIEL_LINK");
-    const struct oriel_px_config cfg = {.version = ORIEL_PX_VERSION, .capture = getenv("ORIEL_CAPTURE")};
+    const struct oriel_px_config cfg = {.version = ORIEL_PX_VERSION, .capture = getenv("ORIEL_CAPTURE"),
+                                        .record = getenv("ORIEL_RECORD")};
     struct oriel_px *p = start(link ? link : "loopback", &cfg, error);
     if (p) {
         p->by_itself = true;

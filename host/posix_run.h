@@ -19,6 +19,7 @@
 
 #include "host/live.h"
 #include "host/msghdr.h"
+#include "host/replay.h"
 #include "lab/posix.h"
 #include "oriel/posix.h"
 
@@ -63,6 +64,7 @@ struct oriel_px {
     int alarm;                      /* an eventfd that ends its sleep */
     struct loop_source on_alarm;
     struct posix_capture *capture;
+    struct recorder *recorder;
     char hosts[256];
 };
 

@@ -54,6 +54,7 @@ struct oriel_px_config {
     const char *congestion;     /* "cubic", "newreno", "bbr"; NULL: the default */
     const char *hosts;          /* file of names; NULL: /etc/hosts */
     const char *capture;        /* pcapng file of what passes on the link; NULL: none */
+    const char *record;         /* file of all that goes into the stack, for `oriel replay`; NULL: none */
 };
 
 /*
@@ -77,8 +78,8 @@ ORIEL_API void oriel_px_stop(struct oriel_px *px);
 /*
  * Where sockets of this thread are made from now on; NULL: where all threads make them, in the instance
  * that was started first. A socket stays where it was made. Without any instance the first call starts
- * one on the link that the environment names (ORIEL_LINK; "loopback") with the capture that it names
- * (ORIEL_CAPTURE); it ends with the program, drained for three seconds at most.
+ * one on the link that the environment names (ORIEL_LINK; "loopback"), with the files that it names
+ * (ORIEL_CAPTURE, ORIEL_RECORD); it ends with the program, drained for three seconds at most.
  */
 ORIEL_API void oriel_px_use(struct oriel_px *px);
 
