@@ -18,6 +18,7 @@ static const struct verb *const verbs[] = {
     &verb_link_list,
     &verb_dump,
     &verb_ladder,
+    &verb_replay,
     &verb_help,
 };
 
