@@ -38,6 +38,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define DEVICE         "/dev/net/tun"
 #define TAP_QUEUES_MAX 16
 #define TAP_TXQ        16384        /* frames that wait for us in the kernel; its own 1,000 are soon full */
 #define TAP_TXQ_MAX    1000000
@@ -115,7 +116,7 @@ static bool take_key(struct tap_wish *w, const char *key, const char *v, char er
 static bool read_wish(struct tap_wish *w, const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
     char rest[sizeof(s->rest)];
-    *w = (struct tap_wish){.path = "/dev/net/tun", .queues = 1};
+    *w = (struct tap_wish){.path = DEVICE, .queues = 1};
     memcpy(rest, s->rest, sizeof(rest));
     char *save = NULL;
     for (char *word = strtok_r(rest, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
@@ -494,6 +495,11 @@ static unsigned tap_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
     return n;
 }
 
+static bool tap_available(char why_not[DRV_ERROR_MAX])
+{
+    return access(DEVICE, R_OK | W_OK) == 0 || say_no_file(DEVICE, errno, why_not);
+}
+
 #define NEEDS "/dev/net/tun, and CAP_NET_ADMIN to make a device or change one; " WITHOUT
 
 const struct drv_kind drv_tap = {
@@ -502,6 +508,7 @@ const struct drv_kind drv_tap = {
     .help = "Ethernet to this machine's kernel, which has the other end as a device "
             "(host=A/LEN gives it an address; dev=, queues=, txq=, plain)",
     .needs = NEEDS,
+    .available = tap_available,
     .open = tap_open,
     .rx = tap_rx,
     .tx = tap_tx,
@@ -513,6 +520,7 @@ const struct drv_kind drv_tun = {
     .where = "DEVICE",
     .help = "the same with bare IP packets",
     .needs = NEEDS,
+    .available = tap_available,
     .open = tun_open,
     .rx = tap_rx,
     .tx = tap_tx,

@@ -47,6 +47,7 @@ struct fxl {
     struct drv *d;
     int netif;
     char error[DRV_ERROR_MAX];
+    void (*enter)(void);                /* what the kernel's side does first; NULL: nothing */
     /* one stream, both ways */
     oriel_handle listener, h;
     uint64_t want, sent, got;
@@ -250,9 +251,11 @@ static inline int link_wait(struct fxl *f, pid_t pid)
 }
 
 struct link_peer {
+    void (*enter)(void);
     int fd;
-    bool listens;
+    bool listens;                       /* and says so on fd */
     const char *to;                     /* Oriel's address */
+    const char *at;                     /* its own */
     uint16_t port;
     uint64_t bytes;
     size_t size;                        /* of a ping or a datagram */
@@ -290,13 +293,32 @@ static inline int link_exchange(int fd, uint64_t bytes)
     return got == bytes ? 0 : 5;
 }
 
+static inline void link_enter(const struct link_peer *k)
+{
+    if (k->enter)
+        k->enter();
+}
+
+/* Says that it listens, and takes one connection. */
+static inline int link_accept(const struct link_peer *k)
+{
+    struct sockaddr_storage s;
+    socklen_t n = link_sockaddr(&s, k->at, k->port);
+    int fd = socket(s.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+        bind(fd, (struct sockaddr *)&s, n) != 0 || listen(fd, 1) != 0 || write(k->fd, "l", 1) != 1)
+        return -1;
+    return accept(fd, NULL, NULL);
+}
+
 static inline int link_talk_child(void *arg)
 {
     const struct link_peer *k = arg;
     struct sockaddr_storage s;
-    int fd = k->fd;
+    int fd;
+    link_enter(k);
     if (k->listens) {
-        fd = accept(k->fd, NULL, NULL);
+        fd = link_accept(k);
     } else {
         socklen_t n = link_sockaddr(&s, k->to, k->port);
         fd = socket(s.ss_family, SOCK_STREAM, 0);
@@ -310,26 +332,28 @@ static inline int link_talk_child(void *arg)
 static inline void link_talk_one(struct fxl *f, const char *ours, const char *theirs, uint64_t bytes,
                                  bool oriel_opens)
 {
-    struct link_peer k = {.fd = -1, .listens = oriel_opens, .to = ours, .port = 4218, .bytes = bytes};
+    int says[2];
+    char ready;
+    EXPECT_EQ(pipe(says), 0);
+    struct link_peer k = {.enter = f->enter, .fd = says[1], .listens = oriel_opens, .to = ours, .at = theirs,
+                          .port = 4218, .bytes = bytes};
     struct oriel_endpoint at = link_at(ours, k.port), peer = link_at(theirs, k.port);
-    struct sockaddr_storage s;
     f->want = bytes;
     f->sent = f->got = 0;
     f->closed = f->eof = f->bad = false;
     f->h = f->listener = 0;
     EXPECT_EQ(oriel_tcp_open(f->n->stack, ORIEL_DUAL, oriel_opens ? &f->h : &f->listener), 0);
-    if (oriel_opens) {
-        socklen_t n = link_sockaddr(&s, theirs, k.port);
-        k.fd = socket(s.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        EXPECT_EQ(setsockopt(k.fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
-        EXPECT_EQ(bind(k.fd, (struct sockaddr *)&s, n), 0);
-        EXPECT_EQ(listen(k.fd, 1), 0);
-        EXPECT_EQ(oriel_connect(f->n->stack, f->h, &peer), 0);
-    } else {
+    if (!oriel_opens) {
         EXPECT_EQ(oriel_bind(f->n->stack, f->listener, &at), 0);
         EXPECT_EQ(oriel_listen(f->n->stack, f->listener, NULL), 0);
     }
     pid_t pid = link_child(link_talk_child, &k);
+    if (oriel_opens) {
+        EXPECT_EQ(read(says[0], &ready, 1), 1);
+        EXPECT_EQ(oriel_connect(f->n->stack, f->h, &peer), 0);
+    }
+    close(says[0]);
+    close(says[1]);
     live_poke(f->v, f->n);
     EXPECT_EQ(link_wait(f, pid), 0);
     for (oriel_time give_up = host_now() + 5 * NS_PER_S; !f->eof && host_now() < give_up;)
@@ -340,8 +364,6 @@ static inline void link_talk_one(struct fxl *f, const char *ours, const char *th
     if (f->listener)
         EXPECT_EQ(oriel_close(f->n->stack, f->listener), 0);
     f->h = f->listener = 0;
-    if (k.fd >= 0)
-        close(k.fd);
 }
 
 static inline void link_talk(struct fxl *f, const char *ours, const char *theirs, uint64_t bytes)
@@ -357,6 +379,7 @@ static inline int link_ping_child(void *arg)
     const struct link_peer *k = arg;
     uint8_t out[9000] = {0}, in[9100];
     struct sockaddr_storage s;
+    link_enter(k);
     socklen_t n = link_sockaddr(&s, k->to, 0);
     bool v4 = s.ss_family == AF_INET;
     int fd = socket(s.ss_family, SOCK_RAW, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
@@ -405,7 +428,7 @@ static inline void link_ping_ours(struct fxl *f, const char *theirs, size_t size
 
 static inline void link_ping(struct fxl *f, const char *ours, const char *theirs, size_t size)
 {
-    struct link_peer k = {.to = ours, .size = size};
+    struct link_peer k = {.enter = f->enter, .to = ours, .size = size};
     EXPECT_EQ(link_wait(f, link_child(link_ping_child, &k)), 0);
     link_ping_ours(f, theirs, size);
 }
@@ -415,6 +438,7 @@ static inline int link_udp_child(void *arg)
     const struct link_peer *k = arg;
     uint8_t out[9000], in[9000];
     struct sockaddr_storage s;
+    link_enter(k);
     socklen_t n = link_sockaddr(&s, k->to, k->port);
     int fd = socket(s.ss_family, SOCK_DGRAM, 0);
     link_fill(out, 0, k->size, LINK_THEIRS);
@@ -427,7 +451,7 @@ static inline int link_udp_child(void *arg)
 /* The kernel sends a datagram and Oriel sends it back. */
 static inline void link_datagram(struct fxl *f, const char *ours, size_t size)
 {
-    struct link_peer k = {.to = ours, .port = 77, .size = size};
+    struct link_peer k = {.enter = f->enter, .to = ours, .port = 77, .size = size};
     struct oriel_endpoint at = link_at(ours, k.port);
     EXPECT_EQ(oriel_udp_open(f->n->stack, ORIEL_DUAL, &f->udp), 0);
     EXPECT_EQ(oriel_bind(f->n->stack, f->udp, &at), 0);
