@@ -66,6 +66,24 @@ void loop_remove(struct loop *l, struct loop_source *s)
     for (int i = l->round_at; i < l->round_n; i++)
         if (l->round[i].data.ptr == s)
             l->round[i].data.ptr = NULL;
+    if (l->asleep && l->gone_n++ < LOOP_GONE)
+        l->gone[l->gone_n - 1] = s;
+}
+
+/*
+ * The kernel may have named a source just before another thread removed it. Where more were removed
+ * than there is room for the whole round is forgotten; who is ready is named again.
+ */
+static void strike_gone(struct loop *l)
+{
+    for (int i = 0; i < l->round_n; i++) {
+        bool gone = l->gone_n > LOOP_GONE;
+        for (unsigned k = 0; k < l->gone_n && !gone; k++)
+            gone = l->round[i].data.ptr == l->gone[k];
+        if (gone)
+            l->round[i].data.ptr = NULL;
+    }
+    l->gone_n = 0;
 }
 
 /*
@@ -111,14 +129,17 @@ static int look(struct loop *l, oriel_time until)
 
 int loop_wait(struct loop *l, oriel_time until)
 {
+    l->asleep = l->on_sleep != NULL;
     if (l->on_sleep)
         l->on_sleep(l->sleep_ctx, true);
     int n = look(l, until), err = errno;
     if (l->on_sleep)
         l->on_sleep(l->sleep_ctx, false);
+    l->asleep = false;
+    l->round_n = n < 0 ? 0 : n;
+    strike_gone(l);
     if (n < 0)
         return -err;
-    l->round_n = n;
     if (l->on_wake)
         l->on_wake(l->wake_ctx);
     for (l->round_at = 0; l->round_at < l->round_n;) {

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 
 #define LOOP_ROUND 256              /* sources that one wait names */
+#define LOOP_GONE  32
 
 struct loop_source {
     int fd;
@@ -40,6 +41,9 @@ struct loop {
     void *sleep_ctx;
     struct epoll_event round[LOOP_ROUND];
     int round_n, round_at;
+    bool asleep;
+    const struct loop_source *gone[LOOP_GONE];  /* removed by other threads meanwhile */
+    unsigned gone_n;                /* may be more than there is room for */
     oriel_time began;               /* of the last wait: host_now() */
 };
 

@@ -1,6 +1,7 @@
 /*
- * Names: numeric addresses, the hosts file, services of /etc/services. A list is one piece of memory per
- * entry, the address behind the entry and the canonical name behind that.
+ * Names: numeric addresses, the hosts file, the link's name servers (svc/resolve.h); services of
+ * /etc/services. A list is one piece of memory per entry, the address behind the entry and the canonical
+ * name behind that.
  */
 #define _GNU_SOURCE
 #include "host/posix_run.h"
@@ -12,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
 #define FOUND_MAX 32                /* addresses of one name */
 #define HOSTS_LINE 1024
+#define CACHE      256
 
 struct entry {
     struct addrinfo info;
@@ -126,6 +129,115 @@ static void look_in_hosts(struct lookup *k, const char *path, const char *name,
         fclose(f);
 }
 
+/* ---- name servers ---- */
+
+bool posix_names_open(struct oriel_px *p, const struct oriel_addr servers[], unsigned n, uint64_t seed)
+{
+    struct resolver_config cfg = {.stack = p->node->stack, .cache_entries = CACHE,
+                                  .memory_bytes = resolver_memory(CACHE)};
+    for (; cfg.servers_n < n && cfg.servers_n < RESOLVE_SERVERS_MAX; cfg.servers_n++)
+        cfg.servers[cfg.servers_n].addr = servers[cfg.servers_n];
+    memcpy(cfg.seed, &seed, sizeof seed);
+    if (n == 0)
+        return true;
+    if (seed == 0 && getrandom(cfg.seed, sizeof cfg.seed, 0) != sizeof cfg.seed)
+        return false;
+    cfg.memory = p->resolver_memory = malloc(cfg.memory_bytes);
+    return cfg.memory && resolver_init(&p->resolver, &cfg) == 0;
+}
+
+void posix_names_close(struct oriel_px *p)
+{
+    if (p->resolver_memory)
+        resolver_fini(&p->resolver);
+    free(p->resolver_memory);
+    p->resolver_memory = NULL;
+}
+
+void posix_names_step(struct oriel_px *p)
+{
+    if (!p->resolver_memory || p->alarm < 0)
+        return;
+    p->resolver_next = resolver_step(&p->resolver, p->px.now);
+    posix_wake(p, p->alarm);
+}
+
+/* One question of a name: A, AAAA, or PTR of an address. */
+struct asking {
+    uint32_t ticket;
+    int err;                        /* ORIEL_EAGAIN: no answer yet */
+    struct dns_answer answer;
+};
+
+struct questions {
+    struct asking of[2];
+    unsigned n;
+};
+
+static int64_t take_again(struct oriel_px *p, struct px_call *c, void *ctx)
+{
+    struct questions *q = ctx;
+    bool waits = false;
+    (void)c;
+    for (unsigned i = 0; i < q->n; i++) {
+        if (q->of[i].err == ORIEL_EAGAIN)
+            q->of[i].err = resolve_take(&p->resolver, q->of[i].ticket, &q->of[i].answer);
+        waits = waits || q->of[i].err == ORIEL_EAGAIN;
+    }
+    return waits ? PX_AGAIN : 0;
+}
+
+static void begin(struct oriel_px *p, struct questions *q, const struct dns_name *name, uint16_t type)
+{
+    struct asking *a = &q->of[q->n++];
+    a->err = resolve_start(&p->resolver, p->px.now, name, type, &a->ticket);
+    a->err = a->err ? a->err : ORIEL_EAGAIN;
+}
+
+/* Until all have an answer; what a signal cut short is taken back. */
+static void ask(struct oriel_px *p, struct questions *q)
+{
+    const struct posix_call call = {.again = take_again, .ctx = q, .fds = &p->alarm, .fds_n = 1};
+    p->resolver_next = resolver_step(&p->resolver, p->px.now);
+    int64_t got = posix_call(p, &call);
+    for (unsigned i = 0; i < q->n && got < 0; i++)
+        if (q->of[i].err == ORIEL_EAGAIN)
+            resolve_cancel(&p->resolver, p->px.now, q->of[i].ticket);
+}
+
+/* As getaddrinfo says it. */
+static int error_of(const struct questions *q, bool found)
+{
+    int err = EAI_NONAME;
+    for (unsigned i = 0; i < q->n; i++)
+        if (q->of[i].err != 0 && q->of[i].err != ORIEL_ENOENT)
+            err = q->of[i].err == ORIEL_EINVAL ? EAI_NONAME : EAI_AGAIN;
+    return found ? 0 : err;
+}
+
+static int ask_servers(struct lookup *k, struct oriel_px *p, const char *node,
+                       char canonical[NI_MAXHOST])
+{
+    struct questions q = {.n = 0};
+    struct dns_name name;
+    if (!p->resolver_memory || !dns_name_of(span_str(node), &name))
+        return EAI_NONAME;
+    posix_enter(p);
+    if (k->family != AF_INET6 || (k->flags & AI_V4MAPPED))
+        begin(p, &q, &name, DNS_A);
+    if (k->family != AF_INET)
+        begin(p, &q, &name, DNS_AAAA);
+    ask(p, &q);
+    (void)posix_leave(p, 0);
+    for (unsigned i = 0; i < q.n; i++)
+        for (unsigned j = 0; q.of[i].err == 0 && j < q.of[i].answer.addrs_n; j++) {
+            struct txt t = txt_of(canonical, NI_MAXHOST);
+            dns_name_print(&t, &q.of[i].answer.name);
+            keep(k, &q.of[i].answer.addrs[j]);
+        }
+    return error_of(&q, k->found_n > 0);
+}
+
 static int find(struct lookup *k, const char *node, char canonical[NI_MAXHOST])
 {
     struct oriel_addr a;
@@ -139,10 +251,12 @@ static int find(struct lookup *k, const char *node, char canonical[NI_MAXHOST])
     } else if (k->flags & AI_NUMERICHOST) {
         return EAI_NONAME;
     } else {
-        const struct oriel_px *p = posix_here();
+        struct oriel_px *p = posix_here();
         if (!p)
             return EAI_SYSTEM;
         look_in_hosts(k, p->hosts, node, canonical);
+        if (k->found_n == 0)
+            return ask_servers(k, p, node, canonical);
     }
     return k->found_n > 0 ? 0 : EAI_NONAME;
 }
@@ -233,6 +347,23 @@ static bool name_in_hosts(const char *path, const struct oriel_addr *a, char *ho
     return found;
 }
 
+static bool name_by_servers(struct oriel_px *p, const struct oriel_addr *a, char *host, socklen_t n)
+{
+    struct questions q = {.n = 0};
+    struct dns_name name;
+    if (!p->resolver_memory)
+        return false;
+    resolve_reverse(a, &name);
+    posix_enter(p);
+    begin(p, &q, &name, DNS_PTR);
+    ask(p, &q);
+    (void)posix_leave(p, 0);
+    struct txt t = txt_of(host, n);
+    if (q.of[0].err == 0)
+        dns_name_print(&t, &q.of[0].answer.name);
+    return q.of[0].err == 0 && t.n < n;
+}
+
 static int give_service(uint16_t port, char *service, socklen_t n, int flags)
 {
     struct servent entry, *found = NULL;
@@ -251,8 +382,9 @@ int oriel_px_getnameinfo(const struct sockaddr *addr, socklen_t len, char *host,
     if (!addr || px_sockaddr_parse(span_of(addr, len), &e) != 0 || addr->sa_family == AF_UNSPEC)
         return EAI_FAMILY;
     if (host && host_n > 0) {
-        const struct oriel_px *p = flags & NI_NUMERICHOST ? NULL : posix_here();
-        bool named = p && name_in_hosts(p->hosts, &e.addr, host, host_n);
+        struct oriel_px *p = flags & NI_NUMERICHOST ? NULL : posix_here();
+        bool named = p && (name_in_hosts(p->hosts, &e.addr, host, host_n) ||
+                           name_by_servers(p, &e.addr, host, host_n));
         if (!named && (flags & NI_NAMEREQD))
             return EAI_NONAME;
         if (!named && oriel_addr_print(&e.addr, host, host_n) >= host_n)

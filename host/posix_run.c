@@ -72,11 +72,15 @@ static void wake(struct oriel_px *p, struct posix_sleeper *s)
         p->wake[p->wake_n++] = s;
 }
 
-static void on_news(void *ctx, int fd)
+void posix_wake(struct oriel_px *p, int fd)
 {
-    struct oriel_px *p = ctx;
     LIST_EACH(n, &p->waits[fd])
         wake(p, CONTAINER_OF(n, struct posix_wait, node)->sleeper);
+}
+
+static void on_news(void *ctx, int fd)
+{
+    posix_wake(ctx, fd);
 }
 
 void posix_closed(struct oriel_px *p, int fd)
@@ -95,12 +99,19 @@ void posix_enter(struct oriel_px *p)
     p->px.now = live_now(p->live);
 }
 
+/* When something happens by itself. */
+static oriel_time next_moment(const struct oriel_px *p)
+{
+    oriel_time next = world_next(live_world(p->live));
+    return next < p->resolver_next ? next : p->resolver_next;
+}
+
 /* What was said leaves; the service thread hears of an earlier deadline. */
 static void say(struct oriel_px *p)
 {
     static const uint64_t one = 1;
     live_leave(p->live);
-    if (p->sleeps && world_next(live_world(p->live)) < p->sleeps_until) {
+    if (p->sleeps && next_moment(p) < p->sleeps_until) {
         p->sleeps_until = 0;                    /* told once */
         (void)!write(p->alarm, &one, sizeof one);
     }
@@ -123,6 +134,7 @@ static void on_step(void *ctx)
     struct oriel_px *p = ctx;
     p->px.now = live_now(p->live);
     px_on_step(&p->px);
+    posix_names_step(p);
 }
 
 static void on_sleep(void *ctx, bool begins)
@@ -130,7 +142,7 @@ static void on_sleep(void *ctx, bool begins)
     struct oriel_px *p = ctx;
     if (begins) {
         p->sleeps = true;
-        p->sleeps_until = world_next(live_world(p->live));
+        p->sleeps_until = next_moment(p);
         unlock(p);
     } else {
         lock(p);
@@ -153,10 +165,10 @@ static void *serve(void *ctx)
     (void)pthread_setname_np(pthread_self(), "oriel");
     lock(p);
     while (!p->stop && (err == 0 || err == -EINTR))
-        err = live_turn(p->live, ORIEL_NEVER);
+        err = live_turn(p->live, p->resolver_next);
     p->error = p->stop ? 0 : err;
-    for (uint32_t fd = 0; fd < p->px.files_end && p->error; fd++)
-        on_news(p, (int)fd);
+    for (uint32_t fd = 0; fd < p->px.files_max && p->error; fd++)
+        posix_wake(p, (int)fd);
     unlock(p);
     return NULL;
 }
@@ -332,20 +344,33 @@ static bool make_files(struct oriel_px *p, char *error)
     return true;
 }
 
-/* The port that is plugged into the link, or the loopback interface. */
-static const struct port *make_link(struct oriel_px *p, const char *link, bool seen, char *error)
+static const struct port *make_user(struct oriel_px *p, const struct wire_params *wire,
+                                    struct drv_spec *spec, char *error)
 {
-    struct drv_spec spec;
+    struct user_link u;
+    bool made = user_open(&u, p->live, p->node, wire, error);
+    memcpy(spec->dns, u.dns, sizeof u.dns);
+    spec->dns_n = 2;
+    p->gateway = u.gateway;
+    return made ? u.port : NULL;
+}
+
+/* The port that is plugged into the link, or the loopback interface. */
+static const struct port *make_link(struct oriel_px *p, const char *link, bool seen,
+                                    struct drv_spec *to, char *error)
+{
     struct wire_params wire = {.direct = !seen};
     struct oriel_netif_config n = {.name = "eth0", .ip6 = true, .accept_ra = true};
     if (strcmp(link, "loopback") == 0)
         return &p->node->ports[0];
-    if (!drv_spec_parse(&spec, link, error))
+    if (strcmp(link, "user") == 0)
+        return make_user(p, &wire, to, error);
+    if (!drv_spec_parse(to, link, error))
         return NULL;
-    spec.plain = spec.plain || seen;
-    struct drv *d = drv_open(&spec, error);
+    to->plain = to->plain || seen;
+    struct drv *d = drv_open(to, error);
     int netif = d ? live_door(p->live, d, p->node, &n, &wire, error) : -1;
-    if (netif < 0 || !live_addrs(p->live, p->node, netif, &spec, error))
+    if (netif < 0 || !live_addrs(p->live, p->node, netif, to, error))
         return NULL;
     return &p->node->ports[1];
 }
@@ -355,7 +380,7 @@ static bool make_thread(struct oriel_px *p, char *error)
     struct loop *loop = live_loop(p->live);
     p->alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     p->on_alarm = (struct loop_source){.fd = p->alarm, .events = EPOLLIN, .on_ready = on_alarm, .ctx = p};
-    if (p->alarm < 0 || loop_add(loop, &p->on_alarm) < 0)
+    if (p->alarm < 0 || (uint32_t)p->alarm >= p->px.files_max || loop_add(loop, &p->on_alarm) < 0)
         return say_why(error, "no descriptor is left");
     loop->on_sleep = on_sleep;
     loop->sleep_ctx = p;
@@ -375,9 +400,12 @@ static bool make(struct oriel_px *p, const char *link, const struct oriel_px_con
     p->live = live_open(&lc, error);
     if (!p->live || !make_node(p, cfg, error) || !make_files(p, error))
         return false;
-    const struct port *port = make_link(p, link, cfg->capture != NULL, error);
+    struct drv_spec spec = {.dns_n = 0};
+    const struct port *port = make_link(p, link, cfg->capture != NULL, &spec, error);
     if (!port)
         return false;
+    if (!posix_names_open(p, spec.dns, spec.dns_n, cfg->seed))
+        return say_why(error, "out of memory for names");
     if (cfg->capture && !(p->capture = posix_capture_open(p, cfg->capture, port, error)))
         return false;
     return make_thread(p, error);
@@ -387,9 +415,12 @@ static void take_down(struct oriel_px *p)
 {
     if (p->px.file)
         px_fini(&p->px);
+    posix_names_close(p);
     if (p->live && p->node)
         live_leave(p->live);
     posix_capture_close(p->capture);
+    if (p->gateway)
+        gateway_close(p->gateway);
     live_close(p->live);
     (void)recorder_close(p->recorder);
     if (p->alarm >= 0)
@@ -412,6 +443,7 @@ static struct oriel_px *start(const char *link, const struct oriel_px_config *cf
         return NULL;
     }
     p->alarm = -1;
+    p->resolver_next = ORIEL_NEVER;
     pthread_mutex_init(&p->turnstile, NULL);
     pthread_mutex_init(&p->lock, NULL);
     if (!make(p, link, cfg ? cfg : &defaults, error)) {

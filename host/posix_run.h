@@ -20,8 +20,10 @@
 #include "host/live.h"
 #include "host/msghdr.h"
 #include "host/replay.h"
+#include "host/user.h"
 #include "lab/posix.h"
 #include "oriel/posix.h"
+#include "svc/resolve.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -65,6 +67,10 @@ struct oriel_px {
     struct loop_source on_alarm;
     struct posix_capture *capture;
     struct recorder *recorder;
+    struct gateway *gateway;        /* of the link "user" */
+    struct resolver resolver;       /* steps with the node's stack; who waits for it waits for `alarm` */
+    void *resolver_memory;          /* NULL: there is no name server */
+    oriel_time resolver_next;
     char hosts[256];
 };
 
@@ -103,6 +109,14 @@ int64_t posix_call_on(struct oriel_px *p, int fd,
 
 /* Whoever waits for it is told that it is closed. */
 void posix_closed(struct oriel_px *p, int fd);
+
+/* posix_names.c: a resolver where there are name servers. False: no memory. */
+bool posix_names_open(struct oriel_px *p, const struct oriel_addr servers[], unsigned n, uint64_t seed);
+void posix_names_close(struct oriel_px *p);
+void posix_names_step(struct oriel_px *p);
+
+/* Whoever waits for that descriptor is woken. */
+void posix_wake(struct oriel_px *p, int fd);
 
 /* posix_capture.c: what passes on the link, into a file. NULL: a sentence in `error`. */
 struct posix_capture *posix_capture_open(struct oriel_px *p, const char *path, const struct port *port,

@@ -58,7 +58,7 @@ struct oriel_px_config {
 };
 
 /*
- * link: "loopback" (this host alone), or a link as `oriel link list` shows them:
+ * link: "loopback" (this host alone), "user" (the system's own sockets, behind a gateway), or a link as `oriel link list` shows them:
  * "tap:oriel0,addr=192.0.2.2/24,gw=192.0.2.1", "udp:192.0.2.1:4000,peer=192.0.2.9:4000,addr=10.0.0.1/24".
  * Every instance has a loopback interface. cfg may be NULL. NULL: a sentence in `error`, which may be
  * NULL too.
@@ -119,7 +119,7 @@ ORIEL_API int oriel_px_epoll_create1(int flags);
 ORIEL_API int oriel_px_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
 ORIEL_API int oriel_px_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout_ms);
 
-/* Numeric addresses and names of the hosts file. Lists are given back to oriel_px_freeaddrinfo alone. */
+/* Numeric addresses, the hosts file, the name servers of the link (dns=, or the system's by "user"). Lists are given back to oriel_px_freeaddrinfo alone. */
 ORIEL_API int oriel_px_getaddrinfo(const char *node, const char *service,
                                    const struct addrinfo *hints, struct addrinfo **out);
 ORIEL_API void oriel_px_freeaddrinfo(struct addrinfo *list);

@@ -109,3 +109,31 @@ TEST("a signal ends the wait, and is told")
     sigaction(SIGALRM, &old, NULL);
     loop_close(&l);
 }
+
+static void remove_victim(void *ctx, bool begins)
+{
+    struct end *e = ctx;
+    if (!begins && e->victim)
+        loop_remove(e->loop, e->victim);
+}
+
+TEST("a source that another thread removes while the loop sleeps is not called for what it was ready for")
+{
+    struct loop l;
+    struct end a, b;
+    int p[2];
+    EXPECT_EQ(loop_open(&l), 0);
+    EXPECT_EQ(pipe(p), 0);
+    watch(&a, &l, p[0], EPOLLIN);
+    watch(&b, &l, p[1], EPOLLOUT);
+    EXPECT_EQ(write(p[1], "x", 1), 1);
+    a.victim = &b.source;
+    l.on_sleep = remove_victim;
+    l.sleep_ctx = &a;
+    EXPECT(loop_wait(&l, 0) > 0);
+    EXPECT_EQ(a.calls, 1);
+    EXPECT_EQ(b.calls, 0);
+    close(p[0]);
+    close(p[1]);
+    loop_close(&l);
+}

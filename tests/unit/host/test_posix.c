@@ -348,3 +348,32 @@ TEST("what passes on loopback is captured, and the file is whole when the instan
     close(fd);
     unlink(path);
 }
+
+TEST("by the link \"user\" the system's own servers are reached, without privileges")
+{
+    char error[ORIEL_PX_ERROR_MAX], buf[20];
+    struct sockaddr_in at = fx_px_at(0);
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(bind(listener, SA(at)), 0);
+    EXPECT_EQ(listen(listener, 1), 0);
+    EXPECT_EQ(getsockname(listener, SAP(at), &len), 0);
+    struct oriel_px *px = oriel_px_start("user", NULL, error);
+    if (!px)
+        fail_msg("%s", error);
+    at.sin_addr.s_addr = htonl(0x0a000202);     /* the system's loopback, behind the gateway */
+    int fd = oriel_px_socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(oriel_px_connect(fd, SA(at)), 0);
+    int s = accept(listener, NULL, NULL);
+    EXPECT_EQ(oriel_px_write(fd, "from within", 11), 11);
+    EXPECT_EQ(recv(s, buf, 11, MSG_WAITALL), 11);
+    EXPECT_EQ(write(s, "and back", 8), 8);
+    close(s);
+    EXPECT_EQ(oriel_px_recv(fd, buf, 8, MSG_WAITALL), 8);
+    EXPECT_MEM(buf, "and back", 8);
+    EXPECT_EQ(oriel_px_read(fd, buf, 1), 0);
+    close(listener);
+    int again = oriel_px_socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(fx_px_errno(oriel_px_connect(again, SA(at))), ECONNREFUSED);
+    oriel_px_stop(px);
+}

@@ -95,3 +95,78 @@ TEST("names stand in the hosts file, with others of the same line, and are found
     EXPECT_EQ(oriel_px_getaddrinfo("other.example", "7", &hints, &a), EAI_NONAME);
     stop(px);
 }
+
+/* ---- name servers ---- */
+
+/* Answers as many questions as it is told: A of "there" is 192.0.2.7; everything else is not there. */
+struct server {
+    int fd, questions;
+};
+
+static void *answer(void *arg)
+{
+    struct server *s = arg;
+    static const uint8_t there[] = {5, 't', 'h', 'e', 'r', 'e', 0, 0, 1};
+    static const uint8_t record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7};
+    for (int i = 0; i < s->questions; i++) {
+        uint8_t m[600];
+        struct sockaddr_in from;
+        socklen_t len = sizeof from;
+        ssize_t n = oriel_px_recvfrom(s->fd, m, sizeof m - sizeof record, 0, SAP(from), &len);
+        if (n < 12)
+            return NULL;
+        size_t end = 12;                        /* of the question; a record for EDNS may follow */
+        while (end < (size_t)n && m[end] != 0)
+            end += m[end] + 1u;
+        end += 5;
+        bool found = memcmp(m + 12, there, sizeof there) == 0;
+        m[2] = 0x81;                            /* a response */
+        m[3] = found ? 0x80 : 0x83;             /* no such name */
+        memset(m + 6, 0, 6);
+        m[7] = found;
+        if (found)
+            memcpy(m + end, record, sizeof record);
+        (void)oriel_px_sendto(s->fd, m, end + (found ? sizeof record : 0), 0, SA(from));
+    }
+    return NULL;
+}
+
+static struct oriel_px *start_on(const char *link)
+{
+    char error[ORIEL_PX_ERROR_MAX];
+    const struct oriel_px_config cfg = {.version = ORIEL_PX_VERSION, .seed = 1, .hosts = "/dev/null"};
+    struct oriel_px *px = oriel_px_start(link, &cfg, error);
+    if (!px)
+        fail_msg("%s", error);
+    return px;
+}
+
+TEST("names that no file has are asked of the link's name servers")
+{
+    char link[2][200];
+    int port = 30000 + getpid() % 20000;
+    for (int i = 0; i < 2; i++)
+        snprintf(link[i], sizeof link[i], "udp:127.0.0.1:%d,peer=127.0.0.1:%d,addr=10.0.0.%d/24,dns=10.0.0.1",
+                 port + i, port + 1 - i, i + 1);
+    struct oriel_px *far = start_on(link[0]), *near = start_on(link[1]);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
+    struct addrinfo *a, hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
+    pthread_t thread;
+    oriel_px_use(far);
+    struct server s = {.fd = oriel_px_socket(AF_INET, SOCK_DGRAM, 0), .questions = 2};
+    EXPECT_EQ(oriel_px_bind(s.fd, SA(at)), 0);
+    EXPECT_EQ(pthread_create(&thread, NULL, answer, &s), 0);
+    oriel_px_use(near);
+    EXPECT_EQ(oriel_px_getaddrinfo("there", "80", &hints, &a), 0);
+    is_v4(a, "192.0.2.7", 80);
+    EXPECT_STR(a->ai_canonname, "there");
+    oriel_px_freeaddrinfo(a);
+    EXPECT_EQ(oriel_px_getaddrinfo("there", "81", &hints, &a), 0);      /* known by now */
+    is_v4(a, "192.0.2.7", 81);
+    oriel_px_freeaddrinfo(a);
+    EXPECT_EQ(oriel_px_getaddrinfo("elsewhere", "80", &hints, &a), EAI_NONAME);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    oriel_px_use(NULL);
+    oriel_px_stop(near);
+    oriel_px_stop(far);
+}
