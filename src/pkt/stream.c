@@ -270,13 +270,23 @@ static size_t fill(const struct env *env, struct stream_blk *b, struct span data
     return data.n - rest.n;
 }
 
+/* The same without sums. The block ends with a whole piece, if it can. */
+static size_t fill_unsummed(struct stream_blk *b, struct span data, uint32_t chunk)
+{
+    size_t room = b->limit - b->end;
+    if (data.n > room && room > chunk)
+        data.n = room - room % chunk;
+    return fill_plain(b, data);
+}
+
 static uint32_t chunk_within(uint32_t chunk)
 {
     ORIEL_ASSERT(chunk > 0);
     return chunk < UINT16_MAX ? chunk : UINT16_MAX;
 }
 
-size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_t chunk)
+static ORIEL_ALWAYS_INLINE size_t write_any(struct env *env, struct stream *s, struct span data,
+                                            uint32_t chunk, bool summed)
 {
     size_t done = 0;
     chunk = chunk_within(chunk);
@@ -286,11 +296,22 @@ size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_
         if ((!b || !has_room(b, want, chunk)) && !(b = block_add(env, s, want)))
             break;
         b->lent = false;
-        size_t n = fill(env, b, span_of(data.p + done, want), chunk);
+        struct span rest = span_of(data.p + done, want);
+        size_t n = summed ? fill(env, b, rest, chunk) : fill_unsummed(b, rest, chunk);
         s->len += (uint32_t)n;
         done += n;
     }
     return done;
+}
+
+size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_t chunk)
+{
+    return write_any(env, s, data, chunk, true);
+}
+
+size_t stream_write_unsummed(struct env *env, struct stream *s, struct span data, uint32_t chunk)
+{
+    return write_any(env, s, data, chunk, false);
 }
 
 uint8_t *stream_room(struct env *env, struct stream *s, size_t want, uint32_t chunk, size_t *n)

@@ -70,7 +70,6 @@ void stream_free(struct env *env, struct stream *s);
  * many were taken: less than n where pools or the budget ran out.
  */
 size_t stream_write(struct env *env, struct stream *s, struct span data, uint32_t chunk);
-
 /*
  * The same of little that fits behind what is there and begins no segment of its own: it is summed where it
  * leaves. False: write it by stream_write.
@@ -87,6 +86,10 @@ static inline bool stream_put(struct stream *s, struct span data)
     s->len += (uint32_t)data.n;
     return true;
 }
+
+/* As stream_write, and no sums are kept: for a link that makes them. Where they are wanted after all, they are
+ * made then. */
+size_t stream_write_unsummed(struct env *env, struct stream *s, struct span data, uint32_t chunk);
 
 /* Room to write into without a copy, at least 1 byte or NULL; stream_commit makes n of it part of
  * the stream (summed later, where they are sent). `want` is a hint of how much will come. The room

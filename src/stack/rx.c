@@ -149,11 +149,11 @@ static ORIEL_ALWAYS_INLINE void rx_one(struct oriel_stack *s, struct pkt *p)
         rx_up(s, p);
 }
 
-/* Is the next packet of the same flow, as it seems? */
+/* Is the next packet of the same flow, as it seems, and may the two be of a run? */
 static inline bool goes_on(const struct pkt *p, const struct pkt *next)
 {
     const size_t at = FLOW_TCP_AT - 4;          /* addresses, and with IPv4 the ports */
-    return p->head.len >= at + 8 && next->head.len >= at + 8 &&
+    return p->gso == GSO_NONE && p->head.len >= at + 8 && next->head.len >= at + 8 &&
            csum_load(pkt_data(p) + at) == csum_load(pkt_data(next) + at);
 }
 

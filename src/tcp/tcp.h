@@ -621,6 +621,8 @@ struct tcp_path *tcp_path_of(struct tcp *t, const struct tcp_tuple *k, uint8_t t
                              uint16_t bind_nif);        /* NULL: no way there */
 /* The same for a connection, which remembers where it was found. */
 struct tcp_path *tcp_conn_path(struct tcp *t, struct tcp_conn *c, uint8_t tos);
+/* Does the link that it left by last make the sums of payload itself? */
+bool tcp_link_sums(const struct tcp *t, const struct tcp_conn *c);
 /* The segment of a turn: len bytes that were written, with an acknowledgement. False: it cannot leave just
  * so, nothing changed. */
 bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len);

@@ -227,6 +227,17 @@ static void wrote(struct tcp *t, struct tcp_conn *c, uint32_t n, uint32_t flags)
     tcp_ready_to_send(t, c);
 }
 
+/* Behind what was written before; how much found room. */
+static inline size_t write_into(struct tcp *t, struct tcp_conn *c, struct span data)
+{
+    struct stream *s = &c->flight->sndq;
+    if (stream_put(s, data))
+        return data.n;
+    if (tcp_link_sums(t, c))
+        return stream_write_unsummed(t->env, s, data, tcp_mss_now(c));
+    return stream_write(t->env, s, data, tcp_mss_now(c));
+}
+
 int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags)
 {
     if (oriel_unlikely(c->is & TCP_IS_CONNECTING)) {
@@ -250,9 +261,7 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
     bool cut = data.n > room;
     if (cut)
         data.n = room;
-    size_t n = data.n;
-    if (!stream_put(&c->flight->sndq, data))
-        n = stream_write(t->env, &c->flight->sndq, data, tcp_mss_now(c));
+    size_t n = write_into(t, c, data);
     if (n == 0)
         return ORIEL_ENOBUFS;
     if (cut)

@@ -92,6 +92,12 @@ struct tcp_path *tcp_conn_path(struct tcp *t, struct tcp_conn *c, uint8_t tos)
     return p;
 }
 
+bool tcp_link_sums(const struct tcp *t, const struct tcp_conn *c)
+{
+    const struct tcp_path *p = &t->paths[c->path];
+    return p->id == c->path_id && p->path.gen == t->ip->gen && p->path.nif->vouches;
+}
+
 /* ---- the one way out ---- */
 
 /* The checksum of what stands in p behind the IP header, its field 0; gso: the bottom's to do. */

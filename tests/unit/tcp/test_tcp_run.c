@@ -379,3 +379,41 @@ TEST("and when the receivers have little memory left")
         end(&t);
     }
 }
+
+/* ---- links that make sums themselves ---- */
+
+static const struct csum_ops *real_ops;
+static unsigned summed_copies;
+
+static uint32_t counting_copy(uint8_t *to, const uint8_t *from, size_t n)
+{
+    summed_copies++;
+    return real_ops->copy(to, from, n);
+}
+
+TEST("what is written for a link that makes sums is not summed, and right where none of them does")
+{
+    struct twins t;
+    struct oriel_tcp_config tcp = {.no_timestamps = true};
+    make(&t, 1, false, &tcp);
+    struct netif *nif = netif_at(&t.s[SENDER]->link, (uint16_t)t.nif[SENDER]);
+    real_ops = t.s[SENDER]->env.csum;
+    struct csum_ops counting = *real_ops;
+    counting.copy = counting_copy;
+    t.s[SENDER]->env.csum = &counting;
+    write_some(&t);
+    EXPECT(summed_copies > 0);
+    while (forth(&t) + read_some(&t, 60000) + back(&t) > 0) {
+    }
+    summed_copies = 0;
+    nif->vouches = true;
+    write_some(&t);
+    EXPECT_EQ(summed_copies, 0);
+    nif->vouches = false;
+    write_some(&t);             /* a segment has bytes of both kinds */
+    while (forth(&t) + read_some(&t, 60000) + back(&t) > 0) {
+    }
+    EXPECT_EQ(t.s[SINGLY]->env.drop_count[DROP_TCP_CSUM], 0);
+    EXPECT_EQ(conn_of(&t, SINGLY)->rcv.nxt.v, conn_of(&t, SENDER)->snd.end.v);
+    end(&t);
+}
