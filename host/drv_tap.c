@@ -223,6 +223,7 @@ static void ask_offloads(struct tap *t)
     };
     int hdr = VNET_LEN, fd = t->queues[0];
     unsigned got = 0;
+    (void)ioctl(fd, TUNSETOFFLOAD, 0UL);        /* a device that stays has what its last user asked */
     if (!t->vnet || ioctl(fd, TUNSETVNETHDRSZ, &hdr) != 0)
         return;
     for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]) && got == 0; i++)
