@@ -206,6 +206,7 @@ static void release(struct netrun *n)
         (void)signal(SIGTERM, SIG_DFL);
         close(n->signals);
     }
+    live_svc_close(n->svc);
     if (n->gateway)
         gateway_close(n->gateway);
     live_close(n->live);
@@ -253,6 +254,8 @@ int netrun_open(struct netrun **out, const struct args *a, FILE *page, oriel_tim
         status = fails(n, EXIT_SETUP, "the system gives no descriptor for signals");
     if (status == EXIT_OK && n->live)
         n->control = control_open(netrun_loop(n), a->verb->name, n->world);
+    if (status == EXIT_OK && n->live)
+        status = netrun_open_services(n);
     if (status == EXIT_OK)
         *out = n;
     else
@@ -278,6 +281,8 @@ static void let_leave(struct netrun *n)
 int netrun_close(struct netrun *n, int status)
 {
     control_close(n->control);
+    live_svc_close(n->svc);
+    n->svc = NULL;
     if (n->live && n->stack)
         let_leave(n);
     if (n->lab)
@@ -476,19 +481,17 @@ int netrun_port(const struct netrun *n, const char *name)
     return 0;
 }
 
-bool netrun_addr(const struct netrun *n, const char *text, struct oriel_addr *out)
+bool netrun_addr(struct netrun *n, const char *text, struct oriel_addr *out)
 {
     if (n->lab)
         return labrun_addr(n->lab, text, out);
-    if (addr_parse(span_str(text), out)) {
-        if (n->gateway && addr_is_loopback(out))
-            *out = addr_is_v4(out) ? n->spec.gateways[0] : n->spec.gateways[1];
-        if (!addr_is_v4(out) && addr_is_link_local(out) && out->zone == 0)
-            out->zone = (uint32_t)n->netif;
-        return true;
-    }
-    out_error(n->args->verb->name, "'%s' is no address", text);
-    return false;
+    if (!addr_parse(span_str(text), out) && !netrun_lookup(n, text, out))
+        return false;
+    if (n->gateway && addr_is_loopback(out))
+        *out = addr_is_v4(out) ? n->spec.gateways[0] : n->spec.gateways[1];
+    if (!addr_is_v4(out) && addr_is_link_local(out) && out->zone == 0)
+        out->zone = (uint32_t)n->netif;
+    return true;
 }
 
 /* ---- what applications print ---- */

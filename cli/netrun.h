@@ -21,6 +21,7 @@
 #include "cli/labrun.h"
 #include "cli/observe.h"
 #include "host/gateway.h"
+#include "host/live_svc.h"
 
 /* The options of every verb that opens a link; letters of --write and --verbose, or 0. */
 #define NETRUN_OPTS(w_letter, v_letter)                                                            \
@@ -66,6 +67,7 @@ struct netrun {
     struct drv_spec spec;
     struct drv *drv;                /* NULL: user */
     struct gateway *gateway;        /* user */
+    struct live_svc *svc;           /* of a link: DHCP, names */
     struct observe seen;            /* of a link */
     struct summary summary;         /* of a lab */
     FILE *page;
@@ -121,10 +123,11 @@ int netrun_wait(struct netrun *n, oriel_time most, bool (*done)(void *ctx), void
 int netrun_ready(struct netrun *n, bool v4, oriel_time most);
 
 /*
- * An address of text; in a lab also the name of a node. With `user` loopback is the system's, which the
- * gateway leads to. False after a message.
+ * An address of text; on a link also a name, which name servers are asked for (then time passes); in a
+ * lab also the name of a node. With `user` loopback is the system's, which the gateway leads to. False
+ * after a message.
  */
-bool netrun_addr(const struct netrun *n, const char *text, struct oriel_addr *out);
+bool netrun_addr(struct netrun *n, const char *text, struct oriel_addr *out);
 
 /*
  * Where an application of a verb prints: as it comes; with a ladder on the same page when netrun_show
@@ -135,6 +138,11 @@ void netrun_show(struct netrun *n);
 
 /* Where connections that end are noted. */
 struct summary *netrun_summary(struct netrun *n);
+
+/* netrun_svc.c: DHCP where no address is given, until there is one, and a resolver. EXIT_OK, or a status
+ * after a message. */
+int netrun_open_services(struct netrun *n);
+bool netrun_lookup(struct netrun *n, const char *text, struct oriel_addr *out);
 
 /* netrun_user.c: the world of --link user, in the live world that is open. False: a sentence. */
 bool netrun_open_user(struct netrun *n, const struct wire_params *wire, char error[DRV_ERROR_MAX]);

@@ -145,6 +145,15 @@ void live_app(struct live *v, struct node *node, void (*step)(void *ctx), void *
     v->apps[v->apps_n++] = (struct app){.node = node, .step = step, .ctx = ctx};
 }
 
+void live_app_remove(struct live *v, void *ctx)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < v->apps_n; i++)
+        if (v->apps[i].ctx != ctx)
+            v->apps[kept++] = v->apps[i];
+    v->apps_n = kept;
+}
+
 void live_poke(struct live *v, struct node *node)
 {
     world_poke(&v->w, node);

@@ -64,6 +64,8 @@ bool live_addrs(struct live *v, struct node *node, int netif, const struct drv_s
 /* Called after every step of the node's stack; what it says leaves at once. Several a node. */
 void live_app(struct live *v, struct node *node, void (*step)(void *ctx), void *ctx);
 
+void live_app_remove(struct live *v, void *ctx);        /* all that were given with that ctx */
+
 /* After calls into a node's stack from outside (a descriptor was ready): time, then its output. */
 void live_poke(struct live *v, struct node *node);
 

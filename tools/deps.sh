@@ -24,6 +24,7 @@ test)
     need python3 python3
     need tshark tshark
     need ip iproute2
+    need dnsmasq dnsmasq-base
     need git git
     need man man-db
     need_file /usr/include/cmocka.h libcmocka-dev
