@@ -289,6 +289,8 @@ unsigned socks_ready_take(struct socks *ss, struct oriel_readiness out[], unsign
         bool news_left = worth_telling(s, events) != 0;
         s->writable_news = false;
         s->told_writable = (events & ORIEL_WRITABLE) != 0;
+        if (s->kind == SOCK_TCP && s->told_writable)
+            tcp_told_room(s->conn);
         if (!news_left)
             continue;           /* read in the meantime */
         out[n++] = (struct oriel_readiness){.handle = sock_handle(ss, s), .events = events};

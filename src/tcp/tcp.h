@@ -431,6 +431,12 @@ static inline void tcp_told(struct tcp_conn *c)
 {
     c->is &= ~(uint32_t)TCP_IS_DIRTY;
 }
+/* ... and it was told that it may write. Until then every acknowledgement is looked at: what there was room
+ * for when one came may have gone with the congestion window before anybody was told. */
+static inline void tcp_told_room(struct tcp_conn *c)
+{
+    c->is &= ~(uint32_t)TCP_IS_SNDBUF_FULL;
+}
 uint32_t tcp_ready(const struct tcp *t, const struct tcp_conn *c);      /* enum oriel_event */
 /* The application was refused for want of room, and there is some again. */
 bool tcp_room_returned(const struct tcp *t, const struct tcp_conn *c);

@@ -105,10 +105,8 @@ static ORIEL_ALWAYS_INLINE void let_go(struct tcp *t, struct tcp_conn *c, seq_t 
         stream_ack(t->env, &c->flight->sndq, seq_lt(ack, c->snd.end) ? ack : c->snd.end);
     if ((c->is & TCP_IS_URG_OUT) && seq_leq(c->snd_up, ack))
         c->is &= ~(uint32_t)TCP_IS_URG_OUT;
-    if (oriel_unlikely(c->is & TCP_IS_SNDBUF_FULL) && tcp_room_returned(t, c)) {
-        c->is &= ~(uint32_t)TCP_IS_SNDBUF_FULL;
+    if (oriel_unlikely(c->is & TCP_IS_SNDBUF_FULL) && tcp_room_returned(t, c))
         tcp_mark_dirty(t, c);
-    }
 }
 
 static void confirm_path(struct tcp *t, struct tcp_conn *c)

@@ -215,6 +215,7 @@ static inline int check_send(struct tcp_conn *c)
 static void wrote(struct tcp *t, struct tcp_conn *c, uint32_t n, uint32_t flags)
 {
     c->snd.end = seq_add(c->snd.end, n);
+    c->is &= ~(uint32_t)TCP_IS_SNDBUF_FULL;
     if (flags & ORIEL_MSG_MORE)
         c->is |= TCP_IS_MORE;
     else
@@ -264,9 +265,10 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
     size_t n = write_into(t, c, data);
     if (n == 0)
         return ORIEL_ENOBUFS;
+    cut = cut || n < data.n;
+    wrote(t, c, (uint32_t)n, cut ? flags & ~(uint32_t)ORIEL_MSG_URGENT : flags);
     if (cut)
         c->is |= TCP_IS_SNDBUF_FULL;            /* it will want to hear of room */
-    wrote(t, c, (uint32_t)n, cut || n < data.n ? flags & ~(uint32_t)ORIEL_MSG_URGENT : flags);
     return (int)n;
 }
 
