@@ -3,8 +3,8 @@
  * uses the kernel's sockets against it and tells how long that took.
  *
  *     struct kern k;
- *     kern_start(&k, serve, ctx);          serve(ctx) makes the link in the new namespace, says kern_ready(),
- *                                          and answers on 10.88.0.2 until it is ended
+ *     kern_start(&k, serve, ctx);          serve(ctx) makes the link to the new namespace and tunes it
+ *                                          (kern_tune), says kern_ready(), and answers on 10.88.0.2 until it is ended
  *     double s = kern_ask(&k, KERN_SEND, bytes);
  *     kern_stop(&k);
  *
@@ -186,9 +186,8 @@ static inline int kern_run(const char *line)
     return status;
 }
 
-/* The server, when its link is up: tunes the namespace and begins to be asked. */
-static int kern_ready_fd;
-static inline void kern_ready(const char *device)
+/* The kernel's end of the link, in the namespace at hand. False: said why. */
+static inline bool kern_tune(const char *device)
 {
     char line[1024];
     snprintf(line, sizeof(line),
@@ -198,8 +197,14 @@ static inline void kern_ready(const char *device)
              "for i in 3 4 5 6; do ip addr add 10.88.0.$i/24 dev %s; done; "
              "ip neigh replace " KERN_US " lladdr 02:00:00:00:00:02 dev %s nud permanent",
              device, device, device);
-    char ok = kern_run(line) == 0 ? 'r' : 'f';
-    if (write(kern_ready_fd, &ok, 1) != 1)
+    return kern_run(line) == 0;
+}
+
+/* The server can be asked now. */
+static int kern_ready_fd;
+static inline void kern_ready(void)
+{
+    if (write(kern_ready_fd, "r", 1) != 1)
         _exit(1);
     close(kern_ready_fd);
 }

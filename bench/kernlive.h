@@ -1,6 +1,7 @@
 /*
  * Oriel behind a link, for the kernel to talk to: a live world with one host, and an application that
- * answers on the ports of kern.h. It reads and writes as programs do, through buffers of its own.
+ * answers on the ports of kern.h. Bulk it reads and writes without a copy, in the stack's own memory, as the
+ * bounds do, which look at no payload either; or through a buffer of its own (live_copies).
  */
 #ifndef ORIEL_BENCH_KERNLIVE_H
 #define ORIEL_BENCH_KERNLIVE_H
@@ -19,6 +20,8 @@ struct live_end {                       /* a socket, by its slot */
     bool counted;
     uint64_t todo;                      /* KERN_RECV */
 };
+
+static bool live_copies;                /* of servers that are started afterwards */
 
 struct live_server {
     struct live *v;
@@ -39,21 +42,47 @@ static inline void live_end_close(struct live_server *s, oriel_handle h)
     (void)!oriel_close(s->n->stack, h);
 }
 
-/*
- * As many as were asked for, without a copy: there are bytes in the send buffer's own memory, as a program has
- * that makes them there. (The bound sends what lies in one place, too.)
- */
+static inline size_t live_write(struct live_server *s, oriel_handle h, uint64_t most)
+{
+    if (live_copies) {
+        int n = oriel_send(s->n->stack, h, s->buf, most < LIVE_BUF ? (size_t)most : LIVE_BUF, NULL);
+        return n > 0 ? (size_t)n : 0;
+    }
+    struct oriel_room room = oriel_send_window(s->n->stack, h);
+    size_t n = most < room.n ? (size_t)most : room.n;
+    return n > 0 && oriel_send_commit(s->n->stack, h, n) == 0 ? n : 0;
+}
+
+/* As many as were asked for. */
 static inline void live_produce(struct live_server *s, oriel_handle h, struct live_end *e)
 {
     while (e->todo > 0) {
-        struct oriel_room room = oriel_send_window(s->n->stack, h);
-        size_t n = e->todo < room.n ? (size_t)e->todo : room.n;
-        if (n == 0 || oriel_send_commit(s->n->stack, h, n) != 0)
+        size_t n = live_write(s, h, e->todo);
+        if (n == 0)
             return;
         e->todo -= n;
     }
     if (e->counted)
         live_end_close(s, h);
+}
+
+/* What oriel_recv would say, the bytes looked at where they are. */
+static inline int live_swallow(struct live_server *s, oriel_handle h)
+{
+    struct oriel_bytes v[16];
+    size_t n = 0;
+    int got = oriel_recv_view(s->n->stack, h, v, 16);
+    for (int i = 0; i < got; i++)
+        n += v[i].n;
+    if (got <= 0)
+        return got;
+    return oriel_recv_release(s->n->stack, h, n) == 0 ? 1 : ORIEL_EAGAIN;
+}
+
+static inline int live_read(struct live_server *s, oriel_handle h, const struct live_end *e)
+{
+    return e->port == KERN_SEND && !live_copies ? live_swallow(s, h)
+                                                : oriel_recv(s->n->stack, h, s->buf, LIVE_BUF, NULL);
 }
 
 static inline void live_data(struct live_server *s, oriel_handle h, struct live_end *e, int n)
@@ -72,7 +101,7 @@ static inline void live_serve_one(struct live_server *s, oriel_handle h)
 {
     struct live_end *e = live_end_of(s, h);
     int n;
-    while (e->port && (n = oriel_recv(s->n->stack, h, s->buf, LIVE_BUF, NULL)) > 0) {
+    while (e->port && (n = live_read(s, h, e)) > 0) {
         live_data(s, h, e, n);
         if (e->port >= KERN_PING)
             break;                      /* there is no more: who asks waits for the answer */
@@ -146,21 +175,29 @@ static inline void live_start(struct live_server *s, struct drv *d, const struct
     live_app(s->v, s->n, live_step, s);
 }
 
-/* For kern_start: ctx is the link's description. */
-static inline void live_serve(void *ctx)
+/* The link of that description; where it is the kernel's end of it as well, that is tuned. */
+static inline void live_serve_on(const char *text, bool tune)
 {
     static struct live_server s;
     struct drv_spec spec;
     char error[DRV_ERROR_MAX];
-    struct drv *d = drv_spec_parse(&spec, ctx, error) ? drv_open(&spec, error) : NULL;
+    struct drv *d = drv_spec_parse(&spec, text, error) ? drv_open(&spec, error) : NULL;
     if (!d) {
         fprintf(stderr, "%s\n", error);
         return;
     }
     live_start(&s, d, &spec);
-    kern_ready(d->name);
+    if (tune && !kern_tune(d->name))
+        return;
+    kern_ready();
     for (;;)
         (void)live_turn(s.v, ORIEL_NEVER);
+}
+
+/* For kern_start: ctx is a TAP's description. */
+static inline void live_serve(void *ctx)
+{
+    live_serve_on(ctx, true);
 }
 
 #endif

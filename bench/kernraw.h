@@ -190,26 +190,32 @@ static inline void raw_turn(struct raw *r)
         (void)poll(&p, 1, -1);
 }
 
-/* For kern_start: ctx is the link's description. */
-static inline void raw_serve(void *ctx)
+/* On an open descriptor, to a device with that link address. */
+_Noreturn static inline void raw_serve_on(int fd, bool vnet, bool super, const uint8_t mac[6])
 {
     static struct raw r;
-    struct drv_spec s;
-    char error[DRV_ERROR_MAX];
-    struct drv *d = drv_spec_parse(&s, ctx, error) ? drv_open(&s, error) : NULL;
-    if (!d) {
-        fprintf(stderr, "%s\n", error);
-        return;
-    }
-    r.fd = d->fd;
-    r.vnet = d->caps.csum;
-    r.super = d->caps.gso4;
+    r.fd = fd;
+    r.vnet = vnet;
+    r.super = super;
     r.hdr = r.vnet ? 10 : 0;
     r.csum = csum_ops_for(bench_cpu());
-    (void)kernif_mac(d->name, r.mac);
-    kern_ready(d->name);
+    memcpy(r.mac, mac, 6);
+    kern_ready();
     for (;;)
         raw_turn(&r);
+}
+
+/* For kern_start: ctx is a TAP's description. */
+static inline void raw_serve(void *ctx)
+{
+    struct drv_spec s;
+    char error[DRV_ERROR_MAX];
+    uint8_t mac[6];
+    struct drv *d = drv_spec_parse(&s, ctx, error) ? drv_open(&s, error) : NULL;
+    if (!d)
+        fprintf(stderr, "%s\n", error);
+    else if (kern_tune(d->name) && kernif_mac(d->name, mac) == 0)
+        raw_serve_on(d->fd, d->caps.csum, d->caps.gso4, mac);
 }
 
 #endif
