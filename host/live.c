@@ -23,7 +23,7 @@
 #define APPS_MAX   32
 #define ROUNDS     16               /* batches that doors take in one turn, so that others have theirs */
 #define BATCH_BYTES ((size_t)256 << 10)     /* in one: what was read is in the cache when it is worked on */
-#define AT_ONCE    1500             /* ns: a wait that took no longer did not sleep */
+#define PATIENCE   64               /* rounds, before more frames are asked for than were there */
 
 struct door {
     struct live *v;
@@ -32,7 +32,10 @@ struct door {
     struct port *inside;            /* what it is plugged into */
     struct loop_source source;
     bool readable;                  /* more may wait than was taken */
-    unsigned quota;                 /* frames that it is asked for at once: as many as probably wait */
+    unsigned quota;                 /* frames that it is asked for at once: as many as probably wait, */
+    unsigned full;                  /* times in a row that there were as many, */
+    unsigned patience;              /* and how many until it is asked for more */
+    bool grew;                      /* this time it was */
     bool stuck;                     /* the driver took no more */
     bool gone;
 };
@@ -49,7 +52,6 @@ struct live {
     void *memory;
     size_t bytes;
     oriel_time began;               /* host_now() of time 0 */
-    bool slept;                     /* in the last wait */
     struct door doors[DOORS_MAX];
     unsigned doors_n;
     struct app apps[APPS_MAX];
@@ -198,21 +200,32 @@ static unsigned quota_max(struct pkt *const pkts[], unsigned n)
 }
 
 /*
- * One batch. Whoever asks for as many frames as there are need not ask once more to hear that there are
- * none: where it was as many as last time, whether there are more is left to the next wait, which tells.
- * `first`: of this turn, so that nothing is known but what the wait told.
+ * What to ask for next. Whoever asks for as many frames as there are need not ask once more to hear that
+ * there are none; so where asking for more was in vain, it is done more rarely.
  */
-static bool door_in(struct live *v, struct door *d, bool first)
+static void adapt(struct door *d, unsigned n, unsigned most)
+{
+    bool full = n == d->quota, grew = d->grew;
+    d->grew = full && ++d->full >= d->patience;
+    if (grew)
+        d->patience = full ? 1 : d->patience * 2 < PATIENCE ? d->patience * 2 : PATIENCE;
+    if (d->grew || !full)
+        d->full = 0;
+    if (d->grew)
+        d->quota = 2 * n < most ? 2 * n : most;
+    else if (!full)
+        d->quota = n > 0 ? n : 1;
+}
+
+/* One batch. Were there any? */
+static bool door_in(struct live *v, struct door *d)
 {
     struct pkt *pkts[DRV_BATCH];
     unsigned n = d->drv->kind->rx(d->drv, &v->w.env, pkts, d->quota), most = quota_max(pkts, n);
     if (n > 0)
         world_door_put(&v->w, d->node, pkts, n);
-    d->readable = n == d->quota && n > 1;
-    if (n < d->quota)
-        d->quota = n > 0 ? n : 1;
-    else if (!first || !v->slept)
-        d->quota = 2 * n < most ? 2 * n : most;
+    adapt(d, n, most);
+    d->readable = n > 0;
     if (d->drv->error)
         door_lost(v, d);
     return d->readable;
@@ -277,7 +290,7 @@ int live_door(struct live *v, struct drv *drv, struct node *node, struct oriel_n
         drv_close(drv);
         return ORIEL_EINVAL;
     }
-    *d = (struct door){.v = v, .drv = drv, .readable = true, .quota = 1};
+    *d = (struct door){.v = v, .drv = drv, .readable = true, .quota = 1, .patience = 1};
     fill_in(n, &drv->caps, wire->direct);
     d->source = (struct loop_source){.fd = drv->fd, .events = EPOLLIN, .on_ready = door_ready, .ctx = d};
     netif = plug(v, d, node, n, wire);
@@ -334,8 +347,7 @@ static bool any_readable(const struct live *v)
 
 static void set_time(struct live *v)
 {
-    oriel_time host = host_now(), now = host - v->began;
-    v->slept = host - v->loop.began > AT_ONCE;
+    oriel_time now = host_now() - v->began;
     v->w.env.now = now > v->w.env.now ? now : v->w.env.now;
 }
 
@@ -354,18 +366,21 @@ void live_leave(struct live *v)
         door_out(v, &v->doors[i]);
 }
 
-/* Frames first: an acknowledgement that waits goes before the timer that it stops. */
+/*
+ * Frames first: an acknowledgement that waits goes before the timer that it stops. Then once more, until
+ * there are none: what was sent is often answered by now, and a look at the link costs less than a wait.
+ */
 static void live_woke(void *ctx)
 {
     struct live *v = ctx;
-    set_time(v);
     for (unsigned i = 0; i < v->doors_n; i++)
         door_look(v, &v->doors[i]);
     bool more = true;
     for (unsigned round = 0; more && round < ROUNDS; round++) {
         more = false;
+        set_time(v);
         for (unsigned i = 0; i < v->doors_n; i++)
-            more = (v->doors[i].readable && door_in(v, &v->doors[i], round == 0)) || more;
+            more = (v->doors[i].readable && door_in(v, &v->doors[i])) || more;
         world_run(&v->w, v->w.env.now);
         for (unsigned i = 0; i < v->doors_n; i++)
             door_out(v, &v->doors[i]);

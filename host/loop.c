@@ -115,8 +115,7 @@ static int look_once(struct loop *l, int timeout)
 /* Into l->round. Looks without sleeping for as long as spin says; then sleeps. */
 static int look(struct loop *l, oriel_time until)
 {
-    oriel_time now = host_now(), give_up = now + l->spin;
-    l->began = now;
+    oriel_time now = until ? host_now() : 0, give_up = now + l->spin;
     if (until <= now)
         return look_once(l, 0);
     for (; now < give_up; now = host_now()) {

@@ -44,7 +44,6 @@ struct loop {
     bool asleep;
     const struct loop_source *gone[LOOP_GONE];  /* removed by other threads meanwhile */
     unsigned gone_n;                /* may be more than there is room for */
-    oriel_time began;               /* of the last wait: host_now() */
 };
 
 /* Nanoseconds of the monotonic clock. */
