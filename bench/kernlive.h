@@ -162,7 +162,7 @@ static inline void live_start(struct live_server *s, struct drv *d, const struct
     s->v = live_open(&(struct live_config){.seed = 1, .quiet = true, .memory = (size_t)4 << 30}, error);
     oriel_config_init(&c);
     c.connections = LIVE_CONNS;
-    c.tcp = (struct oriel_tcp_config){.rcvbuf_max = LIVE_WINDOW, .sndbuf_max = 4u << 20};
+    c.tcp = (struct oriel_tcp_config){.no_timestamps = true, .rcvbuf_max = LIVE_WINDOW, .sndbuf_max = 4u << 20};
     s->n = s->v ? world_add_node(live_world(s->v), NODE_HOST, span_str("me"), &c, (size_t)2 << 30) : NULL;
     if (!s->n)
         bench_skip("not enough memory");
