@@ -20,7 +20,16 @@ struct user_link {
     struct oriel_addr gateways[2], dns[2];
 };
 
-/* False: a sentence in `error`. */
+struct user_config {
+    const struct gateway_publish *publish;      /* whose guest addresses are filled in */
+    unsigned publish_n;
+    bool no_loopback;               /* the system's loopback is reached nowhere */
+    uint32_t connections;           /* at most, and datagram flows; 0: 4,096 */
+};
+
+/* False: a sentence in `error`. cfg may be NULL. */
+bool user_open_with(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
+                    const struct user_config *cfg, char error[DRV_ERROR_MAX]);
 bool user_open(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
                char error[DRV_ERROR_MAX]);
 
