@@ -5,6 +5,7 @@ static const struct verb *const verbs[] = {
     &verb_lab_run,
     &verb_lab_list,
     &verb_lab_check,
+    &verb_run,
     &verb_script_run,
     &verb_nc,
     &verb_ping,

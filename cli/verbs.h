@@ -63,6 +63,7 @@ extern const struct verb verb_nc;
 extern const struct verb verb_ping;
 extern const struct verb verb_replay;
 extern const struct verb verb_route;
+extern const struct verb verb_run;
 extern const struct verb verb_script_run;
 extern const struct verb verb_ss;
 extern const struct verb verb_stat;
