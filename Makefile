@@ -40,6 +40,7 @@ BENCH := $(sort $(wildcard bench/*.c))
 FUZZ  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 ORACLE := $(sort $(wildcard tests/oracle/*.c))
 SIM   := $(sort $(wildcard tests/sim/*.c))
+RUN   := $(sort $(wildcard tests/run/*.c))
 EXAMPLES := $(sort $(wildcard examples/*.c))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -126,6 +127,15 @@ oracle: $(ORACLE_BIN)
 $(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(B)/core.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
+
+# Programs that know nothing of Oriel: the table of socket semantics.
+$(B)/run/semantics: $(call obj,$(filter-out tests/run/raw.c,$(RUN)))
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -pthread -o $@
+$(B)/run/raw: tests/run/raw.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 $(WARN) -O2 -static $< -o $@
 
 $(B)/sim/sim: $(call obj,$(SIM)) $(B)/core.a
 	@mkdir -p $(@D)
@@ -230,7 +240,7 @@ sim: deps-run
 
 print-sources:
 	@printf '%s\n' $(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(CLI) $(UNIT) tests/unit/test.c $(BENCH) $(FUZZ) \
-	    $(ORACLE) $(SIM) $(EXAMPLES) tools/wasm/libc.c
+	    $(ORACLE) $(SIM) $(RUN) $(EXAMPLES) tools/wasm/libc.c
 
 VERSION := $(shell sed -n 's/^#define ORIEL_VERSION "\(.*\)"/\1/p' include/oriel/oriel.h)
 I := $(DESTDIR)$(PREFIX)

@@ -27,6 +27,9 @@ test)
     need dnsmasq dnsmasq-base
     need git git
     need man man-db
+    need curl curl
+    need setpriv util-linux
+    need busybox busybox-static
     need_file /usr/include/cmocka.h libcmocka-dev
     ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
         ls /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||

@@ -15,7 +15,7 @@ mk() { make --no-print-directory -s -j"$jobs" "$@" >build/test-build.log 2>&1 ||
 
 mkdir -p build
 say "building: release"
-mk WERROR=1 all unit oracle benches build/sim/sim
+mk WERROR=1 all unit oracle benches build/sim/sim build/run/semantics build/run/raw
 say "building: with address and undefined-behaviour sanitizers"
 mk V=asan WERROR=1 all unit build-asan/sim/sim
 say "building: with clang, for its warnings"

@@ -1,0 +1,180 @@
+#!/bin/sh
+# oriel run: exit statuses, the table of socket semantics beside the kernel's own, programs of every kind,
+# both directions, and that nothing gets past it. Everything runs as an ordinary user.
+# shellcheck source=tests/cli/tap.inc
+. "$(dirname "$0")/tap.inc"
+build=$(dirname "$ORIEL")
+chmod 755 "$tmp"
+user=
+if [ "$(id -u)" = 0 ]; then
+    user="setpriv --reuid nobody --regid nogroup --clear-groups"
+    chown nobody "$tmp"
+fi
+cp "$ORIEL" "$build/run/semantics" "$build/run/raw" "$tmp/"
+python=$(PATH=/usr/bin:/bin command -v python3 || command -v python3)
+servers=
+trap 'kill $servers 2> /dev/null; rm -rf "$tmp"' EXIT
+
+# under ARGUMENT...: `oriel run`, as the ordinary user; output and status as oriel() has them
+under()
+{
+    status=0
+    # shellcheck disable=SC2086    # $user is several words
+    $user timeout 60 "$tmp/oriel" run "$@" > "$tmp/out" 2> "$tmp/err" < /dev/null || status=$?
+}
+
+# ends STATUS ARGUMENT...
+ends()
+{
+    wanted=$1
+    shift
+    under "$@"
+    [ "$status" -eq "$wanted" ] && return
+    echo "exit status $status, expected $wanted"
+    cat "$tmp/out" "$tmp/err"
+    return 1
+}
+
+gives()     # gives TEXT ARGUMENT...: ends well, and says so
+{
+    text=$1
+    shift
+    ends 0 "$@" && says "$tmp/out" "$text"
+}
+
+free_port()
+{
+    "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+wait_for()  # wait_for ADDRESS PORT: something listens there
+{
+    "$python" - "$1" "$2" << 'END'
+import socket, sys, time
+for _ in range(100):
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()
+        sys.exit(0)
+    except OSError:
+        time.sleep(0.05)
+sys.exit(1)
+END
+}
+
+# ---- starting and ending ----
+
+check "the program's status is ours" ends 7 -- sh -c 'exit 7'
+check "a signal's number is added to 128" ends 137 -- sh -c 'kill -9 $$'
+check "a program that is not there" ends 127 -- /nowhere/at/all
+check "what cannot be executed" ends 126 -- /etc/passwd
+check "one within another is refused" ends 126 -- "$tmp/oriel" run -- true
+check "and says why" says "$tmp/err" "start it outside of that"
+check "options after the program are its own" gives "-w x" -- echo -w x
+under -- sh -c 'kill -TERM $PPID; sleep 5'
+check "a signal for Oriel is the program's" [ "$status" -eq 143 ]
+check "a port that makes no sense" ends 2 --publish 8080:x -- true
+check "what a program leaves behind is waited for" gives late -- sh -c '(sleep 0.2; echo late) & exit 0'
+
+# ---- semantics ----
+
+semantics()
+{
+    # shellcheck disable=SC2086
+    $user "$tmp/semantics" > "$tmp/native"
+    ends 0 -q -- "$tmp/semantics" || return 1
+    "$python" "$here/../run/compare.py" "$tmp/native" "$tmp/out" "$here/../run/differences.txt"
+}
+check "sockets behave as the kernel's, but for what is stated" semantics
+
+# ---- programs of every kind, to a server on the host's loopback ----
+
+mkdir "$tmp/www"
+"$python" -c 'import os; os.write(1, b"served by the host\n" * 100000)' > "$tmp/www/large"
+echo "served by the host" > "$tmp/www/index.html"
+port=$(free_port)
+(cd "$tmp/www" && exec "$python" -m http.server --bind 127.0.0.1 "$port") > /dev/null 2>&1 &
+servers="$servers $!"
+(cd "$tmp/www" && exec "$python" -m http.server --bind ::1 "$port") > /dev/null 2>&1 &
+servers="$servers $!"
+wait_for 127.0.0.1 "$port"
+wait_for ::1 "$port"
+url=http://127.0.0.1:$port
+
+fetches()   # fetches URL: curl under Oriel gets what the file has
+{
+    ends 0 -- curl -s "$1" && cmp "$tmp/out" "$tmp/www/large"
+}
+if have curl; then
+    check "curl" fetches "$url/large"
+    check "curl over IPv6" fetches "http://[::1]:$port/large"
+    check "curl by the gateway's address" fetches "http://10.0.2.2:$port/large"
+    check "a refusal is the host's" ends 7 -- curl -s "http://127.0.0.1:$(free_port)/"
+else
+    skip "curl" "it is not installed"
+fi
+check "a static program by bare system calls" gives "served by the host" -- "$tmp/raw" "$port"
+check "the same with no environment" gives "served by the host" -- env -i "$tmp/raw" "$port"
+check "the same behind several execs" gives "served by the host" -- \
+    sh -c "exec env -i sh -c 'exec $tmp/raw $port'"
+check "io_uring is not there" ends 0 -- "$tmp/raw" uring
+if have busybox && ! ldd "$(command -v busybox)" > /dev/null 2>&1; then
+    check "static busybox" gives "served by the host" -- busybox wget -q -O - "$url/"
+else
+    skip "static busybox" "it is not installed, or not static"
+fi
+
+# Nothing gets past: the host's loopback is closed, so whoever reaches the server used the kernel.
+check "nothing gets past" ends 111 --no-host-loopback -- "$tmp/raw" "$port"
+check "nor with no environment" ends 111 --no-host-loopback -- env -i "$tmp/raw" "$port"
+check "nor behind several execs" ends 111 --no-host-loopback -- \
+    sh -c "exec env -i sh -c 'exec $tmp/raw $port'"
+if [ -n "$user" ]; then
+    cp "$tmp/raw" "$tmp/setuid"
+    chown root "$tmp/setuid"
+    chmod 4755 "$tmp/setuid"
+    check "a set-uid program runs without its privilege" gives "served by the host" -- "$tmp/setuid" "$port"
+    check "nor does a set-uid program" ends 111 --no-host-loopback -- "$tmp/setuid" "$port"
+    chmod 4711 "$tmp/setuid"
+    check "a program that may not be looked into is refused" ends 13 -- "$tmp/setuid" "$port"
+    check "aloud" says "$tmp/err" "lets nobody look into"
+else
+    skip "set-uid programs" "only root can make one"
+fi
+
+# ---- servers ----
+
+outside=$(free_port)
+# shellcheck disable=SC2086
+(cd "$tmp/www" && exec $user "$tmp/oriel" run --publish "127.0.0.1:$outside:8000" -- \
+    "$python" -m http.server --bind 127.0.0.1 8000) > "$tmp/server.out" 2>&1 &
+server=$!
+servers="$servers $server"
+published()
+{
+    wait_for 127.0.0.1 "$outside" || { cat "$tmp/server.out"; return 1; }
+    "$python" -c "
+import sys, urllib.request
+sys.stdout.buffer.write(urllib.request.urlopen('http://127.0.0.1:$outside/large').read())" > "$tmp/got"
+    cmp "$tmp/got" "$tmp/www/large"
+}
+check "a published server is reached from the host" published
+kill -TERM $server
+wait $server
+check "it ends by the signal" [ $? -eq 143 ]
+check "what is not published is said once" sh -c "timeout 60 $user $tmp/oriel run -- $python -c '
+import socket
+a = socket.socket(); a.bind((\"\", 4000)); a.listen()
+b = socket.socket(); b.bind((\"\", 4001)); b.listen()' 2>&1 | grep -c 'publish 400' | grep -qx 1"
+
+# ---- seeing ----
+
+under --impair 'loss 2%, delay 5ms' --seed 3 -w "$tmp/run.pcapng" -- "$python" -c "
+import urllib.request
+print(len(urllib.request.urlopen('$url/large').read()))"
+check "through loss and delay" [ "$status" -eq 0 ]
+check "everything arrives" says "$tmp/out" 1900000
+check "the summary counts connections" says "$tmp/err" "1 connection"
+check "what was lost names its draw" says "$tmp/err" "by draw"
+check "the capture has the connection" sh -c "tshark -r $tmp/run.pcapng -Y 'tcp.flags.syn == 1' 2> /dev/null | grep -c . | grep -qx 2"
+
+tap_end
