@@ -158,14 +158,6 @@ static void *address_space(size_t n)
     return at == MAP_FAILED ? NULL : at;
 }
 
-static void give_back(void *at, size_t n)
-{
-    if (!at)
-        return;
-    ORIEL_UNPOISON(at, n);                      /* others may have it next */
-    munmap(at, n);
-}
-
 static bool share_packets(struct run *k)
 {
     struct arena a;
@@ -614,8 +606,10 @@ bool replay(struct span file, const struct replay_watch *watch, struct replay_re
             ;
     if (k.s)
         oriel_destroy(k.s);
-    give_back(k.memory, k.memory_bytes);
-    give_back(k.packets, SHARED);
+    if (k.memory)
+        munmap(k.memory, k.memory_bytes);
+    if (k.packets)
+        munmap(k.packets, SHARED);
     bool same_all = k.buffer && !k.differs;
     free(k.buffer);
     return same_all;

@@ -25,8 +25,6 @@ test)
     need tshark tshark
     need ip iproute2
     need dnsmasq dnsmasq-base
-    need dig bind9-dnsutils
-    need busybox busybox
     need git git
     need man man-db
     need curl curl

@@ -157,13 +157,11 @@ static inline void stream_close_chunk(struct stream *s)
         s->last->left = 0;
 }
 
-/* All that is held, where it lies in one block (of which more was held before, perhaps); NULL. */
+/* All that is held, where it lies in one block; NULL. */
 static inline const uint8_t *stream_whole(const struct stream *s)
 {
     struct stream_blk *b = s->first;
-    if (!b || b != s->last)
-        return NULL;
-    return stream_blk_in(b)->bytes + b->start + (uint32_t)seq_diff(b->seq, s->base);
+    return b && b == s->last ? stream_blk_in(b)->bytes + b->start : NULL;
 }
 
 /* ---- for whoever finishes checksums: the sum of a slice, kept or computed ---- */

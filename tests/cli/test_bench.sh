@@ -5,9 +5,9 @@
 # shellcheck source=tests/cli/link.inc
 . "$(dirname "$0")/link.inc"
 
-start server bench -s --link "$there,addr=10.9.0.2/24"
+start server bench -s --link "$far,addr=10.9.0.2/24"
 server=$started
-mine=$here,addr=10.9.0.1/24
+mine=$near,addr=10.9.0.1/24
 
 measures()
 {

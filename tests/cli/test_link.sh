@@ -5,9 +5,9 @@
 # shellcheck source=tests/cli/link.inc
 . "$(dirname "$0")/link.inc"
 
-start peer ping --link "$there,addr=10.9.0.2/24,addr=fd00:9::2/64" -c 1000 -q 10.9.0.99
+start peer ping --link "$far,addr=10.9.0.2/24,addr=fd00:9::2/64" -c 1000 -q 10.9.0.99
 peer=$started
-mine=$here,addr=10.9.0.1/24
+mine=$near,addr=10.9.0.1/24
 
 answered()
 {
@@ -16,7 +16,7 @@ answered()
 }
 answered6()
 {
-    exits 0 ping --link "$here,addr=fd00:9::1/64" -c 2 -i 50ms fd00:9::2 &&
+    exits 0 ping --link "$near,addr=fd00:9::1/64" -c 2 -i 50ms fd00:9::2 &&
         says "$tmp/out" "2 received"
 }
 nobody()
@@ -222,7 +222,7 @@ check "an address that is none" wrong 2 "addr '10.0.0.1/99'" ping --link udp:1,a
 check "no peer and no port" wrong 3 "peer=HOST:PORT" ping --link udp 10.0.0.2
 check "a port that is taken" wrong 3 "cannot take UDP" ping --link udp:192.0.2.1:1,addr=10.0.0.1/24 10.0.0.2
 check "an impairment that is none" wrong 2 "--impair:" ping --link "$mine" --impair "lose everything" 10.9.0.2
-check "a destination that is none" wrong 2 "is no address" ping --link "$mine" nowhere
+check "a destination that is none" wrong 2 "no name server is known" ping --link "$mine" nowhere
 check "--lab and --link" wrong 2 "both given" ping --link "$mine" --lab two-hosts --on a b
 check "--on without a lab" wrong 2 "--lab NAME is missing" ping --link "$mine" --on a 10.9.0.2
 check "a lab without a node" wrong 2 "--on NODE is missing" ping --lab two-hosts b

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/tap.inc"
 # shellcheck source=tests/cli/link.inc
 . "$(dirname "$0")/link.inc"
-other=$there,addr=10.9.0.2/24
-mine=$here,addr=10.9.0.1/24
+other=$far,addr=10.9.0.2/24
+mine=$near,addr=10.9.0.1/24
 head -c 1000000 /dev/urandom > "$tmp/file"
 head -c 700000 /dev/urandom > "$tmp/file2"
 
@@ -69,7 +69,7 @@ both_ways()
     timeout 30 "$ORIEL" nc -N --link "$mine" "$@" 10.9.0.2 7 < "$tmp/file" > "$tmp/back" 2> "$tmp/err" ||
         status=$?
     code=$status
-    stop "$started" 0
+    ends "$started"
     [ "$code" -eq 0 ] && [ "$status" -eq 0 ] && cmp "$tmp/file" "$tmp/server.out" && cmp "$tmp/file2" "$tmp/back"
 }
 lossy()
@@ -82,14 +82,14 @@ piped()
 {
     start server nc -l --link "$other" 7
     head -c 300000 "$tmp/file" | timeout 20 "$ORIEL" nc -N --link "$mine" 10.9.0.2 7 | cat > /dev/null
-    stop "$started" 0
+    ends "$started"
     head -c 300000 "$tmp/file" | cmp - "$tmp/server.out"
 }
 seen()
 {
     start server nc -l --link "$other" 7
     sends 0 'hello\n' -N --ladder --ascii --json --write "$tmp/run.pcapng" --impair "delay 1ms" 10.9.0.2 7 &&
-        stop "$started" 0 && [ ! -s "$tmp/out" ] && says "$tmp/err" "SYN_SENT |- SYN Seq=0" &&
+        ends "$started" && [ ! -s "$tmp/out" ] && says "$tmp/err" "SYN_SENT |- SYN Seq=0" &&
         says "$tmp/err" '"connections":1' &&
         exits 0 dump -r "$tmp/run.pcapng" 'tcp.len == 6' && [ "$(wc -l < "$tmp/out")" -eq 1 ]
 }
@@ -104,7 +104,7 @@ congestion()
     start server nc -l --link "$other" 7
     (sleep 0.3; exits 0 ss -ti --json && cp "$tmp/out" "$tmp/ss") &
     (echo x; sleep 0.6) | timeout 10 "$ORIEL" nc -N --cc bbr --link "$mine" 10.9.0.2 7
-    stop "$started" 0
+    ends "$started"
     says "$tmp/ss" '"congestion":"bbr"' && says "$tmp/ss" '"limited_by":"application"'
 }
 check "files both ways at once, byte for byte" both_ways
@@ -118,16 +118,16 @@ datagrams()
 {
     start server nc -lu -w 700ms --link "$other" 9
     (echo ping; sleep 0.3) | timeout 5 "$ORIEL" nc -u -q 100ms --link "$mine" 10.9.0.2 9
-    stop "$started" 0
+    ends "$started"
     heard server 'ping\n'
 }
 six()
 {
-    start server nc -l -6 --link "$there,addr=fd00:9::2/64" 7
+    start server nc -l -6 --link "$far,addr=fd00:9::2/64" 7
     status=0
-    echo six | timeout 10 "$ORIEL" nc -N -6 --link "$here,addr=fd00:9::1/64" fd00:9::2 7 || status=$?
+    echo six | timeout 10 "$ORIEL" nc -N -6 --link "$near,addr=fd00:9::1/64" fd00:9::2 7 || status=$?
     code=$status
-    stop "$started" 0
+    ends "$started"
     [ "$code" -eq 0 ] && heard server 'six\n'
 }
 check "-u: a datagram for what was typed" datagrams
