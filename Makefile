@@ -18,10 +18,8 @@ BASE := -std=c11 -g -MMD -MP -fPIC -fvisibility=hidden -Iinclude -Isrc -I. -Ites
 OPT_release := -O2 -fno-tree-slp-vectorize  # two counters cost less apart than as a vector
 OPT_debug   := -O0
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-OPT_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 OPT_cov     := -O0 --coverage
 LD_asan     := -fsanitize=address,undefined
-LD_tsan     := -fsanitize=thread
 LD_cov      := --coverage
 CFLAGS ?=
 ALL_CFLAGS = $(BASE) $(OPT_$(V)) $(CFLAGS)
@@ -120,6 +118,19 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/unit/test.o $(call obj,$(fil
 	    $(B)/core.a -lcmocka -o $@
 
 $(B)/unit/host/test_packetdrill: $(B)/liboriel-packetdrill.so
+
+# Where threads meet: the code that meets the system, under the thread sanitizer. The core is one
+# thread's at a time and stays as it is.
+TSAN := $(patsubst tests/unit/host/%.c,$(B)/tsan/%,$(sort $(wildcard tests/unit/host/test_posix*.c)))
+.PHONY: tsan
+tsan: $(TSAN)
+$(B)/tsan/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -O1 -fsanitize=thread -c $< -o $@
+$(B)/tsan/test_%: $(B)/tsan/obj/tests/unit/host/test_%.o $(B)/tsan/obj/tests/unit/test.o \
+    $(patsubst %.c,$(B)/tsan/obj/%.o,$(HOST)) $(B)/core.a
+	@echo "  LD    $@"
+	$(Q)$(CC) -fsanitize=thread $(RECORDED) $^ -lcmocka -o $@
 
 ORACLE_BIN := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(ORACLE))
 .PHONY: oracle
@@ -274,4 +285,4 @@ dist:
 clean:
 	rm -rf build build-asan build-debug build-cov build-fuzz
 
--include $(shell find $(B)/obj build-fuzz/obj build/wasm/obj build/warn -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/tsan/obj build-fuzz/obj build/wasm/obj build/warn -name '*.d' 2>/dev/null)

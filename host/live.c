@@ -122,6 +122,7 @@ void live_close(struct live *v)
         drv_close(v->doors[i].drv);
     loop_close(&v->loop);
     world_fini(&v->w);
+    ORIEL_UNPOISON(v->memory, v->bytes);        /* others may have it next */
     munmap(v->memory, v->bytes);
     free(v);
 }

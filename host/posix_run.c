@@ -425,8 +425,10 @@ static void take_down(struct oriel_px *p)
     (void)recorder_close(p->recorder);
     if (p->alarm >= 0)
         close(p->alarm);
-    if (p->memory)
+    if (p->memory) {
+        ORIEL_UNPOISON(p->memory, p->bytes);
         munmap(p->memory, p->bytes);
+    }
     free(p->waits);
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->turnstile);

@@ -158,6 +158,14 @@ static void *address_space(size_t n)
     return at == MAP_FAILED ? NULL : at;
 }
 
+static void give_back(void *at, size_t n)
+{
+    if (!at)
+        return;
+    ORIEL_UNPOISON(at, n);                      /* others may have it next */
+    munmap(at, n);
+}
+
 static bool share_packets(struct run *k)
 {
     struct arena a;
@@ -606,10 +614,8 @@ bool replay(struct span file, const struct replay_watch *watch, struct replay_re
             ;
     if (k.s)
         oriel_destroy(k.s);
-    if (k.memory)
-        munmap(k.memory, k.memory_bytes);
-    if (k.packets)
-        munmap(k.packets, SHARED);
+    give_back(k.memory, k.memory_bytes);
+    give_back(k.packets, SHARED);
     bool same_all = k.buffer && !k.differs;
     free(k.buffer);
     return same_all;

@@ -25,6 +25,8 @@ test)
     need tshark tshark
     need ip iproute2
     need dnsmasq dnsmasq-base
+    need dig bind9-dnsutils
+    need busybox busybox
     need git git
     need man man-db
     need curl curl

@@ -15,7 +15,7 @@ mk() { make --no-print-directory -s -j"$jobs" "$@" >build/test-build.log 2>&1 ||
 
 mkdir -p build
 say "building: release"
-mk WERROR=1 all unit oracle benches build/sim/sim build/run/semantics build/run/raw
+mk WERROR=1 all unit tsan oracle benches build/sim/sim build/run/semantics build/run/raw
 say "building: with address and undefined-behaviour sanitizers"
 mk V=asan WERROR=1 all unit build-asan/sim/sim
 say "building: with clang, for its warnings"
@@ -36,6 +36,9 @@ for v in build build-asan; do
     for t in $(find $v/unit -type f -name 'test_*' -perm -u+x | sort); do
         row "$t" 300 "ORIEL_REASONS_OUT=$reasons $t"
     done
+done
+for t in build/tsan/test_*; do
+    row "$t" 300 "$t"
 done
 for lab in labs/*.lab; do
     row "lab:$(basename "$lab" .lab)" 120 "ORIEL_REASONS_OUT=$reasons ORIEL=build/oriel tests/cli/one_lab.py $lab"

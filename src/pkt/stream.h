@@ -157,11 +157,13 @@ static inline void stream_close_chunk(struct stream *s)
         s->last->left = 0;
 }
 
-/* All that is held, where it lies in one block; NULL. */
+/* All that is held, where it lies in one block (of which more was held before, perhaps); NULL. */
 static inline const uint8_t *stream_whole(const struct stream *s)
 {
     struct stream_blk *b = s->first;
-    return b && b == s->last ? stream_blk_in(b)->bytes + b->start : NULL;
+    if (!b || b != s->last)
+        return NULL;
+    return stream_blk_in(b)->bytes + b->start + (uint32_t)seq_diff(b->seq, s->base);
 }
 
 /* ---- for whoever finishes checksums: the sum of a slice, kept or computed ---- */

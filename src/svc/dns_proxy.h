@@ -15,8 +15,8 @@
  * handed out again; a question that nobody answers in time, or for which there is no place, is
  * answered with SERVFAIL. What is too long for a client's datagram is cut, and asked for over TCP.
  *
- * A client of the surface. It lives in the memory that it is given; a struct dns_proxy stays where it
- * is.
+ * A client of the surface. It lives in the memory that it is given; a struct dns_proxy stays where
+ * it is.
  */
 #ifndef ORIEL_SVC_DNS_PROXY_H
 #define ORIEL_SVC_DNS_PROXY_H

@@ -52,8 +52,10 @@ static size_t model_write_as(struct model *m, uint32_t n, uint32_t chunk, bool s
     if (n > MODEL_MAX - m->written)
         n = MODEL_MAX - m->written;
     struct span data = span_of(m->flat + m->written, n);
-    size_t took = summed ? stream_write(&m->fx.env, &m->s, data, chunk)
-                         : stream_write_unsummed(&m->fx.env, &m->s, data, chunk);
+    bool put = upto(m, 1) == 0 && stream_put(&m->s, data);      /* or nothing was changed */
+    size_t took = put      ? n
+                  : summed ? stream_write(&m->fx.env, &m->s, data, chunk)
+                           : stream_write_unsummed(&m->fx.env, &m->s, data, chunk);
     EXPECT(took <= n);
     m->written += (uint32_t)took;
     EXPECT_EQ(m->s.len, m->written - m->acked);
@@ -84,7 +86,9 @@ static void model_commit(struct model *m, uint32_t want, uint32_t chunk)
 static void model_ack(struct model *m, uint32_t n)
 {
     m->acked += n;
-    stream_ack(&m->fx.env, &m->s, seq_add(m->first, m->acked));
+    seq_t una = seq_add(m->first, m->acked);
+    if (upto(m, 1) == 0 || !stream_ack_all(&m->s, una))
+        stream_ack(&m->fx.env, &m->s, una);
     EXPECT_EQ(m->s.len, m->written - m->acked);
     EXPECT_EQ(m->s.base.v, m->first.v + m->acked);
 }
@@ -132,6 +136,9 @@ static void look(struct model *m, uint32_t chunk)
     uint32_t held = m->written - m->acked;
     if (held == 0)
         return;
+    const uint8_t *whole_of_it = stream_whole(&m->s);
+    if (whole_of_it)
+        EXPECT_MEM(whole_of_it, m->flat + m->acked, held);
     uint32_t from = upto(m, 3) == 0 ? upto(m, held - 1) : upto(m, (held - 1) / chunk) * chunk;
     uint32_t n = upto(m, 2) == 0 ? 1 + upto(m, held - from - 1) : chunk;
     if (n > held - from)
