@@ -263,7 +263,7 @@ int link_loop(struct link *l, struct netif *nif, struct pkt *p, enum why why)
     return 0;
 }
 
-static ORIEL_NEVER_INLINE void trace_tx(struct env *env, const struct netif *nif, struct pkt *p)
+static inline void trace_tx(struct env *env, const struct netif *nif, struct pkt *p)
 {
     uint64_t was = env->cause;
     env->cause = p->ev;
@@ -315,9 +315,11 @@ static ORIEL_NEVER_INLINE unsigned take_cut(struct link *l, struct netif *nif, s
                                             unsigned max, bool wait)
 {
     struct link_cut cut = link_cut(l, nif, out, max, wait);
-    if (oriel_likely(cut.finished && !TRACE_ON(l->env, EV_PKT_TX))) {
+    if (oriel_likely(cut.finished)) {
         nif->stats.tx_pkts += cut.n;
         nif->stats.tx_bytes += cut.bytes;
+        for (unsigned i = 0; TRACE_ON(l->env, EV_PKT_TX) && i < cut.n; i++)
+            trace_tx(l->env, nif, out[i]);
         return cut.n;
     }
     unsigned n = 0;

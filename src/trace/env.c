@@ -1,8 +1,7 @@
 /* Events into the ring, facts into their queue, timers that remember who armed them. */
 #include "trace/env.h"
 
-uint64_t trace_put(struct env *env, enum event ev, enum why why, enum drop drop, uint64_t a,
-                   uint64_t b, uint64_t c, uint64_t d)
+uint64_t trace_write(struct env *env, uint32_t what, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     struct trace *t = env->trace;
     uint64_t id = t->next++;
@@ -12,9 +11,9 @@ uint64_t trace_put(struct env *env, enum event ev, enum why why, enum drop drop,
         .id = id,
         .t = env->now,
         .cause = env->cause,
-        .event = (uint16_t)ev,
-        .why = (uint8_t)why,
-        .drop = (uint8_t)drop,
+        .event = (uint16_t)what,
+        .why = (uint8_t)(what >> 16),
+        .drop = (uint8_t)(what >> 24),
         .node = env->node,
         .a = a,
         .b = b,

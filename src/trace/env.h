@@ -85,9 +85,16 @@ struct env {
     struct wheel wheel;
 };
 
-/* Append an event; its id. Use through TRACE. */
-uint64_t trace_put(struct env *env, enum event ev, enum why why, enum drop drop, uint64_t a,
-                   uint64_t b, uint64_t c, uint64_t d);
+/* Append an event; its id. `what` is the event, its reasons beside it: no more than registers can hold. */
+uint64_t trace_write(struct env *env, uint32_t what, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+
+/* The same in words. Use through TRACE. */
+static inline uint64_t trace_put(struct env *env, enum event ev, enum why why, enum drop drop,
+                                 uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    uint32_t what = (uint32_t)ev | (uint32_t)why << 16 | (uint32_t)drop << 24;
+    return trace_write(env, what, a, b, c, d);
+}
 
 #define TRACE_ON(env, ev) (ORIEL_TRACE && oriel_unlikely((env)->trace_mask & event_topic_bit(ev)))
 
