@@ -157,8 +157,7 @@ struct rsock *rsock_new(struct run *n, char name, bool v6, uint64_t cookie)
     n->slots[slot] = s;
     n->socks_n++;
     learn_cookie(s, cookie);
-    if (++n->names % SWEEP_EVERY == 0)
-        rsock_sweep(n, SWEEP_MOST);
+    n->made++;
     return s;
 }
 
@@ -558,6 +557,10 @@ void run_turn(struct run *n)
         for (unsigned i = 0; i < RUN_SOCKS_MAX && n->parked_n > 0; i++)
             for (struct run_request *r = n->slots[i] ? n->slots[i]->parked : NULL; r; r = r->next)
                 n->limit_at = r->until < n->limit_at ? r->until : n->limit_at;
+    }
+    if (n->made >= SWEEP_EVERY) {       /* here, where nobody has one in hand */
+        n->made = 0;
+        rsock_sweep(n, SWEEP_MOST);
     }
     if (n->retry_at <= now) {
         n->retry_at = ORIEL_NEVER;

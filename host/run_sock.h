@@ -130,7 +130,7 @@ struct run {
     unsigned parked_n;
     oriel_time limit_at;            /* the first limit of a parked request; by host_now(), as retry_at */
     oriel_time retry_at;            /* some listener's queue was full */
-    uint32_t sweep_at;
+    uint32_t sweep_at, made;        /* entries made since the last sweep */
     bool told_listen;
     struct run_reach_slot reach[REACH_SLOTS];
     uint8_t buf[RSOCK_BUFFER];
