@@ -1,5 +1,6 @@
 /* oriel run: a program on the stack. */
 #define _GNU_SOURCE
+#include "cli/control.h"
 #include "cli/observe.h"
 #include "cli/out.h"
 #include "cli/verbs.h"
@@ -60,6 +61,7 @@ struct runner {
     struct run_child child;
     struct loop_source signals;
     struct observe seen;
+    struct control *control;        /* `oriel ss` asks there */
     struct drv_addr addrs[2];
     bool observes;
 };
@@ -262,8 +264,11 @@ static int run(const struct args *a)
         status = open_world(u);
     if (status == EXIT_OK)
         status = start(u);
-    if (status == EXIT_OK)
+    if (status == EXIT_OK) {
+        u->control = control_open(live_loop(u->live), "run", live_world(u->live));
         status = turn(u);
+    }
+    control_close(u->control);
     notify_close(u->notify);
     run_close(u->run);
     if (u->observes)

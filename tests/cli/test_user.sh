@@ -94,6 +94,11 @@ nodes()
 answered() { exits 0 ping -c 1 10.0.2.2 && says "$tmp/out" "1 received"; }
 tables() { exits 0 route && says "$tmp/out" "10.0.2.2" && exits 0 addr --link user && says "$tmp/out" "10.0.2.15/24"; }
 
+run_asked()
+{
+    exits 0 ss -ta && says "$tmp/out" "ESTAB" && says "$tmp/out" "run/$started/app" &&
+        exits 0 stat --pid "$started" && says "$tmp/out" "(SYN)"
+}
 check "the system's loopback is at 10.0.2.2" four
 check "and at 127.0.0.1 when a verb names it" named
 if python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2> /dev/null; then
@@ -112,5 +117,19 @@ if [ "$(id -u)" -eq 0 ] && have setpriv && setpriv --reuid 65534 --regid 65534 -
     check "without any privilege" unprivileged
 else
     skip "without any privilege" "not root, or the program is out of nobody's reach"
+fi
+start program run -q -- python3 -c '
+import socket, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen()
+c = socket.create_connection(s.getsockname())
+time.sleep(20)'
+sleep 1
+if kill -0 "$started" 2> /dev/null; then
+    check "ss and stat of a program under oriel run" run_asked
+    stop "$started"
+else
+    skip "ss and stat of a program under oriel run" "it cannot be run here: $(cat "$tmp/program.err")"
 fi
 tap_end
