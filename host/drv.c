@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct drv_kind drv_packet, drv_qemu, drv_tap, drv_tun, drv_udp, drv_vxlan;
+extern const struct drv_kind drv_packet, drv_pcap, drv_qemu, drv_tap, drv_tun, drv_udp, drv_vxlan;
 
 const struct drv_kind *const drv_kinds[] = {
     &drv_tap,
     &drv_tun,
     &drv_packet,
+    &drv_pcap,
     &drv_qemu,
     &drv_udp,
     &drv_vxlan,
