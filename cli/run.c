@@ -4,6 +4,7 @@
 #include "cli/observe.h"
 #include "cli/out.h"
 #include "cli/verbs.h"
+#include "host/netns.h"
 #include "host/run.h"
 #include "host/user.h"
 
@@ -21,6 +22,14 @@
 #define SWEEP  (250 * NS_PER_MS)    /* between two looks for parked calls that were given up */
 
 static const struct opt opts[] = {
+    {.name = "mode", .type = OPT_CHOICE, .arg = "MODE", .choices = "notify|ns", .def = "notify",
+     .help = "How the program is served. notify: its socket calls are answered by this stack, whatever program "
+             "it is. ns: it has a network namespace of its own, where the kernel's TCP speaks to this stack over a "
+             "TAP device; no call of the program is touched."},
+    {.name = "mtu", .type = OPT_UINT, .arg = "BYTES", .min = 1280, .max = 65520, .def = "1500",
+     .help = "With --mode=ns: the largest packet of the program's device."},
+    {.name = "tun", .type = OPT_FILE, .arg = "FILE", .def = "/dev/net/tun",
+     .help = "With --mode=ns: the device file that makes TAP devices, which must be yours to open."},
     {.name = "publish", .letter = 'p', .type = OPT_TEXT, .arg = "[ADDR:]PORT[:PORT][/udp]", .repeats = true,
      .help = "Let a port of the host lead to one of the program: of ADDR or of all its addresses, to the same "
              "port or to another."},
@@ -53,12 +62,17 @@ struct runner {
     const struct args *args;
     struct gateway_publish publish[GATEWAY_PUBLISH_MAX];
     unsigned publish_n;
+    bool ns;                        /* --mode=ns: app, run and notify are NULL then */
+    char **argv;
+    struct netns_config netns;
     struct live *live;
     struct node *app;
     struct user_link link;
     struct run *run;
     struct notify *notify;
+    struct run_way way;
     struct run_child child;
+    oriel_time sweep_at;            /* when parked calls are looked through */
     struct loop_source signals;
     struct observe seen;
     struct control *control;        /* `oriel ss` asks there */
@@ -148,38 +162,59 @@ static int read_publish(struct runner *u)
 
 /* ---- the world ---- */
 
+/* The program's sockets are on a node of ours, and that is joined to the gateway. */
+static int open_app(struct runner *u, const struct wire_params *wire, const struct user_config *user)
+{
+    char error[DRV_ERROR_MAX];
+    const struct oriel_netif_config lo = {.name = "lo", .kind = ORIEL_NETIF_LOOPBACK};
+    struct oriel_config node;
+    oriel_config_init(&node);
+    node.connections = RUN_SOCKS_MAX;
+    node.tcp.congestion = opt_text(u->args, "cc");
+    u->app = world_add_node(live_world(u->live), NODE_HOST, span_str("app"), &node, NODE_BYTES);
+    if (!u->app)
+        return fails("there is no memory for a stack");
+    if (!user_open_with(&u->link, u->live, u->app, wire, user, error))
+        return fails(error);
+    int err = oriel_netif_add(u->app->stack, &lo);      /* second: the link is interface 1 */
+    return err < 0 ? fails(oriel_strerror(err)) : EXIT_OK;
+}
+
+/* The program's sockets are its kernel's: the device in its namespace is joined to the gateway. */
+static int open_device(struct runner *u, const struct wire_params *wire, const struct user_config *user)
+{
+    struct drv_spec spec;
+    char text[96], error[DRV_ERROR_MAX];
+    (void)snprintf(text, sizeof(text), "tap:" NETNS_DEVICE ",fd=%d,mtu=%u%s", u->child.given, u->netns.mtu,
+                   wire->direct ? "" : ",plain");
+    struct drv *d = drv_spec_parse(&spec, text, error) ? drv_open(&spec, error) : NULL;
+    if (!d || !user_open_door(&u->link, u->live, d, wire, user, error))
+        return fails(error);
+    return EXIT_OK;
+}
+
 static int open_world(struct runner *u)
 {
     char error[DRV_ERROR_MAX];
     const struct args *a = u->args;
     const struct live_config live = {.seed = opt_u64(a, "seed"), .quiet = !observe_is_asked(a)};
-    const struct oriel_netif_config lo = {.name = "lo", .kind = ORIEL_NETIF_LOOPBACK};
-    struct oriel_config node;
-    u->live = live_open(&live, error);
-    if (!u->live)
-        return fails(error);
-    oriel_config_init(&node);
-    node.connections = RUN_SOCKS_MAX;
-    node.tcp.congestion = opt_text(a, "cc");
-    u->app = world_add_node(live_world(u->live), NODE_HOST, span_str("app"), &node, NODE_BYTES);
-    if (!u->app)
-        return fails("there is no memory for a stack");
-    u->addrs[0] = (struct drv_addr){.addr = addr_v4(USER_NET4 + 15), .prefix_len = 120};
-    u->addrs[1] = (struct drv_addr){.addr = addr_v6(USER_NET6, 0x15), .prefix_len = 64};
-    struct observe_config c = {.args = a, .world = live_world(u->live), .me = u->app, .page = stderr,
-                               .what = a->operands[0], .addrs = u->addrs, .addrs_n = 2};
-    observe_init(&u->seen, &c);
-    u->observes = true;
-    struct wire_params wire = {.direct = !observe_is_asked(a)};
     const struct user_config user = {.publish = u->publish, .publish_n = u->publish_n,
                                      .no_loopback = opt_on(a, "no-host-loopback"), .connections = RUN_SOCKS_MAX};
+    struct wire_params wire = {.direct = !observe_is_asked(a)};
     int status = observe_impair(a, &wire);
     if (status != EXIT_OK)
         return status;
-    if (!user_open_with(&u->link, u->live, u->app, &wire, &user, error))
+    u->live = live_open(&live, error);
+    if (!u->live)
         return fails(error);
-    int err = oriel_netif_add(u->app->stack, &lo);      /* second: the link is interface 1 */
-    return err < 0 ? fails(oriel_strerror(err)) : observe_begin(&u->seen);
+    status = u->ns ? open_device(u, &wire, &user) : open_app(u, &wire, &user);
+    if (status != EXIT_OK)
+        return status;
+    struct observe_config c = {.args = a, .world = live_world(u->live), .me = u->ns ? u->link.node : u->app,
+                               .page = stderr, .what = a->operands[0], .addrs = u->addrs, .addrs_n = 2};
+    observe_init(&u->seen, &c);
+    u->observes = true;
+    return observe_begin(&u->seen);
 }
 
 /* ---- the program ---- */
@@ -195,10 +230,51 @@ static void on_signal(void *ctx, uint32_t events)
     struct runner *u = ctx;
     (void)events;
     run_child_signals(&u->child);
-    (void)notify_sweep(u->notify);
+    if (u->notify)
+        (void)notify_sweep(u->notify);
 }
 
-static int start(struct runner *u)
+static int enter_ns(const void *ctx)
+{
+    return netns_enter(ctx);
+}
+
+static int settle_ns(const void *ctx)
+{
+    return netns_settle(ctx);
+}
+
+static void explain_ns(const void *ctx, int err, char error[DRV_ERROR_MAX])
+{
+    netns_explain(ctx, err, error);
+}
+
+/* The child, up to where it waits for us; in a namespace it will have the addresses of host/user.h. */
+static int start_child(struct runner *u)
+{
+    char error[DRV_ERROR_MAX];
+    u->addrs[0] = (struct drv_addr){.addr = addr_v4(USER_NET4 + 15), .prefix_len = 120};
+    u->addrs[1] = (struct drv_addr){.addr = addr_v6(USER_NET6, 0x15), .prefix_len = 64};
+    u->netns = (struct netns_config){
+        .tun = opt_text(u->args, "tun"), .mtu = (uint32_t)opt_u64(u->args, "mtu"),
+        .addrs = {u->addrs[0], u->addrs[1]}, .addrs_n = 2,
+        .gateways = {addr_v4(USER_NET4 + 2), addr_v6(USER_NET6, 2)}, .gateways_n = 2,
+        .dns = {addr_v4(USER_NET4 + 3)}, .dns_n = 1,
+    };
+    const struct run_way ns_way = {enter_ns, settle_ns, explain_ns, &u->netns};
+    u->way = u->ns ? ns_way : notify_way;
+    u->argv = calloc(u->args->operands_n + 1, sizeof(*u->argv));
+    if (!u->argv)
+        return fails("out of memory");
+    memcpy(u->argv, u->args->operands, u->args->operands_n * sizeof(*u->argv));
+    int status = run_child_start(&u->child, u->argv, &u->way, error);
+    if (status != 0)
+        out_error("run", "%s", error);
+    return status;
+}
+
+/* Who answers the program's calls. */
+static int serve(struct runner *u)
 {
     char error[DRV_ERROR_MAX];
     const struct oriel_addr none = {0};
@@ -208,23 +284,23 @@ static int start(struct runner *u)
                             .publish = u->publish, .publish_n = u->publish_n, .say = say, .on_end = on_end,
                             .ctx = u};
     u->run = run_open(&rc, error);
-    if (!u->run)
-        return fails(error);
-    char **argv = calloc(u->args->operands_n + 1, sizeof(*argv));
-    if (!argv)
-        return fails("out of memory");
-    memcpy(argv, u->args->operands, u->args->operands_n * sizeof(*argv));
-    int status = run_child_start(&u->child, argv, error);
-    free(argv);
-    if (status != 0) {
-        out_error("run", "%s", error);
+    u->notify = u->run ? notify_open(u->run, live_loop(u->live), u->child.given, say, u, error) : NULL;
+    return u->notify ? EXIT_OK : fails(error);
+}
+
+static int start(struct runner *u)
+{
+    char error[DRV_ERROR_MAX];
+    int status = u->ns ? EXIT_OK : serve(u);
+    if (status != EXIT_OK)
         return status;
-    }
-    u->notify = notify_open(u->run, live_loop(u->live), u->child.listener, say, u, error);
-    if (!u->notify)
-        return fails(error);
     u->signals = (struct loop_source){.fd = u->child.signals, .events = EPOLLIN, .on_ready = on_signal, .ctx = u};
-    return loop_add(live_loop(u->live), &u->signals) < 0 ? fails("out of descriptors") : 0;
+    if (loop_add(live_loop(u->live), &u->signals) < 0)
+        return fails("out of descriptors");
+    status = run_child_go(&u->child, u->argv, error);
+    if (status != 0)
+        out_error("run", "%s", error);
+    return status;
 }
 
 static oriel_time earliest(oriel_time a, oriel_time b)
@@ -232,21 +308,39 @@ static oriel_time earliest(oriel_time a, oriel_time b)
     return a < b ? a : b;
 }
 
+/* Has all that the program wrote been delivered? In a namespace: has its kernel closed every connection? */
+static bool is_quiet(const struct runner *u)
+{
+    return u->ns ? gateway_streams(u->link.gateway) == 0 : run_is_quiet(u->run);
+}
+
+static oriel_time next_of(struct runner *u)
+{
+    return u->ns ? ORIEL_NEVER : earliest(run_next(u->run), u->sweep_at);
+}
+
+static void after_turn(struct runner *u)
+{
+    oriel_time now = live_now(u->live);
+    if (!u->ns)
+        run_turn(u->run);
+    observe_turn(&u->seen);
+    if (!u->ns && (now >= u->sweep_at || u->sweep_at == ORIEL_NEVER))
+        u->sweep_at = notify_sweep(u->notify) > 0 ? now + SWEEP : ORIEL_NEVER;
+}
+
 /* Until nobody is left, and what was written has arrived, or could not. */
 static int turn(struct runner *u)
 {
-    struct live *v = u->live;
-    oriel_time give_up = ORIEL_NEVER, sweep_at = ORIEL_NEVER;
-    while (!u->child.alone || (!run_is_quiet(u->run) && live_now(v) < give_up)) {
+    oriel_time give_up = ORIEL_NEVER;
+    u->sweep_at = ORIEL_NEVER;
+    while (!u->child.alone || (!is_quiet(u) && live_now(u->live) < give_up)) {
         if (u->child.alone && give_up == ORIEL_NEVER)
-            give_up = live_now(v) + LINGER;
-        int err = live_turn(v, earliest(earliest(run_next(u->run), sweep_at), give_up));
+            give_up = live_now(u->live) + LINGER;
+        int err = live_turn(u->live, earliest(next_of(u), give_up));
         if (err < 0 && err != -EINTR)
             return fails(strerror(-err));
-        run_turn(u->run);
-        observe_turn(&u->seen);
-        if (live_now(v) >= sweep_at || sweep_at == ORIEL_NEVER)
-            sweep_at = notify_sweep(u->notify) > 0 ? live_now(v) + SWEEP : ORIEL_NEVER;
+        after_turn(u);
     }
     return u->child.status;
 }
@@ -257,9 +351,12 @@ static int run(const struct args *a)
     if (!u)
         return fails("out of memory");
     u->args = a;
+    u->ns = strcmp(opt_text(a, "mode"), "ns") == 0;
     int status = observe_check(a, stderr);
     if (status == EXIT_OK)
         status = read_publish(u);
+    if (status == EXIT_OK)
+        status = start_child(u);
     if (status == EXIT_OK)
         status = open_world(u);
     if (status == EXIT_OK)
@@ -276,6 +373,7 @@ static int run(const struct args *a)
     if (u->link.gateway)
         gateway_close(u->link.gateway);
     live_close(u->live);
+    free(u->argv);
     free(u);
     return status;
 }

@@ -27,6 +27,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@
 /* What the user asked for beside what all links have. */
 struct tap_wish {
     char path[DRV_NAME_MAX];
+    int fd;                         /* the device file, open already; -1: open it */
     unsigned queues;
     uint32_t txq;                   /* 0: as it is, or TAP_TXQ of a device that we make */
     struct drv_addr hosts[TAP_HOSTS_MAX];
@@ -100,6 +102,10 @@ static bool take_key(struct tap_wish *w, const char *key, const char *v, char er
         (void)snprintf(w->path, sizeof(w->path), "%s", v);
         return *v != 0 || wrong(error, "dev", v, "a device file like /dev/net/tun");
     }
+    if (strcmp(key, "fd") == 0 && number(v, INT_MAX, &n)) {
+        w->fd = (int)n;
+        return true;
+    }
     if (strcmp(key, "queues") == 0 && number(v, TAP_QUEUES_MAX, &n)) {
         w->queues = (unsigned)n;
         return true;
@@ -116,7 +122,7 @@ static bool take_key(struct tap_wish *w, const char *key, const char *v, char er
 static bool read_wish(struct tap_wish *w, const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
     char rest[sizeof(s->rest)];
-    *w = (struct tap_wish){.path = DEVICE, .queues = 1};
+    *w = (struct tap_wish){.path = DEVICE, .fd = -1, .queues = 1};
     memcpy(rest, s->rest, sizeof(rest));
     char *save = NULL;
     for (char *word = strtok_r(rest, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
@@ -171,7 +177,7 @@ static bool say_no_change(const char *name, const char *what, int err, char erro
 static bool attach(struct tap *t, const struct tap_wish *w, char name[IFNAMSIZ], char error[DRV_ERROR_MAX])
 {
     struct ifreq r = {0};
-    int fd = open(w->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int fd = w->fd >= 0 ? w->fd : open(w->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return say_no_file(w->path, errno, error);
     unsigned features = 0;
@@ -268,6 +274,10 @@ static bool set_up(struct tap *t, const struct drv_spec *s, const struct tap_wis
                    char error[DRV_ERROR_MAX])
 {
     const char *name = t->d.name;
+    if (w->fd >= 0) {                   /* it may live in another network namespace: set up there */
+        t->d.caps.mtu = s->mtu ? s->mtu : 1500;
+        return true;
+    }
     int mtu = kernif_mtu(name), err = 0;
     if (s->mtu && mtu != (int)s->mtu && (err = kernif_set_mtu(name, s->mtu)) != 0)
         return say_no_change(name, "its MTU cannot be changed", err, error);

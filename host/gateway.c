@@ -224,6 +224,7 @@ struct gw_flow *gw_flow_new(struct gateway *g, enum gw_kind kind, int fd, enum g
     list_push_back(&g->ages[age], &f->aged);
     gw_flow_used(f, age);
     g->flows++;
+    g->streams += kind == GW_TCP;
     return f;
 }
 
@@ -256,6 +257,7 @@ void gw_flow_free(struct gw_flow *f)
     if (list_on(&f->again))
         list_remove(&f->again);
     g->flows--;
+    g->streams -= f->kind == GW_TCP;
     free(f);
 }
 
@@ -271,6 +273,11 @@ void gw_flow_handle(struct gw_flow *f, oriel_handle h)
 unsigned gateway_flows(const struct gateway *g)
 {
     return g->flows;
+}
+
+unsigned gateway_streams(const struct gateway *g)
+{
+    return g->streams;
 }
 
 const char *gateway_note(const struct gateway *g)

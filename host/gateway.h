@@ -66,6 +66,7 @@ void gateway_close(struct gateway *g);
 
 /* Flows that live now. */
 unsigned gateway_flows(const struct gateway *g);
+unsigned gateway_streams(const struct gateway *g);      /* those of TCP */
 
 /* What the host does not let it do, in a sentence; NULL: nothing. */
 const char *gateway_note(const struct gateway *g);

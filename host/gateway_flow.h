@@ -97,7 +97,7 @@ struct gateway {
     struct list again;
     struct gw_flow **by_slot;       /* TCP flows by the slot of their handle */
     uint32_t slots;
-    uint32_t flows, flows_max;
+    uint32_t flows, streams, flows_max;
     struct loop_source kick;        /* an eventfd: flows wait for another turn */
     bool kicked;
     struct loop_source tick;        /* a timerfd: runs while something has an age */

@@ -91,13 +91,16 @@ int kernif_set_queue(const char *name, uint32_t frames)
 
 /* ---- addresses ---- */
 
-struct addr_request {
+struct request {
     struct nlmsghdr n;
-    struct ifaddrmsg a;
+    union {
+        struct ifaddrmsg a;
+        struct rtmsg r;
+    };
     char attrs[128];
 };
 
-static void add_attr(struct addr_request *q, unsigned short type, const void *data, size_t n)
+static void add_attr(struct request *q, unsigned short type, const void *data, size_t n)
 {
     struct rtattr at = {.rta_len = (unsigned short)RTA_LENGTH(n), .rta_type = type};
     char *to = (char *)q + NLMSG_ALIGN(q->n.nlmsg_len);
@@ -106,8 +109,19 @@ static void add_attr(struct addr_request *q, unsigned short type, const void *da
     q->n.nlmsg_len = NLMSG_ALIGN(q->n.nlmsg_len) + (unsigned)RTA_ALIGN(at.rta_len);
 }
 
+/* As the kernel wants it; its length. */
+static size_t put_addr(struct wr *w, const struct oriel_addr *a)
+{
+    if (addr_is_v4(a)) {
+        wr_addr4(w, a);
+        return 4;
+    }
+    wr_addr6(w, a);
+    return 16;
+}
+
 /* The kernel's answer to one request. */
-static int talk(const struct addr_request *q)
+static int talk(const struct request *q)
 {
     struct {
         struct nlmsghdr n;
@@ -134,19 +148,35 @@ int kernif_add_addr(const char *name, const struct drv_addr *a)
     struct wr w = wr_of(bytes, sizeof(bytes));
     if (index < 0)
         return index;
-    struct addr_request q = {
+    struct request q = {
         .n = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.a)), .nlmsg_type = RTM_NEWADDR,
               .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
         .a = {.ifa_family = v4 ? AF_INET : AF_INET6,
               .ifa_prefixlen = (uint8_t)(a->prefix_len - (v4 ? 96 : 0)),
               .ifa_flags = IFA_F_NODAD, .ifa_index = (unsigned)index},
     };
-    if (v4)
-        wr_addr4(&w, &a->addr);
-    else
-        wr_addr6(&w, &a->addr);
-    add_attr(&q, IFA_LOCAL, bytes, v4 ? 4 : 16);
-    add_attr(&q, IFA_ADDRESS, bytes, v4 ? 4 : 16);
+    size_t n = put_addr(&w, &a->addr);
+    add_attr(&q, IFA_LOCAL, bytes, n);
+    add_attr(&q, IFA_ADDRESS, bytes, n);
+    int err = talk(&q);
+    return err == -EEXIST ? 0 : err;
+}
+
+int kernif_add_gateway(const char *name, const struct oriel_addr *gateway)
+{
+    int index = kernif_index(name);
+    uint8_t bytes[16];
+    struct wr w = wr_of(bytes, sizeof(bytes));
+    if (index < 0)
+        return index;
+    struct request q = {
+        .n = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.r)), .nlmsg_type = RTM_NEWROUTE,
+              .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
+        .r = {.rtm_family = addr_is_v4(gateway) ? AF_INET : AF_INET6, .rtm_table = RT_TABLE_MAIN,
+              .rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST},
+    };
+    add_attr(&q, RTA_GATEWAY, bytes, put_addr(&w, gateway));
+    add_attr(&q, RTA_OIF, &index, sizeof(index));
     int err = talk(&q);
     return err == -EEXIST ? 0 : err;
 }

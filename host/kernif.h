@@ -22,6 +22,9 @@ int kernif_set_queue(const char *name, uint32_t frames);
 /* The kernel takes it as its own at once: IPv6 addresses are not probed. -EEXIST is no error. */
 int kernif_add_addr(const char *name, const struct drv_addr *a);
 
+/* Everything of that family goes by this gateway, an address on the interface's link. */
+int kernif_add_gateway(const char *name, const struct oriel_addr *gateway);
+
 /* Is that address one of the kernel's own, on any of its interfaces? Its name goes to `where`. */
 bool kernif_owns(const struct oriel_addr *a, char *where, size_t cap);
 

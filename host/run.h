@@ -120,10 +120,6 @@ int run_reach(struct run *n, pid_t tid, int fd);
 
 struct notify;
 
-/* In the child, before exec: the filter. The listener's descriptor, or a negative errno (EBUSY: another
- * listener is there already). */
-int notify_filter(void);
-
 /* NULL: a sentence in `error`. Takes the listener. Requests arrive with the turns of the loop. */
 struct notify *notify_open(struct run *n, struct loop *loop, int listener,
                            void (*say)(void *ctx, const char *sentence), void *ctx,
@@ -143,17 +139,37 @@ enum {
     RUN_EXIT_SIGNAL = 128,          /* + the signal that ended it */
 };
 
+/*
+ * What is done in the child between fork and exec, in two steps: by `enter` it gets a descriptor that the
+ * parent needs; `settle`, when the parent has made use of that, may be NULL. Both return a negative errno
+ * where they fail, and `explain` says then in the parent what that means.
+ */
+struct run_way {
+    int (*enter)(const void *ctx);
+    int (*settle)(const void *ctx);
+    void (*explain)(const void *ctx, int err, char error[DRV_ERROR_MAX]);
+    const void *ctx;
+};
+
+extern const struct run_way notify_way;         /* enter: the filter; the descriptor is its listener */
+
 struct run_child {
     pid_t pid;
-    int listener;                   /* of the filter; the caller's */
+    int given;                      /* the descriptor of `enter`; the caller's */
     int signals;                    /* signalfd: SIGCHLD and what is to be passed on */
     bool ended;                     /* the program itself */
     bool alone;                     /* nobody is left: the program and all that it started */
     int status;                     /* its exit status as a shell shows it */
+    const struct run_way *way;
+    int up, down;                   /* pipes from and to the child until it is the program */
 };
 
-/* Starts argv[0] (searched for in PATH). 0, or the exit status after a sentence in `error`. */
-int run_child_start(struct run_child *c, char *const argv[], char error[DRV_ERROR_MAX]);
+/* A child that has entered, and waits. 0, or an exit status after a sentence in `error`. */
+int run_child_start(struct run_child *c, char *const argv[], const struct run_way *way,
+                    char error[DRV_ERROR_MAX]);
+
+/* It settles and becomes argv[0] (searched for in PATH). The same. */
+int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_MAX]);
 
 /* `signals` is readable: signals are passed on, ends are noted. */
 void run_child_signals(struct run_child *c);

@@ -1,9 +1,9 @@
 /*
  * The program, as a child that can gain no privileges and dies with us.
  *
- * The filter is installed in the child; its listener is then a descriptor of the child that we take with
- * pidfd_getfd, since the calls that could send it are those that the filter holds. Two pipes: `up` tells the
- * listener's number and, if exec fails, its errno; `down` tells the child that we have the listener.
+ * What the child enters (a filter, namespaces: struct run_way) gives it a descriptor, which we take with
+ * pidfd_getfd, since the calls that could send it may be those that a filter holds. Two pipes: `up` tells its
+ * number and, if the child gets no further, why; `down` tells the child that we have made use of it.
  *
  * What the program leaves behind (a daemon, workers) becomes ours, as we are its reaper: Oriel ends when
  * nobody is left. Signals of the terminal come to the whole group by themselves; only those that somebody
@@ -25,21 +25,27 @@
 
 static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
 
-/* What the child says on `up`: first the listener, then, if ever, why exec failed. */
+/* What the child says on `up`: first what it has entered, then, if ever, why it went no further. */
+enum said {
+    SAID_ENTERED,
+    SAID_SETTLE,
+    SAID_EXEC,
+};
+
 struct word {
-    bool is_listener;
+    enum said said;
     int value;                      /* a descriptor, or a negative errno */
 };
 
-static void say(int fd, bool is_listener, int value)
+static void say(int fd, enum said said, int value)
 {
-    struct word w = {.is_listener = is_listener, .value = value};
+    struct word w = {.said = said, .value = value};
     if (write(fd, &w, sizeof(w)) != sizeof(w))
         _exit(RUN_EXIT_OURS);
 }
 
-_Noreturn static void be_the_program(char *const argv[], int up, int down, pid_t parent,
-                                     const sigset_t *mask)
+_Noreturn static void be_the_program(char *const argv[], const struct run_way *way, int up, int down,
+                                     pid_t parent, const sigset_t *mask)
 {
     char go;
     signal(SIGPIPE, SIG_DFL);
@@ -47,13 +53,18 @@ _Noreturn static void be_the_program(char *const argv[], int up, int down, pid_t
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         _exit(RUN_EXIT_OURS);
-    int listener = notify_filter();
-    say(up, true, listener);
-    if (listener < 0 || read(down, &go, 1) != 1)
+    int given = way->enter(way->ctx);
+    say(up, SAID_ENTERED, given);
+    if (given < 0 || read(down, &go, 1) != 1)
         _exit(RUN_EXIT_OURS);
-    close(listener);
-    execvp(argv[0], argv);
-    say(up, false, -errno);
+    close(given);
+    int err = way->settle ? way->settle(way->ctx) : 0;
+    if (err == 0) {
+        execvp(argv[0], argv);
+        say(up, SAID_EXEC, -errno);
+    } else {
+        say(up, SAID_SETTLE, err);
+    }
     _exit(RUN_EXIT_NOT_FOUND);
 }
 
@@ -68,39 +79,45 @@ static int take(pid_t pid, int fd)
     return got < 0 ? err : got;
 }
 
-static int cannot_filter(int err, char error[DRV_ERROR_MAX])
-{
-    const char *what = err == -EBUSY
-        ? "something else already answers this process's system calls (another `oriel run`, a container's "
-          "supervisor): start it outside of that"
-        : "this kernel has no seccomp user notification (Linux 5.14 or later has)";
-    (void)snprintf(error, DRV_ERROR_MAX, "cannot be served: %s (%s)", what, strerror(-err));
-    return RUN_EXIT_CANNOT;
-}
-
-/* The child's side of the start, as we hear it. 0, or an exit status. */
-static int hear(struct run_child *c, char *const argv[], int up, int down, char error[DRV_ERROR_MAX])
+/* What the child entered, as we hear it. 0, or an exit status. */
+static int hear(struct run_child *c, char error[DRV_ERROR_MAX])
 {
     struct word w;
-    if (read(up, &w, sizeof(w)) != sizeof(w) || !w.is_listener) {
+    if (read(c->up, &w, sizeof(w)) != sizeof(w)) {
         (void)snprintf(error, DRV_ERROR_MAX, "the child ended before it began");
         return RUN_EXIT_OURS;
     }
-    if (w.value < 0)
-        return cannot_filter(w.value, error);
-    c->listener = take(c->pid, w.value);
-    if (c->listener < 0) {
-        (void)snprintf(error, DRV_ERROR_MAX, "cannot take the child's listener: %s", strerror(-c->listener));
-        return RUN_EXIT_OURS;
+    if (w.value < 0) {
+        c->way->explain(c->way->ctx, w.value, error);
+        return RUN_EXIT_CANNOT;
     }
-    if (write(down, "", 1) != 1)
-        return RUN_EXIT_OURS;
-    if (read(up, &w, sizeof(w)) != sizeof(w))
-        return 0;                       /* closed by exec: it runs */
-    bool there = w.value != -ENOENT && w.value != -ENOTDIR;
-    (void)snprintf(error, DRV_ERROR_MAX, "%s: %s", argv[0],
-                   there ? strerror(-w.value) : "command not found");
-    return there ? RUN_EXIT_CANNOT : RUN_EXIT_NOT_FOUND;
+    c->given = take(c->pid, w.value);
+    if (c->given < 0)
+        (void)snprintf(error, DRV_ERROR_MAX, "cannot take the child's descriptor: %s", strerror(-c->given));
+    return c->given < 0 ? RUN_EXIT_OURS : 0;
+}
+
+int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_MAX])
+{
+    struct word w;
+    int status = write(c->down, "", 1) == 1 ? 0 : RUN_EXIT_OURS;
+    if (status != 0)
+        (void)snprintf(error, DRV_ERROR_MAX, "the child ended before it began");
+    else if (read(c->up, &w, sizeof(w)) != sizeof(w))
+        status = 0;                     /* closed by exec: it runs */
+    else if (w.said == SAID_SETTLE) {
+        c->way->explain(c->way->ctx, w.value, error);
+        status = RUN_EXIT_CANNOT;
+    } else {
+        bool there = w.value != -ENOENT && w.value != -ENOTDIR;
+        (void)snprintf(error, DRV_ERROR_MAX, "%s: %s", argv[0],
+                       there ? strerror(-w.value) : "command not found");
+        status = there ? RUN_EXIT_CANNOT : RUN_EXIT_NOT_FOUND;
+    }
+    close(c->up);
+    close(c->down);
+    c->up = c->down = -1;
+    return status;
 }
 
 static int watch_signals(sigset_t *before)
@@ -115,11 +132,12 @@ static int watch_signals(sigset_t *before)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int run_child_start(struct run_child *c, char *const argv[], char error[DRV_ERROR_MAX])
+int run_child_start(struct run_child *c, char *const argv[], const struct run_way *way,
+                    char error[DRV_ERROR_MAX])
 {
     int up[2], down[2];
     sigset_t before;
-    *c = (struct run_child){.pid = -1, .listener = -1};
+    *c = (struct run_child){.pid = -1, .given = -1, .way = way, .up = -1, .down = -1};
     c->signals = watch_signals(&before);
     if (c->signals < 0 || pipe2(up, O_CLOEXEC) != 0 || pipe2(down, O_CLOEXEC) != 0 ||
         prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
@@ -131,16 +149,16 @@ int run_child_start(struct run_child *c, char *const argv[], char error[DRV_ERRO
     if (c->pid == 0) {
         close(up[0]);
         close(down[1]);
-        be_the_program(argv, up[1], down[0], us, &before);
+        be_the_program(argv, way, up[1], down[0], us, &before);
     }
     close(up[1]);
     close(down[0]);
-    if (c->pid < 0)
-        (void)snprintf(error, DRV_ERROR_MAX, "cannot start a process: %s", strerror(errno));
-    int status = c->pid < 0 ? RUN_EXIT_OURS : hear(c, argv, up[0], down[1], error);
-    close(up[0]);
-    close(down[1]);
-    return status;
+    c->up = up[0];
+    c->down = down[1];
+    if (c->pid > 0)
+        return hear(c, error);
+    (void)snprintf(error, DRV_ERROR_MAX, "cannot start a process: %s", strerror(errno));
+    return RUN_EXIT_OURS;
 }
 
 static void note_ends(struct run_child *c)

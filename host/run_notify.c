@@ -148,14 +148,27 @@ static void filter_make(struct filter *f)
     put(f, ANSWER(SECCOMP_RET_ALLOW));
 }
 
-int notify_filter(void)
+static int enter(const void *ctx)
 {
+    (void)ctx;
     struct filter f = {.n = 0};
     filter_make(&f);
     struct sock_fprog prog = {.len = f.n, .filter = f.code};
     long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
     return fd < 0 ? -errno : (int)fd;
 }
+
+static void explain(const void *ctx, int err, char error[DRV_ERROR_MAX])
+{
+    const char *what = err == -EBUSY
+        ? "something else already answers this process's system calls (another `oriel run`, a container's "
+          "supervisor): start it outside of that"
+        : "this kernel has no seccomp user notification (Linux 5.14 or later has)";
+    (void)ctx;
+    (void)snprintf(error, DRV_ERROR_MAX, "cannot be served: %s (%s)", what, strerror(-err));
+}
+
+const struct run_way notify_way = {.enter = enter, .explain = explain};
 
 /* ---- requests ---- */
 

@@ -31,28 +31,57 @@ static struct port *add_port(struct world *w, struct node *node, bool direct, bo
     return world_add_port(w, node, &c, err);
 }
 
-/* The gateway's interface, or an error. */
-static int build(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
-                 uint32_t connections, struct node **gw)
+static struct node *add_gateway(struct user_link *u, struct live *v, uint32_t connections)
 {
-    struct world *w = live_world(v);
     struct oriel_config c;
-    int err = ORIEL_ENOBUFS;
     oriel_config_init(&c);
     c.connections = connections ? connections : CONNECTIONS;
-    *gw = world_add_node(w, NODE_HOST, span_str("gateway"), &c, GATEWAY_MEMORY);
-    struct port *mine = *gw ? add_port(w, me, wire->direct, false, &err) : NULL;
-    struct port *its = mine ? add_port(w, *gw, wire->direct, true, &err) : NULL;
+    u->node = world_add_node(live_world(v), NODE_HOST, span_str("gateway"), &c, GATEWAY_MEMORY);
+    return u->node;
+}
+
+static int add_gateway_addrs(struct user_link *u, struct live *v, int netif)
+{
+    int err = add_addr(u->node, netif, 2);
+    if (err < 0 || (err = add_addr(u->node, netif, 3)) < 0)
+        return err;
+    live_poke(v, u->node);
+    return netif;
+}
+
+/* The gateway's interface, or an error. */
+static int build(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
+                 uint32_t connections)
+{
+    struct world *w = live_world(v);
+    int err = ORIEL_ENOBUFS;
+    struct node *gw = add_gateway(u, v, connections);
+    struct port *mine = gw ? add_port(w, me, wire->direct, false, &err) : NULL;
+    struct port *its = mine ? add_port(w, gw, wire->direct, true, &err) : NULL;
     if (!its || !world_join(w, mine, its, wire))
         return err;
     u->netif = mine->netif;
     u->port = mine;
-    if ((err = add_addr(me, mine->netif, 0x15)) < 0 || (err = add_addr(*gw, its->netif, 2)) < 0 ||
-        (err = add_addr(*gw, its->netif, 3)) < 0 || (err = add_routes(me, mine->netif)) < 0)
+    if ((err = add_addr(me, mine->netif, 0x15)) < 0 || (err = add_routes(me, mine->netif)) < 0)
         return err;
     live_poke(v, me);
-    live_poke(v, *gw);
-    return its->netif;
+    return add_gateway_addrs(u, v, its->netif);
+}
+
+static int build_door(struct user_link *u, struct live *v, struct drv *drv, const struct wire_params *wire,
+                      uint32_t connections)
+{
+    char error[DRV_ERROR_MAX];
+    struct oriel_netif_config c = {.name = "eth0", .no_dad = true, .any_addr = true};
+    if (!add_gateway(u, v, connections)) {
+        drv_close(drv);
+        return ORIEL_ENOBUFS;
+    }
+    u->netif = live_door(v, drv, u->node, &c, wire, error);
+    if (u->netif < 0)
+        return u->netif;
+    u->port = &u->node->ports[0];
+    return add_gateway_addrs(u, v, u->netif);
 }
 
 /* What leads to the guest, with its address of that family. */
@@ -66,28 +95,50 @@ static void publish(struct gateway_config *g, const struct user_config *cfg)
     }
 }
 
-bool user_open_with(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
-                    const struct user_config *cfg, char error[DRV_ERROR_MAX])
+static bool fails(int err, char error[DRV_ERROR_MAX])
 {
-    static const struct user_config plain;
+    (void)snprintf(error, DRV_ERROR_MAX, "cannot build the world of the gateway: %s", oriel_strerror(err));
+    return false;
+}
+
+static const struct user_config plain;
+
+/* What the gateway is to do, and where the node finds it. */
+static struct gateway_config configure(struct user_link *u, const struct user_config *cfg)
+{
     struct gateway_config g = {
         .self4 = addr_v4(USER_NET4 + 2), .self6 = addr_v6(USER_NET6, 2),
         .dns4 = addr_v4(USER_NET4 + 3), .dns6 = addr_v6(USER_NET6, 3),
+        .flows = cfg->connections,
     };
-    struct node *gw;
-    cfg = cfg ? cfg : &plain;
     *u = (struct user_link){.gateways = {g.self4, g.self6}, .dns = {g.dns4, g.dns6}};
     if (cfg->no_loopback)
         g.self4 = g.self6 = (struct oriel_addr){0};
-    g.flows = cfg->connections;
     publish(&g, cfg);
-    int netif = build(u, v, me, wire, cfg->connections, &gw);
-    if (netif < 0) {
-        (void)snprintf(error, DRV_ERROR_MAX, "cannot build the world of the gateway: %s",
-                       oriel_strerror(netif));
-        return false;
-    }
-    u->gateway = gateway_open(v, gw, netif, &g, error);
+    return g;
+}
+
+bool user_open_with(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
+                    const struct user_config *cfg, char error[DRV_ERROR_MAX])
+{
+    cfg = cfg ? cfg : &plain;
+    const struct gateway_config g = configure(u, cfg);
+    int netif = build(u, v, me, wire, cfg->connections);
+    if (netif < 0)
+        return fails(netif, error);
+    u->gateway = gateway_open(v, u->node, netif, &g, error);
+    return u->gateway != NULL;
+}
+
+bool user_open_door(struct user_link *u, struct live *v, struct drv *drv, const struct wire_params *wire,
+                    const struct user_config *cfg, char error[DRV_ERROR_MAX])
+{
+    cfg = cfg ? cfg : &plain;
+    const struct gateway_config g = configure(u, cfg);
+    int netif = build_door(u, v, drv, wire, cfg->connections);
+    if (netif < 0)
+        return fails(netif, error);
+    u->gateway = gateway_open(v, u->node, netif, &g, error);
     return u->gateway != NULL;
 }
 

@@ -3,6 +3,9 @@
  *
  *     node  10.0.2.15/24, fd00::15/64  --- wire ---  gateway  10.0.2.2, fd00::2
  *
+ * Or behind a door: who is at the other end of that link is at the node's addresses, a program in namespaces
+ * of its own (host/netns.h), say.
+ *
  * The system's loopback is reached at the gateway's addresses, its name servers at 10.0.2.3 and fd00::3.
  */
 #ifndef ORIEL_HOST_USER_H
@@ -16,7 +19,8 @@
 struct user_link {
     struct gateway *gateway;        /* closed by gateway_close, before live_close */
     int netif;                      /* the node's */
-    const struct port *port;        /* ... and its port */
+    const struct port *port;        /* ... and its port; behind a door those of the gateway */
+    struct node *node;              /* the gateway */
     struct oriel_addr gateways[2], dns[2];
 };
 
@@ -29,6 +33,9 @@ struct user_config {
 
 /* False: a sentence in `error`. cfg may be NULL. */
 bool user_open_with(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
+                    const struct user_config *cfg, char error[DRV_ERROR_MAX]);
+/* Takes the driver: it is closed with the world, or here on failure. */
+bool user_open_door(struct user_link *u, struct live *v, struct drv *drv, const struct wire_params *wire,
                     const struct user_config *cfg, char error[DRV_ERROR_MAX]);
 bool user_open(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
                char error[DRV_ERROR_MAX]);
