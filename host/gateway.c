@@ -3,7 +3,8 @@
  *
  * Descriptors are waited on edge by edge: what a socket of the host was last known to be ready for
  * stands in its flow, so that a flow that moves costs no epoll_ctl. Readiness of the stack's sockets
- * comes the same way. A flow moves at most a quantum each way when something woke it, and what is left
+ * comes the same way. A flow has one turn in a turn of the loop, of a quantum each way, and all flows
+ * together have no more than GW_TURN: a fast sender must not keep the world from its clock. What is left
  * waits on `again`, behind all others: an eventfd keeps the loop from sleeping meanwhile. Ages are
  * looked at by a timerfd that runs only while a flow has one.
  */
@@ -69,13 +70,19 @@ static oriel_time life_of(const struct gateway *g, enum gw_age age)
     return ORIEL_NEVER;
 }
 
-static void set_ticking(struct gateway *g, bool on)
+static void set_ticking(struct gateway *g, oriel_time every)
 {
-    long ns = on ? (long)GW_TICK : 0;
-    struct itimerspec t = {.it_interval = {.tv_nsec = ns}, .it_value = {.tv_nsec = ns}};
-    if (g->ticking != on)
+    const struct itimerspec t = {.it_interval = {.tv_nsec = (long)every}, .it_value = {.tv_nsec = (long)every}};
+    if (g->ticking != every)
         (void)timerfd_settime(g->tick.fd, 0, &t, NULL);
-    g->ticking = on;
+    g->ticking = every;
+}
+
+/* At least that often. */
+static void tick_within(struct gateway *g, oriel_time every)
+{
+    if (g->ticking == 0 || g->ticking > every)
+        set_ticking(g, every);
 }
 
 static void expire(struct gw_flow *f)
@@ -84,6 +91,14 @@ static void expire(struct gw_flow *f)
         gw_tcp_expire(f);
     else
         gw_flow_free(f);
+}
+
+/* Flows that starved have their turn with the others that wait. */
+static void feed(struct gateway *g)
+{
+    struct list *l;
+    while ((l = list_first(&g->starved)) != NULL)
+        gw_flow_again(CONTAINER_OF(l, struct gw_flow, again));
 }
 
 static void on_tick(void *ctx, uint32_t events)
@@ -109,7 +124,8 @@ static void on_tick(void *ctx, uint32_t events)
     gw_publish_tick(g);
     for (unsigned i = 0; i < g->cfg.publish_n; i++)
         more = more || g->publish[i].deaf;
-    set_ticking(g, more);
+    set_ticking(g, more ? GW_TICK : 0);
+    feed(g);
 }
 
 void gw_flow_used(struct gw_flow *f, enum gw_age age)
@@ -120,12 +136,12 @@ void gw_flow_used(struct gw_flow *f, enum gw_age age)
     f->age = (uint8_t)age;
     list_push_back(&g->ages[age], &f->aged);
     if (age != GW_AGE_TCP)
-        set_ticking(g, true);
+        tick_within(g, GW_TICK);
 }
 
 void gw_tick_soon(struct gateway *g)
 {
-    set_ticking(g, true);
+    tick_within(g, GW_TICK);
 }
 
 void gw_enter(struct gateway *g)
@@ -146,24 +162,67 @@ static void set_kicked(struct gateway *g, bool on)
     ORIEL_ASSERT(done == sizeof(n));
 }
 
+/* Off whichever list it is on. */
+static void stop_waiting(struct gw_flow *f)
+{
+    list_remove(&f->again);
+    f->g->waiting -= !f->starves;
+    f->starves = false;
+}
+
 void gw_flow_again(struct gw_flow *f)
 {
-    if (!list_on(&f->again))
+    if (f->starves)
+        stop_waiting(f);
+    if (!list_on(&f->again)) {
         list_push_back(&f->g->again, &f->again);
+        f->g->waiting++;
+    }
     set_kicked(f->g, true);
 }
 
-/* Each flow that waits has one turn. */
+void gw_flow_starves(struct gw_flow *f)
+{
+    if (list_on(&f->again))
+        return;
+    f->starves = true;
+    list_push_back(&f->g->starved, &f->again);
+    tick_within(f->g, GW_RETRY);
+}
+
+size_t gw_flow_quantum(struct gw_flow *f)
+{
+    struct gateway *g = f->g;
+    if (g->turn_at != live_now(g->v)) {
+        g->turn_at = live_now(g->v);
+        g->turn_left = GW_TURN;
+    }
+    if (g->turn_left == 0 || f->turned == g->turn_at || (g->waiting > 0 && !g->serving))
+        return 0;
+    f->turned = g->turn_at;
+    return g->waiting > GW_CROWD ? GW_CROWDED : GW_QUANTUM;
+}
+
+void gw_flow_moved(struct gw_flow *f, size_t n)
+{
+    struct gateway *g = f->g;
+    n = n > GW_TURN_MIN ? n : GW_TURN_MIN;
+    g->turn_left -= n < g->turn_left ? n : g->turn_left;
+}
+
+/* Flows that wait have a turn each, as far as this one of the loop goes. */
 static void on_kick(void *ctx, uint32_t events)
 {
     struct gateway *g = ctx;
     (void)events;
     gw_enter(g);
     struct list *end = g->again.prev, *l;
-    while ((l = list_first(&g->again)) != NULL) {
+    g->serving = true;
+    while ((g->turn_at != live_now(g->v) || g->turn_left > 0) &&
+           (l = list_first(&g->again)) != NULL) {
         struct gw_flow *f = CONTAINER_OF(l, struct gw_flow, again);
         bool last = l == end;
-        list_remove(l);
+        stop_waiting(f);
         if (f->kind == GW_TCP)
             gw_tcp_turn(f);
         else
@@ -171,6 +230,7 @@ static void on_kick(void *ctx, uint32_t events)
         if (last)
             break;
     }
+    g->serving = false;
     set_kicked(g, !list_empty(&g->again));
 }
 
@@ -255,7 +315,7 @@ void gw_flow_free(struct gw_flow *f)
     list_remove(&f->hashed);
     list_remove(&f->aged);
     if (list_on(&f->again))
-        list_remove(&f->again);
+        stop_waiting(f);
     g->flows--;
     g->streams -= f->kind == GW_TCP;
     free(f);
@@ -377,6 +437,7 @@ struct gateway *gateway_open(struct live *v, struct node *node, int netif,
         g->publish[i].source.fd = -1;
     g->flows_max = raise_limit(cfg->flows ? cfg->flows : FLOWS_DEFAULT);
     list_init(&g->again);
+    list_init(&g->starved);
     for (unsigned i = 0; i < GW_AGES; i++)
         list_init(&g->ages[i]);
     if (!open_tables(g, error) || !open_sources(g, error) || !gw_tcp_open(g, error) ||

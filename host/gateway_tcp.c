@@ -79,6 +79,7 @@ void gw_tcp_expire(struct gw_flow *f)
 enum moved {
     MOVED,                      /* as much as there was */
     MORE,                       /* a quantum, and there may be more */
+    STARVED,                    /* the stack has no memory for more, and will not say when it has */
     GONE,                       /* the flow has ended and is freed */
 };
 
@@ -112,9 +113,9 @@ static int pieces_of(struct gw_flow *f, struct iovec iov[PIECES], size_t left)
     return n;
 }
 
-static enum moved to_host(struct gw_flow *f)
+static enum moved to_host(struct gw_flow *f, size_t left)
 {
-    for (size_t left = GW_QUANTUM; f->can_write && !f->guest_ended;) {
+    while (f->can_write && !f->guest_ended) {
         struct iovec iov[PIECES];
         if (left == 0)
             return MORE;
@@ -144,14 +145,21 @@ static enum moved to_host(struct gw_flow *f)
     return MOVED;
 }
 
-static enum moved to_guest(struct gw_flow *f)
+static int64_t unsent(const struct gw_flow *f)
 {
-    for (size_t left = GW_QUANTUM; f->can_read && !f->host_ended;) {
+    int64_t n = 0;
+    best_effort(oriel_getopt(f->g->s, f->h, ORIEL_OPT_UNSENT, &n));
+    return n;
+}
+
+static enum moved to_guest(struct gw_flow *f, size_t left)
+{
+    while (f->can_read && !f->host_ended) {
         if (left == 0)
             return MORE;
         struct oriel_room room = oriel_send_window(f->g->s, f->h);
         if (room.n == 0)
-            return MOVED;       /* the stack says when there is room */
+            return unsent(f) > 0 ? MOVED : STARVED;     /* it says when there is room again */
         size_t want = room.n < left ? room.n : left;
         ssize_t got = read(f->source.fd, room.p, want);
         if (got < 0 && errno == EINTR)
@@ -178,19 +186,27 @@ void gw_tcp_turn(struct gw_flow *f)
 {
     if (f->state != GW_OPEN)
         return;
-    enum moved out = to_host(f);
+    uint64_t before = f->bytes_in + f->bytes_out;
+    size_t quantum = gw_flow_quantum(f);
+    if (quantum == 0) {
+        gw_flow_again(f);
+        return;
+    }
+    enum moved out = to_host(f, quantum);
     if (out == GONE)
         return;
-    enum moved in = to_guest(f);
+    enum moved in = to_guest(f, quantum);
     if (in == GONE)
         return;
+    gw_flow_moved(f, (size_t)(f->bytes_in + f->bytes_out - before));
     if (f->guest_ended && f->host_ended) {
         best_effort(oriel_close(f->g->s, f->h));        /* what was written still leaves */
         gw_flow_free(f);
-        return;
-    }
-    if (out == MORE || in == MORE)
+    } else if (out == MORE || in == MORE) {
         gw_flow_again(f);
+    } else if (in == STARVED) {
+        gw_flow_starves(f);
+    }
 }
 
 /* The guest's side has an error. True: that was the end; not before what came ahead of it is written. */
