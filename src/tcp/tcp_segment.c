@@ -338,14 +338,20 @@ static void acked(struct tcp_conn *c)
 #define COPIED_HEADROOM 128     /* link, VLANs, IPv6, TCP with all its options */
 #define COPIED_MAX      96
 
-/* The same bytes in one block; NULL: no memory. */
+/* The same bytes in one block, behind a head of its own where they will be cut; NULL: no memory. */
 static ORIEL_NEVER_INLINE struct pkt *copied(struct tcp *t, struct tcp_conn *c, seq_t seq,
-                                             uint32_t len)
+                                             uint32_t len, bool cut)
 {
     struct pkt *p = pkt_new(t->env, PKT_HEADROOM, len);
     if (p)
         stream_copy(&c->flight->sndq, seq, pkt_data(p), len);
-    return p;
+    if (!p || !cut)
+        return p;
+    struct pkt *super = pkt_new(t->env, PKT_HEADROOM, 0);
+    if (super)
+        super->more[super->more_n++] = slice_share(p->head);
+    pkt_free(p);
+    return super;
 }
 
 /* len bytes from seq on, of the stream, as the payload of a packet without a header yet. */
@@ -363,11 +369,12 @@ static inline struct pkt *with_payload(struct tcp *t, struct tcp_conn *c, seq_t 
     uint32_t mss = tcp_mss_now(c);
     if (!p)
         return p;
+    bool cut = len > mss && !whole;     /* one that was whole before, too, where SACKs take room now */
     if (oriel_unlikely(stream_attach(&c->flight->sndq, p, seq, len, 0) != len)) {
         pkt_free(p);            /* a segment in many little blocks: memory was short */
-        return copied(t, c, seq, len);
+        p = copied(t, c, seq, len, cut);
     }
-    if (len > mss && !whole) {
+    if (p && cut) {
         p->gso = tuple_is_v4(&c->tuple) ? GSO_TCP4 : GSO_TCP6;
         p->gso_size = (uint16_t)mss;
         if (c->is & TCP_IS_ACCECN)
