@@ -32,6 +32,6 @@ int main(int argc, char **argv)
     while ((n = read(fd, text, sizeof text)) > 0)
         fwrite(text, 1, (size_t)n, stdout);
     puts("");
-    poll(NULL, 0, 100);                 /* the answer to the server's end and our own end apart */
+    poll(NULL, 0, 300);                 /* the answer to the server's end and our own end apart */
     return n < 0 || close(fd) != 0;
 }

@@ -32,6 +32,6 @@ int main(void)
         perror("server");
         return 1;
     }
-    poll(NULL, 0, 50);                  /* the bytes and the end apart, so that each can be watched */
+    poll(NULL, 0, 300);                 /* the bytes and the end apart, so that each can be watched */
     return close(client) != 0 || close(listener) != 0;
 }

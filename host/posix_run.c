@@ -25,6 +25,8 @@ static _Atomic(struct oriel_px *) first;            /* in which all threads make
 static _Thread_local struct oriel_px *chosen;
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 
+static _Atomic int owned_end;                       /* beyond the largest that was ever ours */
+
 struct oriel_px *posix_of(int fd)
 {
     return fd >= 0 && fd < POSIX_FDS_MAX ? atomic_load_explicit(&owner[fd], memory_order_acquire) : NULL;
@@ -282,6 +284,9 @@ int posix_fd_new(struct oriel_px *p, bool cloexec)
 
 void posix_fd_give(struct oriel_px *p, int fd)
 {
+    int end = atomic_load(&owned_end);
+    while (end <= fd && !atomic_compare_exchange_weak(&owned_end, &end, fd + 1))
+        ;
     atomic_store_explicit(&owner[fd], p, memory_order_release);
 }
 
@@ -435,11 +440,31 @@ static void take_down(struct oriel_px *p)
     free(p);
 }
 
+/*
+ * A child of fork has neither the thread nor the lock: what it inherits is nobody's, so that it may close
+ * it and be gone (exec, exit) without a word to the parent's peers.
+ */
+static void in_child(void)
+{
+    for (int fd = 0; fd < atomic_load(&owned_end); fd++)
+        atomic_store(&owner[fd], NULL);
+    atomic_store(&first, NULL);
+    chosen = NULL;
+    pthread_mutex_init(&starting, NULL);
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
+}
+
 static struct oriel_px *start(const char *link, const struct oriel_px_config *cfg,
                               char error[ORIEL_PX_ERROR_MAX])
 {
     static const struct oriel_px_config defaults = {.version = ORIEL_PX_VERSION};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct oriel_px *p = calloc(1, sizeof *p), *none = NULL;
+    (void)pthread_once(&once, watch_forks);
     if (!p) {
         (void)say_why(error, "out of memory");
         return NULL;

@@ -18,8 +18,8 @@
  * say otherwise). Any thread may call; what one thread closes, another does not wait for any longer:
  * its call says EBADF. A broken connection is EPIPE; no SIGPIPE is sent.
  *
- * Descriptors are numbers of the process, so they are never taken for another file; dup, fork and
- * passing them on are not possible. read, write, readv, writev, close, fcntl, ioctl and poll pass on
+ * Descriptors are numbers of the process, so they are never taken for another file; dup and passing
+ * them on are not possible, and a child of fork has none of them: what it inherits are empty files. read, write, readv, writev, close, fcntl, ioctl and poll pass on
  * to the system what is not ours, and an epoll set may hold both.
  */
 #ifndef ORIEL_POSIX_H

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The exchange that everyone watches, by two programs: examples/server.c and examples/client.c, over a
-# udp: link between two processes, over the loopback of one stack, and over the system's own sockets.
+# udp: link between two processes, over the loopback of one stack, over the system's own sockets, and with
+# the client under oriel run.
 # Each time the segments are the same, by tshark and the filter tcp.port == 42181.
 # shellcheck source=tests/cli/tap.inc
 . "$(dirname "$0")/tap.inc"
@@ -132,14 +133,14 @@ ip link set lo up
 timeout 30 tshark -q -i lo -w "$1/native.pcapng" > "$1/capture.out" 2>&1 &
 capture=$!
 for _ in $(seq 100); do
-    grep -q '^Capturing\|-- Capturing\| Capture started' "$1/capture.out" && break
+    grep -q '^Capturing\|-- Capturing\| Capture started' "$1/capture.out" 2> /dev/null && break
     sleep 0.1
 done
 sleep 0.5
-timeout 20 "$1/server-sys" > "$1/server.out" 2>&1 &
+timeout 20 "$1/server-sys" > "$1/native-server.out" 2>&1 &
 server=$!
 for _ in $(seq 100); do
-    grep -q listens "$1/server.out" && break
+    grep -q listens "$1/native-server.out" 2> /dev/null && break
     sleep 0.05
 done
 timeout 20 "$1/client-sys" 127.0.0.1 > "$1/client.out"
@@ -148,11 +149,26 @@ sleep 1.5
 kill -INT $capture
 wait $capture
 END
+# The client under oriel run, the server beside it.
+cat > "$tmp/client-run.sh" << 'END'
+ip link set lo up
+"$1/server-sys" > "$1/run-server.out" & server=$!
+for _ in $(seq 100); do
+    grep -q listens "$1/run-server.out" 2> /dev/null && break
+    sleep 0.05
+done
+timeout 20 "$2" run -q -w "$1/client-run.pcapng" -- "$1/client-sys" 10.0.2.2 > "$1/client.out" || exit 1
+wait $server
+END
 chmod 755 "$tmp"
 if have unshare && have ip && unshare -n true 2> /dev/null; then
     check "over the system's sockets both are content" unshare -n sh "$tmp/native.sh" "$tmp"
     check "and the client is greeted" greeted "$tmp/client.out"
     check "the segments of the system's loopback are those of the table" segments "$tmp/native.pcapng"
+    check "with the client under oriel run both are content" \
+        unshare -n sh "$tmp/client-run.sh" "$tmp" "$build/oriel"
+    check "the client is greeted" greeted "$tmp/client.out"
+    seen_in "the client under oriel run" "$tmp/client-run.pcapng"
 else
     skip "over the system's sockets" "no network namespace can be made"
 fi

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 
 TEST("a stream connects, carries bytes both ways, and ends")
 {
@@ -375,5 +376,39 @@ TEST("by the link \"user\" the system's own servers are reached, without privile
     close(listener);
     int again = oriel_px_socket(AF_INET, SOCK_STREAM, 0);
     EXPECT_EQ(fx_px_errno(oriel_px_connect(again, SA(at))), ECONNREFUSED);
+    oriel_px_stop(px);
+}
+
+#if defined(__SANITIZE_THREAD__)
+static bool starts_anew(void)                   /* that sanitizer has no threads after a fork */
+{
+    return true;
+}
+#else
+static bool starts_anew(void)
+{
+    struct oriel_px *px = oriel_px_start("loopback", NULL, NULL);
+    bool made = px && oriel_px_socket(AF_INET, SOCK_DGRAM, 0) >= 0;
+    oriel_px_stop(px);
+    return made;
+}
+#endif
+
+TEST("a child of fork closes what it inherits and starts anew, and the parent's peers hear nothing")
+{
+    struct oriel_px *px = fx_px_start();
+    int pair[2], status = 0;
+    char buf[10];
+    fx_px_connected(pair);
+    pid_t child = fork();
+    if (child == 0) {
+        int bad = oriel_px_close(pair[0]) != 0 || oriel_px_write(pair[1], "x", 1) == 1;
+        _exit(bad || !starts_anew());
+    }
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(fx_px_errno(oriel_px_recv(pair[1], buf, 1, MSG_DONTWAIT)), EAGAIN);
+    EXPECT_EQ(oriel_px_write(pair[0], "still", 5), 5);
+    EXPECT_EQ(oriel_px_read(pair[1], buf, sizeof buf), 5);
     oriel_px_stop(px);
 }
