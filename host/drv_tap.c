@@ -6,7 +6,8 @@
  *
  * One read or write moves one frame, and costs much the same whatever its size. So the device is asked
  * to pass super-segments of up to 64 KiB, with sums that nobody has filled in, both ways
- * (IFF_VNET_HDR, TUNSETOFFLOAD): each is left out in turn where the kernel refuses it.
+ * (IFF_VNET_HDR, TUNSETOFFLOAD): each is left out in turn where the kernel refuses it. Datagrams that are to be
+ * cut (USO) are not asked for: nobody above takes several as one, so the kernel cuts them.
  *
  * A frame's length is known only after it was read. It is read into a block that holds the largest there
  * may be; the packet is that block, or a copy in the smallest that holds it, so that what a frame holds is

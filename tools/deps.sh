@@ -40,6 +40,7 @@ test)
 bench)
     need valgrind valgrind
     need python3 python3
+    need ip iproute2
     ;;
 esac
 
