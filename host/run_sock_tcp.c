@@ -488,17 +488,17 @@ void rtcp_retry(struct run *n)
 
 void rtcp_on_ready(struct rsock *s, uint32_t events)
 {
+    struct run *n = s->run;
+    oriel_handle h = s->h;
+    int64_t why = 0;
     if (s->state == RSOCK_LISTENING)
         return take_connections(s);
     if (s->state == RSOCK_CONNECTING && (events & ORIEL_FAILED))
         return refused(s);
     if (s->state == RSOCK_CONNECTING && (events & ORIEL_WRITABLE))
         established(s);
-    if (s->state != RSOCK_CONNECTED || s->end < 0)
+    if (rsock_of_handle(n, h) != s || s->state != RSOCK_CONNECTED || s->end < 0)
         return;
-    struct run *n = s->run;
-    oriel_handle h = s->h;
-    int64_t why = 0;
     if (s->in_over && (events & ORIEL_FAILED) && oriel_getopt(n->stack, h, ORIEL_OPT_ERROR, &why) == 0 && why < 0)
         return relay_fail(s, (int)why);
     relay_in(s);
