@@ -102,7 +102,7 @@ void datagrams_peer_text(const struct datagrams *g, struct txt *t)
 {
     struct sockaddr_storage a = g->peer;
     socklen_t len = g->peer_len;
-    if (!g->learns) {
+    if (!g->learns && !g->any_port) {
         len = sizeof a;
         if (getpeername(g->fd, (struct sockaddr *)&a, &len) != 0)
             return;
@@ -139,6 +139,11 @@ static bool open_socket(struct datagrams *g, const struct datagrams_config *cfg,
         snprintf(error, DRV_ERROR_MAX, "cannot take UDP '%s': %s", cfg->local, strerror(errno));
         return false;
     }
+    if (cfg->any_port && cfg->peer) {
+        g->peer = peer;
+        g->peer_len = peer_len;
+        return true;
+    }
     if (cfg->peer && connect(g->fd, (struct sockaddr *)&peer, peer_len) < 0) {
         snprintf(error, DRV_ERROR_MAX, "cannot reach '%s': %s", cfg->peer, strerror(errno));
         return false;
@@ -149,7 +154,8 @@ static bool open_socket(struct datagrams *g, const struct datagrams_config *cfg,
 bool datagrams_open(struct datagrams *g, const struct datagrams_config *cfg,
                     char error[DRV_ERROR_MAX])
 {
-    *g = (struct datagrams){.fd = -1, .learns = !cfg->peer, .room = cfg->datagram_max + 1};
+    *g = (struct datagrams){.fd = -1, .learns = !cfg->peer, .any_port = cfg->any_port && cfg->peer,
+                            .room = cfg->datagram_max + 1};
     if (!cfg->peer && cfg->local[0] == '\0' && cfg->local_port == 0) {
         snprintf(error, DRV_ERROR_MAX, "neither a port of its own nor peer=HOST:PORT is given");
         return false;
@@ -180,6 +186,17 @@ struct span datagrams_at(const struct datagrams *g, unsigned i)
     return span_of(g->buffers + i * g->room, g->came[i]);
 }
 
+static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET)
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+    return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                  &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
 unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped)
 {
     struct mmsghdr in[DRV_BATCH];
@@ -192,7 +209,7 @@ unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped)
     for (unsigned i = 0; i < max; i++) {
         iov[i] = (struct iovec){.iov_base = g->buffers + i * g->room, .iov_len = g->room};
         in[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i], .msg_iovlen = 1}};
-        if (g->learns) {
+        if (g->learns || g->any_port) {
             in[i].msg_hdr.msg_name = &from[i];
             in[i].msg_hdr.msg_namelen = sizeof from[i];
         }
@@ -201,7 +218,8 @@ unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped)
         got = recvmmsg(g->fd, in, max, MSG_DONTWAIT, NULL);
     while (got < 0 && errno == ECONNREFUSED);
     for (int i = 0; i < got; i++) {
-        if (in[i].msg_len >= g->room || in[i].msg_len == 0) {
+        bool stranger = g->any_port && !same_host(&from[i], &g->peer);
+        if (in[i].msg_len >= g->room || in[i].msg_len == 0 || stranger) {
             ++*dropped;
             continue;
         }
@@ -242,7 +260,7 @@ unsigned datagrams_send(struct datagrams *g, struct span header, struct pkt *con
     for (unsigned i = 0; i < n; i++) {
         out[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = iov[i]}};
         out[i].msg_hdr.msg_iovlen = fill(iov[i], header, pkts[i]);
-        if (g->learns) {
+        if (g->learns || g->any_port) {
             out[i].msg_hdr.msg_name = &g->peer;
             out[i].msg_hdr.msg_namelen = g->peer_len;
         }

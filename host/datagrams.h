@@ -24,12 +24,13 @@ struct datagrams_config {
     uint16_t local_port;        /* where it names none; 0: chosen */
     const char *peer;           /* "HOST:PORT"; NULL: learned */
     uint16_t peer_port;         /* where it names none; 0: it must */
+    bool any_port;              /* the peer speaks from whatever port it likes */
     size_t datagram_max;        /* bytes of the largest that may come */
 };
 
 struct datagrams {
     int fd;
-    bool learns;
+    bool learns, any_port;      /* either: not connected */
     struct sockaddr_storage peer;
     socklen_t peer_len;         /* 0: connected, or nobody has spoken yet */
     size_t room;                /* bytes of a buffer: one more than the largest datagram */
@@ -43,7 +44,8 @@ bool datagrams_open(struct datagrams *g, const struct datagrams_config *cfg,
                     char error[DRV_ERROR_MAX]);
 void datagrams_close(struct datagrams *g);
 
-/* How many came, at most max. Those larger than datagram_max are counted in *dropped and left out. */
+/* How many came, at most max. Those larger than datagram_max, and those of strangers that the kernel lets
+ * in, are counted in *dropped and left out. */
 unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped);
 struct span datagrams_at(const struct datagrams *g, unsigned i);
 

@@ -1,9 +1,11 @@
 /*
  * vxlan: RFC 7348, Ethernet frames of one virtual network in UDP, with one other tunnel endpoint.
  *
- * The Linux device of that name is a peer that works. Left out: learning which of several endpoints has
+ * The Linux device of that name is a peer that works. Where it sends over a veth of the same machine its
+ * frames come with unfinished sums and uncut, and are dropped here: `ethtool -K VETH tx off gso off` mends
+ * that; a cable carries no such frames. Left out: learning which of several endpoints has
  * a station, and groups that stand for all of them. Sent from the well-known port, not from one that
- * tells flows apart (4.: recommended): the socket that hears is the one that speaks.
+ * tells flows apart (5.: recommended): the socket that hears is the one that speaks. The peer may do so.
  */
 #define _GNU_SOURCE
 #include "host/datagrams.h"
@@ -69,6 +71,7 @@ static struct drv *vxlan_open(const struct drv_spec *s, char error[DRV_ERROR_MAX
     const struct datagrams_config cfg = {
         .local = s->where, .local_port = VXLAN_PORT,
         .peer = drv_spec_key(s, "peer", peer, sizeof peer), .peer_port = VXLAN_PORT,
+        .any_port = true,               /* 5.: the source port tells flows apart */
         .datagram_max = mtu + ETH_HDR_LEN + VXLAN_HDR_LEN,
     };
     if (!datagrams_open(&v->g, &cfg, error)) {

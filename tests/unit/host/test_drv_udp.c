@@ -248,12 +248,38 @@ TEST("VXLAN: the header of RFC 7348 stands before each frame")
     static const uint8_t header[] = {8, 0, 0, 0, 0, 0, 42, 0};
     pair_open(&p, &drv_vxlan, ",vni=42", "vni=42");
     send_frame(&p, p.a, FRAME("hello"));
-    ssize_t n = recv(p.b->fd, raw, sizeof raw, 0);
+    ssize_t n = recv(p.b->fd, raw, sizeof raw, 0);      /* the driver does not see this one */
     EXPECT_EQ(n, sizeof header + strlen(FRAME("hello")));
     EXPECT_MEM(raw, header, sizeof header);
     send_frame(&p, p.a, FRAME("once more"));
     expect_frame(&p, p.b, FRAME("once more"));
     EXPECT_EQ(p.a->caps.mtu, 1450);
+    pair_close(&p);
+}
+
+/* From a port that nobody knows. */
+static void send_raw(const struct drv *to, const void *bytes, size_t n)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port_of(to))};
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(sendto(fd, bytes, n, 0, (struct sockaddr *)&a, sizeof a), n);
+    close(fd);
+}
+
+TEST("VXLAN: the peer speaks from any port, strangers are not heard")
+{
+    struct pair p;
+    struct pkt *got;
+    static const uint8_t good[] = "\x08\0\0\0\0\0\x2a\0" FRAME("from another port");
+    pair_open(&p, &drv_vxlan, ",vni=42", "vni=42");
+    send_raw(p.a, good, sizeof good - 1);
+    expect_frame(&p, p.a, FRAME("from another port"));
+    drv_close(p.a);
+    p.a = open_link(&drv_vxlan, "127.0.0.1:0", "peer=127.0.0.2,vni=42");
+    send_raw(p.a, good, sizeof good - 1);
+    EXPECT_EQ(receive(&p, p.a, &got, 1), 0);
+    EXPECT_EQ(p.a->rx_dropped, 1);
     pair_close(&p);
 }
 
@@ -267,9 +293,9 @@ TEST("VXLAN: another network's frames, tagged ones and those without a number ar
     EXPECT_EQ(p.b->rx_dropped, 1);
     static const uint8_t tagged[] = "\x08\0\0\0\0\0\x2b\0" "ddddddssssss\x81\x00\x00\x05\x08\x00";
     static const uint8_t bare[] = "\0\0\0\0\0\0\x2b\0" FRAME("x");
-    EXPECT_EQ(send(p.a->fd, tagged, sizeof tagged - 1, 0), sizeof tagged - 1);
+    send_raw(p.b, tagged, sizeof tagged - 1);
     EXPECT_EQ(receive(&p, p.b, &got, 1), 0);
-    EXPECT_EQ(send(p.a->fd, bare, sizeof bare - 1, 0), sizeof bare - 1);
+    send_raw(p.b, bare, sizeof bare - 1);
     EXPECT_EQ(receive(&p, p.b, &got, 1), 0);
     EXPECT_EQ(p.b->rx_dropped, 3);
     pair_close(&p);
