@@ -32,6 +32,13 @@ test)
     need curl curl
     need setpriv util-linux
     need busybox busybox-static
+    need wget wget
+    need dig bind9-dnsutils
+    need nginx nginx-light
+    need wrk wrk
+    need redis-server redis-server
+    need redis-benchmark redis-tools
+    need node nodejs
     need_file /usr/include/cmocka.h libcmocka-dev
     ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
         ls /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
@@ -57,7 +64,7 @@ if ! has apt-get; then
     exit 1
 fi
 echo "installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1    # in that runlevel no service is started
 $line >/tmp/oriel-deps.$$ 2>&1 || { apt-get update >>/tmp/oriel-deps.$$ 2>&1 && $line >>/tmp/oriel-deps.$$ 2>&1; } || {
     tail -n 20 /tmp/oriel-deps.$$ >&2
     rm -f /tmp/oriel-deps.$$
