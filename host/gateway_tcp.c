@@ -290,12 +290,12 @@ void gw_tcp_host_ready(void *flow, uint32_t events)
     struct gw_flow *f = flow;
     gw_enter(f->g);
     f->ending = f->ending || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-    if (f->state == GW_CONNECTING) {
+    f->can_read = f->can_read || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    if (f->state == GW_CONNECTING) {            /* its first bytes may have come in the same edge */
         if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
             connect_result(f);
         return;
     }
-    f->can_read = f->can_read || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     f->can_write = f->can_write || (events & (EPOLLOUT | EPOLLERR)) != 0;
     if ((events & EPOLLERR) && (f->state != GW_OPEN || f->host_ended))
         (void)host_failed(f, ECONNRESET);       /* where nothing is read that would say so */

@@ -167,6 +167,22 @@ TEST("a reset after the host's side had ended reaches the guest too")
     fx_close(f);
 }
 
+TEST("what a server says before the guest's side is open is not left lying")
+{
+    NEEDS_NET();
+    struct fx *f = USUAL();
+    uint16_t port = 0;
+    char text[10];
+    int l = fx_host(SOCK_STREAM, "127.0.0.1", &port);
+    struct pair p = {.h = fx_connect(f, "10.0.2.2", port)};
+    p.fd = fx_accept(f, l);
+    EXPECT_EQ(send(p.fd, "hello", 5, 0), 5);    /* before the gateway has seen that it is connected */
+    UNTIL(f, fx_recv(f, p.h, text, sizeof(text)) == 5);
+    close(l);
+    finish(f, &p);
+    fx_close(f);
+}
+
 TEST("refused by the host is refused for the guest, without a route is unreachable")
 {
     NEEDS_NET();
