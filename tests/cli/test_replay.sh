@@ -63,6 +63,18 @@ check "a file that is none is refused" exits 3 replay "$ORIEL"
 check "with a reason" says "$tmp/err" "this is no recording of this version"
 check "and so is one that is not there" exits 3 replay "$tmp/nothing"
 
+# What is not recorded cannot be done again: a packet is made, but goes into a stack by a step.
+unrecorded()
+{
+    tr '\n' ' ' < "$root/include/oriel/oriel.h" | grep -oE 'oriel_[a-z_0-9]+\(struct oriel_stack \*' | cut -d'(' -f1 |
+        sort -u | while read -r call; do
+        grep -qE ", $call\)" "$root/host/replay.def" || [ "$call" = oriel_pkt_new ] || echo "$call"
+    done > "$tmp/unrecorded"
+    sed -n 's/^CALL(.*, \(.*\))/--wrap=\1/p' "$root/host/replay.def" | diff "$root/host/replay.wrap" - &&
+        ! grep . "$tmp/unrecorded"
+}
+check "every call that changes a stack is recorded" unrecorded
+
 # A program that dies leaves what it did.
 cat > "$tmp/dies.c" << 'END'
 #include <netinet/in.h>
