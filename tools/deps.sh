@@ -48,6 +48,10 @@ bench)
     need valgrind valgrind
     need python3 python3
     need ip iproute2
+    need pasta passt
+    need slirp4netns slirp4netns
+    need nginx nginx-light
+    need curl curl
     ;;
 esac
 
