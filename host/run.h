@@ -154,10 +154,11 @@ struct run_way {
 extern const struct run_way notify_way;         /* enter: the filter; the descriptor is its listener */
 
 struct run_child {
-    pid_t pid;
+    pid_t pid;                      /* the program itself */
+    pid_t guard;                    /* between us and it: ends it all when we are killed */
+    int told, leash;                /* the guard's word; what it sees closed when we go */
     int given;                      /* the descriptor of `enter`; the caller's */
     int signals;                    /* signalfd: SIGCHLD and what is to be passed on */
-    bool ended;                     /* the program itself */
     bool alone;                     /* nobody is left: the program and all that it started */
     int status;                     /* its exit status as a shell shows it */
     const struct run_way *way;

@@ -5,8 +5,9 @@
  * pidfd_getfd, since the calls that could send it may be those that a filter holds. Two pipes: `up` tells its
  * number and, if the child gets no further, why; `down` tells the child that we have made use of it.
  *
- * What the program leaves behind (a daemon, workers) becomes ours, as we are its reaper: Oriel ends when
- * nobody is left. Signals of the terminal come to the whole group by themselves; only those that somebody
+ * Between us and the program stands a guard: what the program leaves behind (a daemon, workers) becomes the
+ * guard's, which ends when nobody is left. When we are killed it ends them all, and when it is killed, we
+ * do: they become ours then. Signals of the terminal come to the whole group by themselves; only those that somebody
  * sent to Oriel alone are passed on.
  */
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +122,82 @@ int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_M
     return status;
 }
 
+/* ---- the guard ---- */
+
+/* Everything below us: who loses its parent becomes ours, so this comes to an end. */
+static void end_all(void)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)getpid(), (int)getpid());
+    for (;;) {
+        int child, n = 0;
+        FILE *f = fopen(path, "re");
+        for (; f && fscanf(f, "%d", &child) == 1; n++)
+            kill(child, SIGKILL);
+        if (f)
+            fclose(f);
+        if (n == 0 || (waitpid(-1, NULL, 0) < 0 && errno == ECHILD))
+            return;
+    }
+}
+
+/* How the program ended, once nobody is left. */
+static bool all_gone(pid_t program, int *how)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == program)
+            *how = status;
+    return pid < 0 && errno == ECHILD;
+}
+
+_Noreturn static void guard(pid_t program, int told, int leash)
+{
+    int how = 0;
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    struct pollfd p[2] = {{.fd = leash, .events = POLLIN},
+                          {.fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN}};
+    while (!all_gone(program, &how)) {
+        struct signalfd_siginfo s;
+        if (poll(p, 2, -1) < 0 || (p[0].revents & (POLLIN | POLLHUP))) {
+            end_all();
+            _exit(RUN_EXIT_OURS);
+        }
+        while (read(p[1].fd, &s, sizeof(s)) == sizeof(s))
+            continue;
+    }
+    _exit(write(told, &how, sizeof(how)) == sizeof(how) ? 0 : RUN_EXIT_OURS);
+}
+
+/* The ends of the pipes that stay here, and those that the other side has. */
+struct pipes {
+    int up[2], down[2], told[2], leash[2];
+};
+
+_Noreturn static void become_guard(char *const argv[], const struct run_way *way, const struct pipes *p,
+                                  const sigset_t *mask)
+{
+    close(p->up[0]);
+    close(p->down[1]);
+    close(p->told[0]);
+    close(p->leash[1]);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        _exit(RUN_EXIT_OURS);
+    pid_t us = getpid(), program = fork();
+    if (program == 0)
+        be_the_program(argv, way, p->up[1], p->down[0], us, mask);
+    close(p->up[1]);
+    close(p->down[0]);
+    if (program < 0 || write(p->told[1], &program, sizeof(program)) != sizeof(program))
+        _exit(RUN_EXIT_OURS);
+    guard(program, p->told[1], p->leash[0]);
+}
+
+/* ---- our side ---- */
+
 static int watch_signals(sigset_t *before)
 {
     sigset_t set;
@@ -132,55 +210,64 @@ static int watch_signals(sigset_t *before)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool make_pipes(struct pipes *p)
+{
+    return pipe2(p->up, O_CLOEXEC) == 0 && pipe2(p->down, O_CLOEXEC) == 0 && pipe2(p->told, O_CLOEXEC) == 0 &&
+           pipe2(p->leash, O_CLOEXEC) == 0;
+}
+
 int run_child_start(struct run_child *c, char *const argv[], const struct run_way *way,
                     char error[DRV_ERROR_MAX])
 {
-    int up[2], down[2];
+    struct pipes p;
     sigset_t before;
-    *c = (struct run_child){.pid = -1, .given = -1, .way = way, .up = -1, .down = -1};
+    *c = (struct run_child){.pid = -1, .guard = -1, .given = -1, .way = way, .up = -1, .down = -1};
     c->signals = watch_signals(&before);
-    if (c->signals < 0 || pipe2(up, O_CLOEXEC) != 0 || pipe2(down, O_CLOEXEC) != 0 ||
-        prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+    if (c->signals >= 0 && make_pipes(&p) && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0)
+        c->guard = fork();
+    if (c->guard == 0)
+        become_guard(argv, way, &p, &before);
+    if (c->guard < 0) {
         (void)snprintf(error, DRV_ERROR_MAX, "cannot start a process: %s", strerror(errno));
         return RUN_EXIT_OURS;
     }
-    pid_t us = getpid();
-    c->pid = fork();
-    if (c->pid == 0) {
-        close(up[0]);
-        close(down[1]);
-        be_the_program(argv, way, up[1], down[0], us, &before);
+    close(p.up[1]);
+    close(p.down[0]);
+    close(p.told[1]);
+    close(p.leash[0]);
+    c->up = p.up[0];
+    c->down = p.down[1];
+    c->told = p.told[0];
+    c->leash = p.leash[1];
+    if (read(c->told, &c->pid, sizeof(c->pid)) != sizeof(c->pid)) {
+        (void)snprintf(error, DRV_ERROR_MAX, "cannot start a process");
+        return RUN_EXIT_OURS;
     }
-    close(up[1]);
-    close(down[0]);
-    c->up = up[0];
-    c->down = down[1];
-    if (c->pid > 0)
-        return hear(c, error);
-    (void)snprintf(error, DRV_ERROR_MAX, "cannot start a process: %s", strerror(errno));
-    return RUN_EXIT_OURS;
+    return hear(c, error);
 }
 
-static void note_ends(struct run_child *c)
+/* The guard has ended: nobody is left, or it was killed. */
+static void note_end(struct run_child *c)
 {
     int how;
-    pid_t pid;
-    while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
-        if (pid != c->pid)
-            continue;
-        c->ended = true;
-        c->status = WIFEXITED(how) ? WEXITSTATUS(how) : RUN_EXIT_SIGNAL + WTERMSIG(how);
+    if (read(c->told, &how, sizeof(how)) != sizeof(how)) {
+        end_all();
+        how = SIGKILL;
     }
-    c->alone = pid < 0 && errno == ECHILD;
+    c->alone = true;
+    c->status = WIFEXITED(how) ? WEXITSTATUS(how) : RUN_EXIT_SIGNAL + WTERMSIG(how);
 }
 
 void run_child_signals(struct run_child *c)
 {
     struct signalfd_siginfo s;
+    pid_t pid;
     while (read(c->signals, &s, sizeof(s)) == sizeof(s)) {
         bool from_somebody = s.ssi_code <= 0;       /* SI_USER, SI_QUEUE, SI_TKILL */
-        if (s.ssi_signo != SIGCHLD && from_somebody && !c->ended)
+        if (s.ssi_signo != SIGCHLD && from_somebody && !c->alone)
             kill(c->pid, (int)s.ssi_signo);
     }
-    note_ends(c);
+    while (!c->alone && (pid = waitpid(-1, NULL, WNOHANG)) > 0)
+        if (pid == c->guard)
+            note_end(c);
 }

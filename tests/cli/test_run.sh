@@ -70,7 +70,7 @@ check "what cannot be executed" ends 126 -- /etc/passwd
 check "one within another is refused" ends 126 -- "$tmp/oriel" run -- true
 check "and says why" says "$tmp/err" "start it outside of that"
 check "options after the program are its own" gives "-w x" -- echo -w x
-under -- sh -c 'kill -TERM $PPID; sleep 5'
+under -- sh -c 'kill -TERM "$(sed -n "s/PPid:[[:space:]]*//p" /proc/$PPID/status)"; sleep 5'
 check "a signal for Oriel is the program's" [ "$status" -eq 143 ]
 check "a port that makes no sense" ends 2 --publish 8080:x -- true
 check "what a program leaves behind is waited for" gives late -- sh -c '(sleep 0.2; echo late) & exit 0'
