@@ -133,9 +133,9 @@ static ORIEL_NEVER_INLINE void rx_and_learn(struct oriel_stack *s, struct pkt *p
     uint8_t began[FLOW_LEARNED];
     uint16_t nif = p->nif;
     memcpy(began, pkt_data(p), sizeof(began));
-    s->tcp.predicted = NULL;
+    s->tcp.heard = NULL;
     rx_up(s, p);
-    if (s->tcp.predicted)
+    if (s->tcp.heard)
         tcp_known_learn(&s->tcp, began, nif);
 }
 

@@ -129,8 +129,10 @@ void oriel_step(struct oriel_stack *s, oriel_time now, struct pkt_batch *rx)
     s->env.now = now;
     stack_loop(s);
     stack_rx(s, rx);
-    stack_timers(s);
-    stack_facts(s);
+    if (wheel_next(&s->env.wheel) <= now)
+        stack_timers(s);
+    if (s->env.facts.n > 0)
+        stack_facts(s);
     socks_publish(&s->socks);                   /* output is built when the host takes it */
     s->env.cause = 0;
 }

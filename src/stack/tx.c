@@ -25,7 +25,8 @@ bool stack_has_output(const struct oriel_stack *s)
 
 void stack_loop(struct oriel_stack *s)
 {
-    tcp_on_departures(&s->tcp);
+    if (tcp_next_departure(&s->tcp) <= s->env.now)
+        tcp_on_departures(&s->tcp);
     if (s->link.loopback)
         tcp_take(&s->tcp, s->link.loopback, LOOPED_A_STEP);
 }

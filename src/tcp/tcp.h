@@ -317,6 +317,7 @@ struct tcp_known {
     struct tcp_conn *c;         /* NULL: nobody's */
     uint32_t gen;               /* of ip, when its addresses were found right */
     uint16_t nif;
+    uint8_t tos;
 };
 
 #define TCP_KNOWN_BITS 6
@@ -346,14 +347,19 @@ struct tcp {
     struct tcp_run run;
     struct tcp_known known[1 << TCP_KNOWN_BITS];        /* by ports */
     bool knows;                 /* there are any */
-    struct tcp_conn *predicted; /* whose segment header prediction took last; NULL: none that is to be known */
+    struct tcp_conn *heard;     /* whose frame came up the whole way last; NULL: nobody's */
     struct tcp_path paths[1 << TCP_PATH_BITS];
+    struct {                    /* the way that was asked for last, by an address of our choice */
+        struct ip_path path;
+        uint16_t bind_nif;
+    } way;
     uint32_t path_ids;
     struct tcp_halfopen half;
     struct tcp_timewait tw;
     struct tcp_listen listen;
     struct tcp_fastopen tfo;
     uint32_t profile_buckets[64];
+    struct tcp_profile *plain;  /* that of who sets nothing: held from the start */
     uint64_t challenges;        /* sent: for counters only, never for a limit */
     uint64_t resets_lost, acks_lost;    /* that could not be built */
 };
@@ -361,7 +367,6 @@ struct tcp {
 /* One segment that arrived, parsed. */
 struct tcp_seg {
     struct pkt *p;              /* NULL when its payload was kept or it was dropped */
-    const struct ip_rx *rx;
     struct tcp_tuple tuple;
     seq_t seq, ack;
     uint32_t len;               /* payload bytes */
@@ -370,6 +375,8 @@ struct tcp_seg {
     uint16_t flags;
     uint16_t urg;
     uint8_t tos;                /* of the network header: ECN */
+    uint16_t nif;               /* it came by */
+    uint32_t hash;              /* of the tuple; only for who has no connection of it */
     struct tcp_opts opts;
 };
 
@@ -396,9 +403,9 @@ void tcp_fini(struct tcp *t);
 void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx);
 
 /*
- * tcp_predict.c. A whole frame, as it came: is it a single segment of a connection that is known, and as
- * predicted? True: it was consumed. After a packet took the whole way instead, and header prediction
- * took its segment (t->predicted): these are the FLOW_LEARNED bytes that it began with.
+ * tcp_predict.c. A whole frame, as it came: is it a single segment of a connection that is known? True: it
+ * was consumed. After a packet took the whole way up instead, to a connection (t->heard): these are the
+ * FLOW_LEARNED bytes that it began with.
  */
 bool tcp_known_take(struct tcp *t, struct pkt *p);
 void tcp_known_learn(struct tcp *t, const uint8_t *began, uint16_t nif);
@@ -420,7 +427,10 @@ static inline bool tcp_has_output(const struct tcp *t, uint16_t nif)
 void tcp_on_departures(struct tcp *t);
 void tcp_take(struct tcp *t, uint16_t nif, unsigned max);
 /* When a paced connection may send next; ORIEL_NEVER. */
-oriel_time tcp_next_departure(const struct tcp *t);
+static inline oriel_time tcp_next_departure(const struct tcp *t)
+{
+    return wheel_next(&t->departures);
+}
 
 void tcp_on_timer(struct tcp *t, struct tcp_conn *c);
 bool tcp_owns(const struct tcp *t, const struct fact *f);       /* RFC 5927, 4.1 */
@@ -476,16 +486,18 @@ struct tcp_birth {
     uint32_t ts_off, ts_recent;
     oriel_time syn_ack_at;      /* when the SYN-ACK left, for the first round trip; 0: unknown */
     uint32_t sock;
+    uint32_t hash;              /* of the tuple */
 };
 
 struct tcp_conn *tcp_find(const struct tcp *t, const struct tcp_tuple *k);
+struct tcp_conn *tcp_find_hashed(const struct tcp *t, const struct tcp_tuple *k, uint32_t hash);
 /* In state SYN-RECEIVED, in the table, profile of the listener; NULL: full. */
 struct tcp_conn *tcp_born(struct tcp *t, const struct tcp_listener *l, const struct tcp_birth *b);
 /* Out of the table and, when no socket holds it, back to the pool. The state is CLOSED after it. */
 void tcp_end(struct tcp *t, struct tcp_conn *c, int err);
 /* Likewise into TIME-WAIT: a record takes its place. */
 void tcp_end_time_wait(struct tcp *t, struct tcp_conn *c);
-bool tcp_table_add(struct tcp *t, struct tcp_conn *c);          /* false: full */
+bool tcp_table_add(struct tcp *t, struct tcp_conn *c, uint32_t hash);   /* false: full */
 uint32_t tcp_sndbuf(const struct tcp *t, const struct tcp_conn *c);
 struct tcp_flight *tcp_flight_make(struct tcp *t, struct tcp_conn *c);  /* there is none; NULL */
 static inline struct tcp_flight *tcp_flight_of(struct tcp *t, struct tcp_conn *c)
@@ -502,7 +514,12 @@ static inline uint32_t tcp_conn_id(const struct tcp *t, const struct tcp_conn *c
 {
     return pool_index(&t->conns, c);
 }
-void tcp_mark_dirty(struct tcp *t, struct tcp_conn *c);
+void tcp_list_dirty(struct tcp *t, struct tcp_conn *c);
+static inline void tcp_mark_dirty(struct tcp *t, struct tcp_conn *c)
+{
+    if (!(c->is & TCP_IS_DIRTY) && c->sock != 0)
+        tcp_list_dirty(t, c);
+}
 uint32_t tcp_tuple_hash(const struct tcp *t, const struct tcp_tuple *k);
 
 static inline bool tcp_tuple_eq(const struct tcp_tuple *a, const struct tcp_tuple *b)
@@ -560,7 +577,12 @@ static inline bool tcp_may_send(const struct tcp_conn *c)
 }
 
 /* tcp_output.c: somebody changed what may be sent; it is built when the interface is asked. */
-void tcp_ready_to_send(struct tcp *t, struct tcp_conn *c);
+void tcp_list_ready(struct tcp *t, struct tcp_conn *c);
+static inline void tcp_ready_to_send(struct tcp *t, struct tcp_conn *c)
+{
+    if (!(c->is & TCP_IS_READY))
+        tcp_list_ready(t, c);
+}
 static inline void tcp_want(struct tcp *t, struct tcp_conn *c, enum tcp_want bit)
 {
     c->out.want |= (uint8_t)bit;
@@ -684,6 +706,8 @@ bool tcp_predict(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 void tcp_known_forget(struct tcp *t, const struct tcp_conn *c);         /* its life ends */
 
 /* tcp_input.c */
+/* A segment of a connection of the table, in whatever state. Consumes g->p. */
+void tcp_rx(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 /* Whatever the listener's files made of a SYN's last ACK goes on as any segment. Consumes g->p. */
 void tcp_rx_synchronized(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g);
 void tcp_seg_drop(struct tcp *t, struct tcp_seg *g, enum drop why);
@@ -793,7 +817,12 @@ const char *tcp_check_lists(const struct tcp *t);
 
 /* tcp_limit.c */
 void tcp_limit_init(struct tcp *t, struct tcp_conn *c);
-void tcp_limit_note(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now);
+void tcp_limit_change(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now);
+static inline void tcp_limit_note(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now)
+{
+    if (oriel_unlikely(c->stat.limit != now))
+        tcp_limit_change(t, c, now);
+}
 uint64_t tcp_limit_ns(const struct tcp *t, const struct tcp_conn *c, enum oriel_tcp_limit l);
 
 #endif

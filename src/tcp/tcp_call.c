@@ -34,14 +34,15 @@ static int check_remote(const struct tcp *t, const struct oriel_endpoint *r)
 
 static int claim(struct tcp *t, struct tcp_conn *c, struct tcp_tuple *k)
 {
-    if (k->local_port == 0)
+    bool ours = k->local_port == 0;             /* to choose: nobody has it then */
+    if (ours)
         k->local_port = tcp_port_choose(t, k, c->prof);
     if (k->local_port == 0)
         return ORIEL_EADDRNOTAVAIL;
-    if (tcp_find(t, k) || (tcp_timewait_has(t, k) && !tcp_timewait_yield(t, k)))
+    if (!ours && (tcp_find(t, k) || (tcp_timewait_has(t, k) && !tcp_timewait_yield(t, k))))
         return ORIEL_EADDRINUSE;
     c->tuple = *k;
-    return tcp_table_add(t, c) ? 0 : ORIEL_ENOBUFS;
+    return tcp_table_add(t, c, tcp_tuple_hash(t, k)) ? 0 : ORIEL_ENOBUFS;
 }
 
 static void begin(struct tcp *t, struct tcp_conn *c)
@@ -61,6 +62,25 @@ static void begin(struct tcp *t, struct tcp_conn *c)
     tcp_want(t, c, TCP_WANT_SYN);
 }
 
+/* Who opens connections mostly opens them to whom it did before. */
+static int find_way(struct tcp *t, const struct oriel_addr *remote, const struct oriel_addr *local,
+                    uint16_t bind_nif, struct ip_path *out)
+{
+    const struct ip_path *last = &t->way.path;
+    bool any = addr_identical(local, &ADDR_NONE);
+    if (any && last->gen == t->ip->gen && t->way.bind_nif == bind_nif &&
+        addr_identical(&last->dst, remote)) {
+        *out = *last;
+        return 0;
+    }
+    int err = ip_path_find(t->ip, remote, local, bind_nif, out);
+    if (!err && any) {
+        t->way.path = *out;
+        t->way.bind_nif = bind_nif;
+    }
+    return err;
+}
+
 int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct oriel_endpoint *local,
                 const struct oriel_endpoint *remote, struct span fastopen_data)
 {
@@ -74,7 +94,7 @@ int tcp_connect(struct tcp *t, struct tcp_conn *c, const struct oriel_endpoint *
         return ORIEL_EINVAL;    /* a connection lives once */
     int err = check_remote(t, remote);
     if (!err)
-        err = ip_path_find(t->ip, &remote->addr, &local->addr, c->prof->bind_nif, &path);
+        err = find_way(t, &remote->addr, &local->addr, c->prof->bind_nif, &path);
     if (!err && (path.broadcast || path.group))
         err = ORIEL_EINVAL;
     if (err)

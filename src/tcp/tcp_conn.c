@@ -32,6 +32,13 @@ static bool init_ready(struct tcp *t, struct arena *a)
     return t->ready != NULL;
 }
 
+static bool init_plain(struct tcp *t)
+{
+    const struct tcp_profile p = tcp_profile_default(t);
+    t->plain = tcp_profile_get(t, &p);
+    return t->plain != NULL;
+}
+
 bool tcp_init(struct tcp *t, struct env *env, struct ip *ip, struct arena *a,
               const struct tcp_limits *l, const struct oriel_tcp_config *cfg)
 {
@@ -47,7 +54,7 @@ bool tcp_init(struct tcp *t, struct env *env, struct ip *ip, struct arena *a,
     tcp_port_init(t);
     tcp_listen_init(t);
     tcp_tfo_init(t, cfg->fastopen_key);
-    return t->dirty && init_pools(t, a, l) && init_ready(t, a) &&
+    return t->dirty && init_pools(t, a, l) && init_ready(t, a) && init_plain(t) &&
            tcp_halfopen_init(t, a, l->half_open) && tcp_timewait_init(t, a, l->time_wait);
 }
 
@@ -63,6 +70,7 @@ void tcp_fini(struct tcp *t)
         tcp_end(t, c, 0);
     }
     tcp_halfopen_fini(t);
+    tcp_profile_put(t, t->plain);
 }
 
 /* ---- the table ---- */
@@ -74,11 +82,11 @@ uint32_t tcp_tuple_hash(const struct tcp *t, const struct tcp_tuple *k)
                   k->local_lo ^ k->local_hi, ports);
 }
 
-struct tcp_conn *tcp_find(const struct tcp *t, const struct tcp_tuple *k)
+struct tcp_conn *tcp_find_hashed(const struct tcp *t, const struct tcp_tuple *k, uint32_t hash)
 {
-    uint32_t h = tcp_tuple_hash(t, k), ref;
-    for (uint32_t at = hmap_first(&t->table, h);
-         (ref = hmap_next(&t->table, h, &at)) != HMAP_NONE;) {
+    uint32_t ref;
+    for (uint32_t at = hmap_first(&t->table, hash);
+         (ref = hmap_next(&t->table, hash, &at)) != HMAP_NONE;) {
         struct tcp_conn *c = pool_at(&t->conns, ref);
         if (tcp_tuple_eq(&c->tuple, k))
             return c;
@@ -86,9 +94,14 @@ struct tcp_conn *tcp_find(const struct tcp *t, const struct tcp_tuple *k)
     return NULL;
 }
 
-bool tcp_table_add(struct tcp *t, struct tcp_conn *c)
+struct tcp_conn *tcp_find(const struct tcp *t, const struct tcp_tuple *k)
 {
-    if (!hmap_put(&t->table, tcp_tuple_hash(t, &c->tuple), tcp_conn_id(t, c)))
+    return tcp_find_hashed(t, k, tcp_tuple_hash(t, k));
+}
+
+bool tcp_table_add(struct tcp *t, struct tcp_conn *c, uint32_t hash)
+{
+    if (!hmap_put(&t->table, hash, tcp_conn_id(t, c)))
         return false;
     c->is |= TCP_IS_IN_TABLE;
     return true;
@@ -164,10 +177,11 @@ struct tcp_conn *tcp_born(struct tcp *t, const struct tcp_listener *l, const str
     born_with(t, c, b);
     c->listener = pool_index(&t->listeners, l);
     c->ts_recent_s = (uint32_t)(t->env->now / NS_PER_S);
-    if (!tcp_table_add(t, c)) {
+    if (!tcp_table_add(t, c, b->hash)) {
         tcp_end(t, c, 0);
         return NULL;
     }
+    t->heard = c;
     tcp_rcv_opened(t, c, b->rcv_wnd);
     tcp_mss_update(t, c);
     tcp_set_state(t, c, TCP_SYN_RCVD);
@@ -315,10 +329,8 @@ static void compact_dirty(struct tcp *t)
     t->dirty_n = n;
 }
 
-void tcp_mark_dirty(struct tcp *t, struct tcp_conn *c)
+void tcp_list_dirty(struct tcp *t, struct tcp_conn *c)
 {
-    if ((c->is & TCP_IS_DIRTY) || c->sock == 0)
-        return;
     if (t->dirty_n == t->dirty_max)
         compact_dirty(t);
     if (t->dirty_n == t->dirty_max)

@@ -41,7 +41,7 @@ void tcp_accecn_on_syn_ack(struct tcp_conn *c, uint8_t tos)
 
 void tcp_accecn_on_segment(struct tcp *t, struct tcp_conn *c, const struct tcp_seg *g)
 {
-    if ((g->rx->tos & 3) != 3 || !c->flight)
+    if ((g->tos & 3) != 3 || !c->flight)
         return;
     c->flight->ecn.ce_pkts++;
     tcp_ack_now(t, c, WHY_ACK_ECN);

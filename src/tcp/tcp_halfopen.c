@@ -215,7 +215,7 @@ static uint16_t agree_on_ecn(const struct tcp *t, const struct tcp_profile *prof
 {
     enum oriel_ecn ecn = (enum oriel_ecn)(prof->ecn ? prof->ecn : t->set.ecn);
     unsigned asked = g->flags & (TCP_AE | TCP_CWR | TCP_ECE);
-    uint16_t came = (uint16_t)((g->rx->tos & 3u) << HALF_SYN_ECN_SHIFT);
+    uint16_t came = (uint16_t)((g->tos & 3u) << HALF_SYN_ECN_SHIFT);
     if (asked == 0 || ecn == ORIEL_ECN_OFF)
         return 0;
     if (ecn == ORIEL_ECN_ACCURATE && asked != (TCP_CWR | TCP_ECE))
@@ -272,7 +272,7 @@ struct tcp_half tcp_half_of_syn(struct tcp *t, const struct tcp_listener *l,
     if (oriel_unlikely(l->defer)) {
         h.flags |= HALF_HELD;
         h.iss = seq_of(t->half.next_id++);
-        h.ts_off = g->rx->nif;
+        h.ts_off = g->nif;
     } else {
         tcp_half_number(t, &h);
     }
@@ -465,7 +465,8 @@ struct tcp_conn *tcp_half_born(struct tcp *t, struct tcp_listener *l, const stru
     bool wscale = h->wscale != 0xff;
     const struct tcp_birth b = {
         .tuple = h->tuple,
-        .nif = g->rx->nif,
+        .nif = g->nif,
+        .hash = g->hash,
         .iss = h->iss,
         .irs = h->irs,
         .wnd = g->wnd,

@@ -72,7 +72,7 @@ static enum drop parse(struct tcp *t, struct pkt *p, const struct ip_rx *rx, str
     if (oriel_unlikely(h.src_port == 0 || h.dst_port == 0))
         return DROP_TCP_PORT_0;
     g->p = p;
-    g->rx = rx;
+    g->nif = rx->nif;
     g->tuple = (struct tcp_tuple){
         .local_hi = rx->dst.hi,
         .local_lo = rx->dst.lo,
@@ -353,14 +353,16 @@ void tcp_rx_synchronized(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 
 /* ---- in ---- */
 
-static ORIEL_NEVER_INLINE void rx_slow(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
+ORIEL_NEVER_INLINE void tcp_rx(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
-    if (c->state == TCP_SYN_SENT)
+    if (c->state == TCP_SYN_SENT) {
         tcp_rx_syn_sent(t, c, g);
-    else if (c->state == TCP_CLOSED)            /* its SYN waits for data (7413): not there yet */
+    } else if (c->state == TCP_CLOSED) {        /* its SYN waits for data (7413): not there yet */
+        g->hash = tcp_tuple_hash(t, &g->tuple);
         tcp_listen_input(t, g);
-    else
+    } else {
         tcp_rx_synchronized(t, c, g);
+    }
 }
 
 void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx)
@@ -371,13 +373,15 @@ void tcp_input(struct tcp *t, struct pkt *p, const struct ip_rx *rx)
         pkt_drop(t->env, p, why);
         return;
     }
-    struct tcp_conn *c = tcp_find(t, &g.tuple);
+    g.hash = tcp_tuple_hash(t, &g.tuple);
+    struct tcp_conn *c = tcp_find_hashed(t, &g.tuple, g.hash);
     if (oriel_unlikely(!c)) {
         tcp_listen_input(t, &g);
         return;
     }
     c->stat.segs_in++;
     TRACE(t->env, EV_TCP_SEG_RX, tcp_conn_id(t, c), g.seq.v, g.ack.v, g.len);
+    t->heard = c;
     if (oriel_unlikely(!tcp_predict(t, c, &g)))
-        rx_slow(t, c, &g);
+        tcp_rx(t, c, &g);
 }

@@ -25,11 +25,9 @@ void tcp_limit_init(struct tcp *t, struct tcp_conn *c)
     c->stat.limit = ORIEL_LIMIT_APPLICATION;
 }
 
-void tcp_limit_note(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now)
+void tcp_limit_change(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit now)
 {
     enum oriel_tcp_limit was = (enum oriel_tcp_limit)c->stat.limit;
-    if (oriel_likely(was == now))
-        return;
     uint32_t age = age_of(t, c);
     if (was != ORIEL_LIMIT_APPLICATION)
         c->lim.spent[was - 1] += age;

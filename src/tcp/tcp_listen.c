@@ -529,14 +529,14 @@ static void on_closed(struct tcp *t, struct tcp_seg *g)
 
 void tcp_listen_input(struct tcp *t, struct tcp_seg *g)
 {
-    uint32_t hash = tcp_tuple_hash(t, &g->tuple);
+    uint32_t hash = g->hash;
     struct tcp_half *h = tcp_half_find(t, &g->tuple, hash);
     if (h) {
         tcp_half_input(t, h, g, hash);
         return;
     }
     struct tcp_tw *w = tcp_tw_find(t, &g->tuple, hash);
-    struct tcp_listener *l = tcp_listener_find(t, &g->tuple, g->rx->nif);
+    struct tcp_listener *l = tcp_listener_find(t, &g->tuple, g->nif);
     seq_t floor;
     if (oriel_unlikely(w != NULL) && !(l && tcp_tw_reopens(w, g, &floor)))
         tcp_timewait_input(t, w, g);

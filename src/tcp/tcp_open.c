@@ -193,7 +193,7 @@ static void established(struct tcp *t, struct tcp_conn *c, const struct tcp_seg 
     if ((c->is & TCP_IS_ACCECN) && !tcp_flight_of(t, c))
         c->is &= ~(uint32_t)TCP_IS_ACCECN;
     if (c->is & TCP_IS_ACCECN)
-        tcp_accecn_on_syn_ack(c, g->rx->tos);
+        tcp_accecn_on_syn_ack(c, g->tos);
     if (c->flight && seq_lt(c->snd.una, g->ack)) {
         struct tcp_acked a = {.ack = g->ack, .una_was = c->snd.una};
         c->snd.una = g->ack;

@@ -13,10 +13,8 @@
 
 /* ---- who may send: lists by interface ---- */
 
-void tcp_ready_to_send(struct tcp *t, struct tcp_conn *c)
+void tcp_list_ready(struct tcp *t, struct tcp_conn *c)
 {
-    if (oriel_likely(c->is & TCP_IS_READY))
-        return;
     if (oriel_unlikely(c->state == TCP_CLOSED))
         return;
     struct tcp_ready *q = &t->ready[c->nif];
@@ -532,11 +530,6 @@ unsigned tcp_output(struct tcp *t, struct tcp_conn *c, bool *more)
 }
 
 /* ---- when the host asks ---- */
-
-oriel_time tcp_next_departure(const struct tcp *t)
-{
-    return wheel_next(&t->departures);
-}
 
 void tcp_on_departures(struct tcp *t)
 {

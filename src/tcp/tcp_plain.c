@@ -81,7 +81,7 @@ bool tcp_recovery_on_all_acked(struct tcp *t, struct tcp_conn *c)
                              ? 1 : (s.acked_bytes + c->snd.mss - 1) / c->snd.mss;
     ops->on_ack(&f->cc, &s);
     f->recov.has_full = false;
-    short_all_acked(c);
+    short_all_acked(t, c);
     if (f->cc.cwnd != cwnd || f->cc.ssthresh != ssthresh)
         TRACE(t->env, EV_TCP_CWND, tcp_conn_id(t, c), f->cc.cwnd, f->cc.ssthresh, 0);
     return true;
@@ -91,6 +91,9 @@ void tcp_recovery_on_ack(struct tcp *t, struct tcp_conn *c, const struct tcp_ack
 {
     struct tcp_flight *f = c->flight;
     if (oriel_unlikely(!f))
+        return;
+    if (seq_eq(a->ack, c->snd.nxt) && says_no_more(a) && t->set.fast_path &&
+        tcp_recovery_on_all_acked(t, c))
         return;
     if (oriel_unlikely(!is_plain(t, f, a))) {
         tcp_recovery_long_way(t, c, a);

@@ -89,8 +89,7 @@ static void begin_search(const struct tcp *t, const struct tcp_conn *c, const st
 
 void tcp_mtu_on_open(struct tcp *t, struct tcp_conn *c)
 {
-    const struct tcp_path *p = tcp_path_of(t, &c->tuple, c->prof->ttl, c->prof->tos,
-                                           c->prof->bind_nif);
+    const struct tcp_path *p = tcp_conn_path(t, c, c->prof->tos);
     if (p && !p->path.local)
         begin_search(t, c, p);
 }

@@ -4,9 +4,9 @@
  * only what the long way (tcp_input.c) would find to be so again; a test runs everything with it and
  * without.
  *
- * And known frames: when a segment of a connection was taken so, it is remembered what its frame began
- * with. The next one of that connection is recognised from its bytes (wire/flow.h), and comes here
- * straight from the link, past the layers that would say of it what they said of the last one. What
+ * And known frames: when a segment of a connection came up the whole way, it is remembered what its
+ * frame began with. The next one of that connection is recognised from its bytes (wire/flow.h), and comes
+ * here straight from the link, past the layers that would say of it what they said of the last one. What
  * they would say hangs on the interface and on `gen` of the network layer, which are compared. Of
  * connections whose ports meet in one slot the last one is known: the others take the way up.
  */
@@ -76,7 +76,6 @@ bool tcp_predict(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
     if (!is_predicted(t, c, g))
         return false;
-    t->predicted = c;
     take(t, c, g);
     return true;
 }
@@ -99,23 +98,26 @@ void tcp_known_forget(struct tcp *t, const struct tcp_conn *c)
     struct tcp_known *k = known_slot(t, ports_of(c));
     if (k->c == c)
         k->c = NULL;
+    if (t->heard == c)
+        t->heard = NULL;
 }
 
 /* Not where translation or the link has a say in each of its packets. */
 void tcp_known_learn(struct tcp *t, const uint8_t *began, uint16_t nif)
 {
-    struct tcp_conn *c = t->predicted;
+    struct tcp_conn *c = t->heard;
     struct tcp_known *k = known_slot(t, ports_of(c));
     const struct netif *n = netif_at(t->ip->link, nif);
     /* Marked by the network: the next one is hopefully not. */
     bool usual = (flow_tos(began) & 3) != 3 && n && n->plain && !n->vouches &&
                  !ip_if_of(t->ip, nif)->nat && memcmp(began, n->mac.b, sizeof(n->mac.b)) == 0;
     k->c = NULL;
-    if (!usual || !(c->is & TCP_IS_IN_TABLE) || !flow_learn(&k->form, began))
+    if (!usual || !t->set.fast_path || !flow_learn(&k->form, began))
         return;
     k->c = c;
     k->gen = t->ip->gen;
     k->nif = nif;
+    k->tos = flow_tos(began);
     t->knows = true;
 }
 
@@ -134,7 +136,8 @@ static ORIEL_ALWAYS_INLINE bool is_known(const struct tcp *t, const struct tcp_k
     return oriel_likely(flow_good(f, sum));
 }
 
-static inline void seg_of(struct tcp_seg *g, struct pkt *p, const struct flow_seg *f)
+static ORIEL_ALWAYS_INLINE void seg_of(struct tcp_seg *g, struct pkt *p, const struct tcp_known *k,
+                                       const struct flow_seg *f)
 {
     g->p = p;
     g->seq = f->seq;
@@ -143,18 +146,36 @@ static inline void seg_of(struct tcp_seg *g, struct pkt *p, const struct flow_se
     g->wnd = f->wnd;
     g->data_at = f->at;
     g->flags = f->flags;
-    g->tos = 0;                 /* not marked, or it were another flow's */
+    g->tos = k->tos;
     g->opts.has_ts = f->has_ts;
     g->opts.ts_val = f->ts_val;
     g->opts.ts_ecr = f->ts_ecr;
     g->opts.sack_n = 0;
 }
 
+/* It is not as predicted: as if it had come up, with all that is to be known of it. */
+static ORIEL_NEVER_INLINE void take_as_any(struct tcp *t, struct pkt *p, const struct tcp_known *k,
+                                           const struct flow_seg *f)
+{
+    struct tcp_conn *c = k->c;
+    struct tcp_seg g;
+    pkt_unwrap(p, ETH_HDR_LEN);
+    pkt_trim(p, f->at + f->len - ETH_HDR_LEN);
+    p->l4 = IP4_HDR_LEN;
+    tcp_opts_none(&g.opts);
+    seg_of(&g, p, k, f);
+    g.data_at -= ETH_HDR_LEN;
+    g.tuple = c->tuple;
+    g.nif = k->nif;
+    g.urg = 0;                  /* the flag is not set */
+    tcp_rx(t, c, &g);
+}
+
 bool tcp_known_take(struct tcp *t, struct pkt *p)
 {
     if (p->head.len < FLOW_HDR_MIN)
         return false;
-    struct tcp_known *k = known_slot(t, flow_ports(pkt_span(p)));
+    const struct tcp_known *k = known_slot(t, flow_ports(pkt_span(p)));
     struct tcp_conn *c = k->c;
     struct flow_seg f;
     struct tcp_seg g;
@@ -164,13 +185,14 @@ bool tcp_known_take(struct tcp *t, struct pkt *p)
     struct netif *nif = &t->ip->link->netifs[k->nif - 1u];
     if (!is_known(t, k, nif, p, len, &f))
         return false;
-    seg_of(&g, p, &f);
-    if (!is_predicted(t, c, &g))
-        return false;
     nif->stats.rx_pkts++;
     nif->stats.rx_bytes += len;
     c->stat.segs_in++;
-    TRACE(t->env, EV_TCP_SEG_RX, tcp_conn_id(t, c), g.seq.v, g.ack.v, g.len);
-    take(t, c, &g);
+    TRACE(t->env, EV_TCP_SEG_RX, tcp_conn_id(t, c), f.seq.v, f.ack.v, f.len);
+    seg_of(&g, p, k, &f);
+    if (is_predicted(t, c, &g))
+        take(t, c, &g);
+    else
+        take_as_any(t, p, k, &f);
     return true;
 }

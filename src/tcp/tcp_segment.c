@@ -482,7 +482,9 @@ bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
 {
     struct tcp_path *path = &t->paths[c->path];
     uint64_t sum;
-    if (oriel_unlikely(!path_stands(t, c, path, c->prof->tos) || !may_leave_at_once(path) ||
+    if (oriel_unlikely(!path_stands(t, c, path, c->prof->tos)))
+        path = tcp_conn_path(t, c, c->prof->tos);
+    if (oriel_unlikely(!path || !may_leave_at_once(path) ||
                        IP4_HDR_LEN + TCP_HDR_LEN + len > path->path.mtu))
         return false;
     struct pkt *p = turn_payload(t, c, len, &sum);
@@ -569,8 +571,7 @@ uint16_t tcp_mss_offer(struct tcp *t, const struct tcp_tuple *k, uint16_t bind_n
 void tcp_mss_update(struct tcp *t, struct tcp_conn *c)
 {
     uint32_t headers = tuple_is_v4(&c->tuple) ? 40 : 60;
-    const struct tcp_path *p = tcp_path_of(t, &c->tuple, c->prof->ttl, c->prof->tos,
-                                           c->prof->bind_nif);
+    const struct tcp_path *p = tcp_conn_path(t, c, c->prof->tos);
     uint32_t mss = c->snd.peer_mss;
     uint32_t mtu = p ? p->path.mtu : headers + mss;
     if (c->flight && c->flight->mtu.suspect && c->flight->mtu.low < mtu)

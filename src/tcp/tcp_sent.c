@@ -83,7 +83,6 @@ void tcp_sent_free(struct tcp *t, struct tcp_conn *c)
         seqtree_remove(&s->tree, &r->node);
         pool_put(&t->records, r);
     }
-    tcp_sent_init(t, c);
 }
 
 /* ---- sending ---- */

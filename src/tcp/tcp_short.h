@@ -80,11 +80,11 @@ static inline void short_left(struct tcp *t, struct tcp_conn *c, uint32_t out)
 
 /* ---- tcp_timer.c ---- */
 
-/* tcp_timer_on_all_acked, of a segment that was heard just now. */
-static inline void short_all_acked(struct tcp_conn *c)
+/* tcp_timer_on_all_acked. */
+static inline void short_all_acked(const struct tcp *t, struct tcp_conn *c)
 {
     c->rtt.backoff = c->rtt.rtx_n = 0;
-    c->timer.since_ms = c->timer.rx_ms;
+    c->timer.since_ms = (uint32_t)(t->env->now / NS_PER_MS);
     c->timer.rtx_at = ORIEL_NEVER;
     c->is &= ~(uint32_t)TCP_IS_R1;
     c->flight->rack.tlp_at = c->flight->rack.reo_at = ORIEL_NEVER;

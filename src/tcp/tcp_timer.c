@@ -120,7 +120,7 @@ void tcp_timer_on_ack_owed(struct tcp *t, struct tcp_conn *c)
     if (c->timer.delack_at != ORIEL_NEVER)
         return;
     c->timer.delack_at = in(t, t->set.delack);
-    tcp_timer_sync(t, c);
+    sync(t, c);
 }
 
 void tcp_timer_on_held(struct tcp *t, struct tcp_conn *c, enum oriel_tcp_limit by)
@@ -174,6 +174,8 @@ void tcp_timer_on_state(struct tcp *t, struct tcp_conn *c)
         at = in(t, ms((uint32_t)c->prof->linger_ms));
     else if (keeps_alive(c))
         at = in(t, ms(c->prof->keepidle_ms));
+    if (at == c->timer.life_at)
+        return;
     c->timer.life_at = at;
     tcp_timer_sync(t, c);
 }

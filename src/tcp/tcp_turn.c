@@ -16,7 +16,7 @@ static inline bool is_bare(const struct tcp *t, const struct tcp_conn *c, uint32
     return c->state == TCP_ESTABLISHED && (c->out.want & ~(unsigned)TCP_WANT_ACK) == 0 &&
            c->flight && seq_eq(c->snd.una, c->snd.nxt) && len - 1u < c->snd.mss &&
            len <= c->snd.wnd && !(c->is & NOT_BARE) && !c->out.dsack &&
-           c->stat.limit == ORIEL_LIMIT_APPLICATION && t->set.fast_path;
+           c->stat.limit != ORIEL_LIMIT_NAGLE && t->set.fast_path;
 }
 
 /* Nothing lost or doubted, out of order, searched for or paced, and the window is not in question. */
@@ -51,6 +51,7 @@ bool tcp_turn(struct tcp *t, struct tcp_conn *c)
     c->timer.tx_ms = now_ms;
     short_left(t, c, len);
     tcp_timer_on_sent(t, c);
+    tcp_limit_note(t, c, ORIEL_LIMIT_APPLICATION);
     short_dry(c, len);
     return true;
 }

@@ -1,6 +1,6 @@
 /*
  * Single segments of a flow that is known, recognised from the bytes of their frames: Ethernet, IPv4
- * without options, TCP with none or with timestamps alone, and of the flags ACK, perhaps PSH.
+ * without options, TCP with none or with timestamps alone, and of the flags ACK, perhaps PSH and FIN.
  *
  * Requests, answers and acknowledgements differ from what came before on their connection in nothing
  * but lengths, numbers and window. Once a frame of the flow has taken the whole way up, `struct
@@ -107,7 +107,7 @@ static ORIEL_ALWAYS_INLINE bool flow_match(const struct flow_form *f, struct spa
     out->at = FLOW_TCP_AT + hdr_len;
     out->len = end - out->at;
     out->sum = f->tcp_sum + (end - FLOW_TCP_AT) + out->seq.v + out->ack.v + flags_wnd + csum_urg;
-    return (out->flags & ~(unsigned)TCP_PSH) == TCP_ACK && end <= frame_len && end >= out->at &&
+    return (out->flags & ~(unsigned)(TCP_PSH | TCP_FIN)) == TCP_ACK && end <= frame_len && end >= out->at &&
            out->at <= head.n && flow_options(tcp, hdr_len, out) && csum_wide_good(ip);
 }
 

@@ -7,7 +7,9 @@
 TEST("all that are set alike share one profile, and it goes with the last of them")
 {
     struct fx_tcp *f = fx_tcp();
-    struct tcp_profile p = tcp_profile_default(&f->tcp), q = p;
+    struct tcp_profile p = tcp_profile_default(&f->tcp), q;
+    p.rcvlowat = 5;
+    q = p;
     struct tcp_profile *a = tcp_profile_get(&f->tcp, &p), *b = tcp_profile_get(&f->tcp, &q);
     EXPECT(a == b && a->refs == 2);
     q.nodelay = true;
@@ -15,13 +17,25 @@ TEST("all that are set alike share one profile, and it goes with the last of the
     EXPECT(c != a && c->nodelay && !a->nodelay);
     EXPECT(tcp_profile_get(&f->tcp, c) == c);   /* one that is interned is itself */
     EXPECT_EQ(c->refs, 2);
+    EXPECT_EQ(f->tcp.profiles.live, 3);
+    tcp_profile_put(&f->tcp, c);
+    tcp_profile_put(&f->tcp, c);
     EXPECT_EQ(f->tcp.profiles.live, 2);
-    tcp_profile_put(&f->tcp, c);
-    tcp_profile_put(&f->tcp, c);
-    EXPECT_EQ(f->tcp.profiles.live, 1);
     tcp_profile_put(&f->tcp, a);
     tcp_profile_put(&f->tcp, b);
-    EXPECT_EQ(f->tcp.profiles.live, 0);
+    EXPECT_EQ(f->tcp.profiles.live, 1);
+    fx_tcp_free(f);
+}
+
+TEST("the profile of who sets nothing is there from the start, and stays")
+{
+    struct fx_tcp *f = fx_tcp();
+    const struct tcp_profile p = tcp_profile_default(&f->tcp);
+    struct tcp_profile *a = tcp_profile_get(&f->tcp, &p);
+    EXPECT(a == f->tcp.plain);
+    EXPECT_EQ(a->refs, 2);
+    tcp_profile_put(&f->tcp, a);
+    EXPECT_EQ(f->tcp.profiles.live, 1);
     fx_tcp_free(f);
 }
 

@@ -55,7 +55,7 @@ static void gen_frame(struct prop_gen *g, const struct flow *f, size_t len, size
     struct ip4_hdr h = f->ip4;
     struct tcp_hdr t = {.src_port = f->src_port, .dst_port = f->dst_port, .wnd = prop_u16(g),
                         .seq = seq_of(prop_u32(g)), .ack = seq_of(prop_u32(g)),
-                        .flags = prop_bool(g) ? TCP_ACK : TCP_ACK | TCP_PSH,
+                        .flags = (uint16_t)(TCP_ACK | (prop_u16(g) & (TCP_PSH | TCP_FIN))),
                         .urg = prop_bool(g) ? 0 : prop_u16(g)};
     memcpy(opts, ts, sizeof(ts));
     store_be32(opts + 4, prop_u32(g));
