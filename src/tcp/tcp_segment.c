@@ -481,11 +481,13 @@ static ORIEL_ALWAYS_INLINE struct pkt *turn_payload(struct tcp *t, struct tcp_co
 bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
 {
     struct tcp_path *path = &t->paths[c->path];
+    uint8_t ts[TCP_TS_LEN];
+    const uint32_t hdr_len = TCP_HDR_LEN + ((c->is & TCP_IS_TS) ? TCP_TS_LEN : 0);
     uint64_t sum;
     if (oriel_unlikely(!path_stands(t, c, path, c->prof->tos)))
         path = tcp_conn_path(t, c, c->prof->tos);
     if (oriel_unlikely(!path || !may_leave_at_once(path) ||
-                       IP4_HDR_LEN + TCP_HDR_LEN + len > path->path.mtu))
+                       IP4_HDR_LEN + hdr_len + len > path->path.mtu))
         return false;
     struct pkt *p = turn_payload(t, c, len, &sum);
     if (oriel_unlikely(!p))
@@ -494,16 +496,21 @@ bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
     struct tcp_hdr h = {.src_port = c->tuple.local_port, .dst_port = c->tuple.remote_port,
                         .seq = c->snd.nxt, .ack = c->rcv.nxt, .flags = TCP_ACK | TCP_PSH,
                         .wnd = (uint16_t)(wnd >> c->rcv.wscale)};
+    if (hdr_len > TCP_HDR_LEN) {
+        tcp_ts_emit(ts, tcp_ts_now(t, c), c->rcv.ts_recent);
+        h.opts = span_of(ts, sizeof(ts));
+        sum = csum_wide_add(sum, csum_wide(ts, sizeof(ts)));
+    }
     promise(c, wnd);
     acked(c);
     c->stat.segs_out++;
     c->stat.data_out++;
     c->nif = path->bottom;
     TRACE_WHY(t->env, EV_TCP_SEG_TX, WHY_DATA_NEW, tcp_conn_id(t, c), h.seq.v, len, h.flags);
-    sum = csum_wide_add(sum, path->sum + TCP_HDR_LEN + len + frame_tcp_sum(&h, TCP_HDR_LEN));
+    sum = csum_wide_add(sum, path->sum + hdr_len + len + frame_tcp_sum(&h, hdr_len));
     h.csum = csum_wide_finish(sum);
-    frame_emit(pkt_push_within(p, FRAME_HDR_LEN), &path->frame, &path->path.neigh->mac, &h,
-               TCP_HDR_LEN, len);
+    frame_emit(pkt_push_within(p, FRAME_TCP_AT + hdr_len), &path->frame, &path->path.neigh->mac, &h,
+               hdr_len, len);
     hand_over(t, p, path, WHY_DATA_NEW);
     return true;
 }

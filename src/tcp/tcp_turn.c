@@ -6,8 +6,8 @@
  */
 #include "tcp/tcp_short.h"
 
-/* Flags of connections whose segments carry more than data, acknowledgement and window, or wait. */
-#define NOT_BARE (TCP_IS_TS | TCP_IS_ECN | TCP_IS_ACCECN | TCP_IS_CE | TCP_IS_CWR | TCP_IS_URG_OUT | \
+/* Flags of connections whose segments say more than data, acknowledgement, window and time, or wait. */
+#define NOT_BARE (TCP_IS_ECN | TCP_IS_ACCECN | TCP_IS_CE | TCP_IS_CWR | TCP_IS_URG_OUT | \
                   TCP_IS_MORE | TCP_IS_SNDBUF_FULL)
 
 /* Is there no more to it than `len` bytes that were written? */

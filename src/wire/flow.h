@@ -22,7 +22,6 @@
 #define FLOW_IP_AT    ETH_HDR_LEN
 #define FLOW_TCP_AT   (ETH_HDR_LEN + IP4_HDR_LEN)
 #define FLOW_HDR_MIN  (FLOW_TCP_AT + TCP_HDR_LEN)
-#define FLOW_TS_LEN   12        /* NOP, NOP, timestamps: RFC 7323, appendix A */
 
 /* What may differ in the third to the fifth word: IPv4's length, id and checksum, the sequence number. */
 #define FLOW_SAME_2 ORIEL_BE(64, 0x00000000ffffffffu)
@@ -72,7 +71,7 @@ static ORIEL_ALWAYS_INLINE bool flow_options(const uint8_t *tcp, uint32_t hdr_le
                                              struct flow_seg *out)
 {
     const uint32_t kinds = TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 | TCP_OPT_TS << 8 | 10;
-    out->has_ts = hdr_len == TCP_HDR_LEN + FLOW_TS_LEN;
+    out->has_ts = hdr_len == TCP_HDR_LEN + TCP_TS_LEN;
     out->ts_val = out->ts_ecr = 0;
     if (oriel_likely(!out->has_ts))
         return hdr_len == TCP_HDR_LEN;

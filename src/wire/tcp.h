@@ -158,6 +158,16 @@ static inline void tcp_opts_none(struct tcp_opts *out)
  */
 void tcp_opts_emit(struct wr *w, const struct tcp_opts *o, const uint8_t *kinds, size_t n);
 
+#define TCP_TS_LEN 12           /* NOP, NOP, timestamps: RFC 7323, appendix A */
+
+/* They alone, as tcp_opts_emit has them after two NOPs: TCP_TS_LEN bytes. */
+static inline void tcp_ts_emit(uint8_t *to, uint32_t val, uint32_t ecr)
+{
+    store_be32(to, TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 | TCP_OPT_TS << 8 | 10);
+    store_be32(to + 4, val);
+    store_be32(to + 8, ecr);
+}
+
 struct tcp_opt_it {             /* walk over options: one at a time, bounded by the bytes */
     uint8_t kind;
     struct span data;           /* after kind and length; empty for NOP */

@@ -49,17 +49,15 @@ static void seal(struct frame *x)
 static void gen_frame(struct prop_gen *g, const struct flow *f, size_t len, size_t pad,
                       struct frame *out)
 {
-    static const uint8_t ts[] = {TCP_OPT_NOP, TCP_OPT_NOP, TCP_OPT_TS, 10};
-    uint8_t opts[FLOW_TS_LEN];
+    uint8_t opts[TCP_TS_LEN];
     struct wr w = wr_of(out->bytes, sizeof(out->bytes));
     struct ip4_hdr h = f->ip4;
     struct tcp_hdr t = {.src_port = f->src_port, .dst_port = f->dst_port, .wnd = prop_u16(g),
                         .seq = seq_of(prop_u32(g)), .ack = seq_of(prop_u32(g)),
                         .flags = (uint16_t)(TCP_ACK | (prop_u16(g) & (TCP_PSH | TCP_FIN))),
                         .urg = prop_bool(g) ? 0 : prop_u16(g)};
-    memcpy(opts, ts, sizeof(ts));
-    store_be32(opts + 4, prop_u32(g));
-    store_be32(opts + 8, prop_u32(g));
+    uint32_t val = prop_u32(g), ecr = prop_u32(g);
+    tcp_ts_emit(opts, val, ecr);
     t.opts = span_of(opts, prop_bool(g) ? sizeof(opts) : 0);
     h.id = prop_u16(g);
     h.total_len = (uint16_t)(IP4_HDR_LEN + TCP_HDR_LEN + t.opts.n + len);
