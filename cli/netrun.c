@@ -221,6 +221,7 @@ static void release(struct netrun *n)
 /* It could not be opened as a whole. */
 static int abandon(struct netrun *n, int status)
 {
+    control_close(n->control);
     if (n->lab)
         status = labrun_close(n->lab, status);
     if (n->seen.c.args)

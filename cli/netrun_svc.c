@@ -103,6 +103,8 @@ bool netrun_lookup(struct netrun *n, const char *text, struct oriel_addr *out)
                   text);
         return false;
     }
+    if (!addr_is_v4(&live_svc_resolver(n->svc)->cfg.servers[0].addr))
+        (void)netrun_ready(n, false, RA_PATIENCE);      /* an address to ask from */
     int err = look_up(n, &name, DNS_A, out);
     if (err && err != ORIEL_ETIMEDOUT)          /* some refuse to say that there is none */
         err = look_up(n, &name, DNS_AAAA, out);
