@@ -292,6 +292,39 @@ TEST("a guest that does not read stops the host, and loses nothing")
     fx_close(f);
 }
 
+TEST("where the stack has no memory for all that hosts send flows wait, and none is forgotten")
+{
+    NEEDS_NET();
+    enum { N = 40, EACH = 400000 };
+    struct fx *f = fx_open(&(struct gateway_config){FX_USUAL}, (size_t)3 << 20, 64);
+    struct flow *w = calloc(N, sizeof(*w));
+    uint8_t data[16384];
+    bool done = false;
+    for (unsigned i = 0; i < N; i++)
+        w[i] = (struct flow){.p = connected(f, "10.0.2.2", "127.0.0.1"), .number = i};
+    for (oriel_time end = host_now() + 20 * NS_PER_S, quiet = host_now() + NS_PER_S / 2;
+         !done && host_now() < end; fx_turn(f)) {
+        done = true;
+        for (unsigned i = 0; i < N; i++) {
+            size_t n = EACH - w[i].out < sizeof(data) ? (size_t)(EACH - w[i].out) : sizeof(data);
+            fx_fill(data, n, i, w[i].out);
+            ssize_t sent = n > 0 ? send(w[i].p.fd, data, n, MSG_NOSIGNAL) : 0;
+            w[i].out += sent > 0 ? (uint64_t)sent : 0;
+            if (host_now() > quiet)             /* until then nobody takes what comes */
+                guest_side(f, &w[i]);
+            done = done && w[i].got == EACH;
+        }
+    }
+    EXPECT(done);
+    for (unsigned i = 0; i < N; i++) {
+        close(w[i].p.fd);
+        fx_close_handle(f, w[i].p.h, false);
+    }
+    UNTIL(f, gateway_flows(f->g) == 0);
+    free(w);
+    fx_close(f);
+}
+
 TEST("when all flows are taken another is refused, and the next has the place of one that ends")
 {
     NEEDS_NET();
