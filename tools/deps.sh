@@ -39,6 +39,7 @@ test)
     need redis-server redis-server
     need redis-benchmark redis-tools
     need node nodejs
+    ls /usr/lib/postgresql/*/bin/pgbench >/dev/null 2>&1 || missing="$missing postgresql"
     need_file /usr/include/cmocka.h libcmocka-dev
     ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
         ls /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||

@@ -172,4 +172,33 @@ const s = http.createServer((q, r) => r.end('x'.repeat(100000))).listen(8123, '1
         r.on('end', () => process.exit(n === 100000 ? 0 : 1));
     }));"
 
+pg=$(find /usr/lib/postgresql -name pgbench -path '*/bin/*' 2> /dev/null | head -n 1)
+pg=${pg%/pgbench}
+cat > "$tmp/pg.sh" << END
+set -e
+"$pg/initdb" -D "$tmp/var/db" -A trust -U me > "$tmp/var/initdb" 2>&1
+"$pg/postgres" -D "$tmp/var/db" -F -p 5432 -k "$tmp/var" > "$tmp/var/postgres" 2>&1 &
+server=\$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    "$pg/pg_isready" -q -h 127.0.0.1 -p 5432 && break
+    sleep 0.3
+done
+"$pg/createdb" -h 127.0.0.1 -U me bench
+"$pg/pgbench" -h 127.0.0.1 -U me -i -q bench
+"$pg/pgbench" -h 127.0.0.1 -U me -c 8 -t 100 -S bench
+kill \$server
+wait \$server
+END
+pgbench()
+{
+    run -- sh "$tmp/pg.sh" > "$tmp/got" 2>&1 && grep -q 'processed: 800/800' "$tmp/got" && return
+    cat "$tmp/got"
+    return 1
+}
+if [ -n "$pg" ]; then
+    check "both PostgreSQL and pgbench, 8 clients" pgbench
+else
+    skip "both PostgreSQL and pgbench, 8 clients" "PostgreSQL is not installed"
+fi
+
 tap_end
