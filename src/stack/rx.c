@@ -177,6 +177,10 @@ static void rx_batch(struct oriel_stack *s, struct pkt *pkts[], unsigned n)
         struct pkt *p = pkts[i++];
         if (!rx_begin(s, p))
             continue;
+        if (p->head.len >= FLOW_LEARNED && flow_not_tcp(pkt_data(p))) {
+            rx_up(s, p);
+            continue;
+        }
         if (i < n && goes_on(p, pkts[i]))
             rx_first(s, p);
         else

@@ -52,6 +52,12 @@ static inline uint8_t flow_tos(const uint8_t *began)
     return began[FLOW_IP_AT + IP4_AT_TOS];
 }
 
+/* Is a frame of FLOW_LEARNED bytes at least a datagram, most likely? Quickly: it needs not be remembered then. */
+static inline bool flow_not_tcp(const uint8_t *frame)
+{
+    return frame[FLOW_IP_AT + IP4_AT_PROTO] == IP_UDP;
+}
+
 /* `began`: the first FLOW_LEARNED bytes of a frame. False: frames of its kind are not known by this. */
 bool flow_learn(struct flow_form *f, const uint8_t *began);
 

@@ -268,7 +268,7 @@ static const struct {
      "4:8: found `c`, expected quiet, drop NAME at ..., why NAME from ..., ratio NODE tcp ..., NO"
      "DE.PORT sees or sends, or a node that stands above"},
     {LINKED "expect a pong received 1\n",
-     "4:10: found `pong`, expected ping, trace, udp, udp-send, tcp, neigh, addr, route, group, "
+     "4:10: found `pong`, expected ping, trace, udp, udp-send, tcp, resolve, dhcp, neigh, addr, route, group, "
      "pmtu, socket, nat, reasm or netif; did you mean ping?"},
     {LINKED "expect a ping got 1\n",
      "4:15: found `got`, expected received, sent, errors or duplicates"},
