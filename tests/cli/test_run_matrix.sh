@@ -27,10 +27,14 @@ wait_for()
 import socket, sys, time
 for _ in range(200):
     try:
-        socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1).close()
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1)
+        s.settimeout(0.2)
+        s.recv(1)               # a published port is open before anybody listens behind it
+    except socket.timeout:
         sys.exit(0)
     except OSError:
-        time.sleep(0.05)
+        pass
+    time.sleep(0.05)
 sys.exit(1)
 END
 }
