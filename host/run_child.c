@@ -23,6 +23,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
@@ -124,20 +125,26 @@ int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_M
 
 /* ---- the guard ---- */
 
-/* Everything below us: who loses its parent becomes ours, so this comes to an end. */
+/* Everything below us: who loses its parent becomes ours, so this comes to an end. The list may miss one
+ * while others go; that there is nobody left says wait alone. */
 static void end_all(void)
 {
+    static const struct timespec a_moment = {.tv_nsec = 1000000};
     char path[64];
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)getpid(), (int)getpid());
     for (;;) {
-        int child, n = 0;
+        int child;
         FILE *f = fopen(path, "re");
-        for (; f && fscanf(f, "%d", &child) == 1; n++)
+        while (f && fscanf(f, "%d", &child) == 1)
             kill(child, SIGKILL);
         if (f)
             fclose(f);
-        if (n == 0 || (waitpid(-1, NULL, 0) < 0 && errno == ECHILD))
+        pid_t pid;
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            continue;
+        if (pid < 0 && errno == ECHILD)
             return;
+        (void)nanosleep(&a_moment, NULL);
     }
 }
 
