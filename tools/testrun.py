@@ -133,6 +133,7 @@ def read_start(f):
 
 def run_command(group, stop):
     scratch = tempfile.mkdtemp(prefix="oriel-test-")
+    os.chmod(scratch, 0o755)        # some become ordinary users inside
     try:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             child = subprocess.Popen(["/bin/sh", "-c", group.command], stdin=subprocess.DEVNULL,
