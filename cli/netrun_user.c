@@ -7,8 +7,9 @@
 
 bool netrun_open_user(struct netrun *n, const struct wire_params *wire, char error[DRV_ERROR_MAX])
 {
+    const struct user_config cfg = {.congestion = opt_text(n->args, "cc")};
     struct user_link u;
-    if (!user_open(&u, n->live, n->me, wire, error))
+    if (!user_open(&u, n->live, n->me, wire, &cfg, error))
         return false;
     n->netif = u.netif;
     n->gateway = u.gateway;

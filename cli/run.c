@@ -160,6 +160,18 @@ static int read_publish(struct runner *u)
     return EXIT_OK;
 }
 
+/* What belongs to the other mode would be passed over in silence. */
+static int check_mode(const struct runner *u)
+{
+    static const char *const of_ns[] = {"mtu", "tun"};
+    for (size_t i = 0; i < ARRAY_LEN(of_ns) && !u->ns; i++)
+        if (opt_given(u->args, of_ns[i])) {
+            out_error("run", "--%s is for --mode=ns", of_ns[i]);
+            return EXIT_USAGE;
+        }
+    return EXIT_OK;
+}
+
 /* ---- the world ---- */
 
 /* The program's sockets are on a node of ours, and that is joined to the gateway. */
@@ -174,7 +186,7 @@ static int open_app(struct runner *u, const struct wire_params *wire, const stru
     u->app = world_add_node(live_world(u->live), NODE_HOST, span_str("app"), &node, NODE_BYTES);
     if (!u->app)
         return fails("there is no memory for a stack");
-    if (!user_open_with(&u->link, u->live, u->app, wire, user, error))
+    if (!user_open(&u->link, u->live, u->app, wire, user, error))
         return fails(error);
     int err = oriel_netif_add(u->app->stack, &lo);      /* second: the link is interface 1 */
     return err < 0 ? fails(oriel_strerror(err)) : EXIT_OK;
@@ -199,7 +211,8 @@ static int open_world(struct runner *u)
     const struct args *a = u->args;
     const struct live_config live = {.seed = opt_u64(a, "seed"), .quiet = !observe_is_asked(a)};
     const struct user_config user = {.publish = u->publish, .publish_n = u->publish_n,
-                                     .no_loopback = opt_on(a, "no-host-loopback"), .connections = RUN_SOCKS_MAX};
+                                     .no_loopback = opt_on(a, "no-host-loopback"), .connections = RUN_SOCKS_MAX,
+                                     .congestion = opt_text(a, "cc")};
     struct wire_params wire = {.direct = !observe_is_asked(a)};
     int status = observe_impair(a, &wire);
     if (status != EXIT_OK)
@@ -352,7 +365,9 @@ static int run(const struct args *a)
         return fails("out of memory");
     u->args = a;
     u->ns = strcmp(opt_text(a, "mode"), "ns") == 0;
-    int status = observe_check(a, stderr);
+    int status = check_mode(u);
+    if (status == EXIT_OK)
+        status = observe_check(a, stderr);
     if (status == EXIT_OK)
         status = read_publish(u);
     if (status == EXIT_OK)

@@ -72,9 +72,9 @@ static bool no_kind(char error[DRV_ERROR_MAX], const char *text)
     struct txt t = txt_of(error, DRV_ERROR_MAX);
     txt_s(&t, "link '");
     txt_s(&t, text);
-    txt_s(&t, "': expected one of");
+    txt_s(&t, "': expected one of user");
     for (size_t i = 0; drv_kinds[i]; i++) {
-        txt_s(&t, i ? ", " : " ");
+        txt_s(&t, ", ");
         txt_s(&t, drv_kinds[i]->name);
     }
     return false;

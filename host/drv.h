@@ -70,7 +70,6 @@ struct drv_caps {
     bool gso4, gso6;                /* takes TCP super-segments of that family */
     bool gso_udp;
     bool ecn;                       /* ... whose ECN flags mean something */
-    bool vouched;                   /* what arrives needs no look at its sums */
     uint32_t mtu;                   /* largest IP packet */
     uint8_t mac[6];                 /* for the stack's end */
     unsigned queues;

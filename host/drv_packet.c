@@ -269,7 +269,7 @@ static void set_caps(struct packet *t, int mtu)
     struct drv_caps *c = &t->d.caps;
     c->mtu = (uint32_t)mtu;
     c->queues = 1;
-    c->csum = c->vouched = c->gso4 = c->gso6 = c->ecn = !t->plain;
+    c->csum = c->gso4 = c->gso6 = c->ecn = !t->plain;
     drv_note(&t->d, t->plain ? "plain: sums are filled in; super-segments that the interface merged cannot be taken"
                              : "sums are left to whoever needs them, super-segments pass whole both ways");
 }

@@ -239,7 +239,7 @@ static void ask_offloads(struct tap *t)
             if (tries[i].without)
                 drv_note(&t->d, "%s", tries[i].without);
         }
-    t->d.caps.csum = t->d.caps.vouched = got & TUN_F_CSUM;
+    t->d.caps.csum = got & TUN_F_CSUM;
     t->d.caps.gso4 = got & TUN_F_TSO4;
     t->d.caps.gso6 = got & TUN_F_TSO6;
     t->d.caps.ecn = got & TUN_F_TSO_ECN;

@@ -10,7 +10,7 @@
 #define _GNU_SOURCE
 #include "host/live.h"
 
-#include "base/csum.h"
+#include "base/addr.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -306,11 +306,6 @@ int live_door(struct live *v, struct drv *drv, struct node *node, struct oriel_n
     return netif;
 }
 
-static bool is_v4(const struct oriel_addr *a)
-{
-    return a->hi == 0 && a->lo >> 32 == 0xffff;
-}
-
 bool live_addrs(struct live *v, struct node *node, int netif, const struct drv_spec *s,
                 char error[DRV_ERROR_MAX])
 {
@@ -322,9 +317,9 @@ bool live_addrs(struct live *v, struct node *node, int netif, const struct drv_s
     }
     for (unsigned i = 0; i < s->gateways_n && err == 0; i++) {
         const struct oriel_addr *gw = &s->gateways[i];
-        struct oriel_addr all = {.lo = is_v4(gw) ? (uint64_t)0xffff << 32 : 0};
+        const struct oriel_addr all = addr_is_v4(gw) ? ADDR_V4_ANY : ADDR_NONE;
         (void)oriel_addr_print(gw, text, sizeof(text));
-        err = oriel_route_add(node->stack, &all, is_v4(gw) ? 96 : 0, gw, netif, 0);
+        err = oriel_route_add(node->stack, &all, addr_is_v4(gw) ? 96 : 0, gw, netif, 0);
     }
     if (err < 0)
         (void)snprintf(error, DRV_ERROR_MAX, "%s: %s", text, oriel_strerror(err));

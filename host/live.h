@@ -66,7 +66,7 @@ void live_app(struct live *v, struct node *node, void (*step)(void *ctx), void *
 
 void live_app_remove(struct live *v, void *ctx);        /* all that were given with that ctx */
 
-/* After calls into a node's stack from outside (a descriptor was ready): time, then its output. */
+/* After calls into a node's stack from outside (a descriptor was ready): what it has to say leaves. */
 void live_poke(struct live *v, struct node *node);
 
 /* From another thread: time goes on, and what was due happens; afterwards what was said leaves. */

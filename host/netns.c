@@ -11,10 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/if_tun.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,7 +61,13 @@ int netns_enter(const struct netns_config *cfg)
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         return -errno;
     int fd = open(cfg->tun ? cfg->tun : "/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    unsigned features;
+    if (fd >= 0 && ioctl(fd, TUNGETFEATURES, &features) == 0)
+        return fd;
+    err = -errno;
+    if (fd >= 0)
+        close(fd);
+    return err;
 }
 
 /* /etc/resolv.conf names our servers; a machine without that file needs none. */
@@ -108,6 +116,9 @@ void netns_explain(const struct netns_config *cfg, int err, char error[DRV_ERROR
     if (access(tun, R_OK | W_OK) != 0)
         (void)snprintf(error, DRV_ERROR_MAX, "cannot be served: %s: %s; --mode=notify needs no device", tun,
                        strerror(errno));
+    else if (err == -ENOTTY || err == -EINVAL)
+        (void)snprintf(error, DRV_ERROR_MAX, "cannot be served: %s makes no TAP devices, it is something else; "
+                       "--mode=notify needs none", tun);
     else if (err == -EPERM || err == -ENOSPC || err == -EUSERS)
         (void)snprintf(error, DRV_ERROR_MAX,
                        "cannot be served: this machine lets you make no user namespace (%s; see "

@@ -353,7 +353,7 @@ static const struct port *make_user(struct oriel_px *p, const struct wire_params
                                     struct drv_spec *spec, char *error)
 {
     struct user_link u;
-    bool made = user_open(&u, p->live, p->node, wire, error);
+    bool made = user_open(&u, p->live, p->node, wire, NULL, error);
     memcpy(spec->dns, u.dns, sizeof u.dns);
     spec->dns_n = 2;
     p->gateway = u.gateway;

@@ -31,11 +31,13 @@ static struct port *add_port(struct world *w, struct node *node, bool direct, bo
     return world_add_port(w, node, &c, err);
 }
 
-static struct node *add_gateway(struct user_link *u, struct live *v, uint32_t connections)
+static struct node *add_gateway(struct user_link *u, struct live *v,
+                                const struct user_config *cfg)
 {
     struct oriel_config c;
     oriel_config_init(&c);
-    c.connections = connections ? connections : CONNECTIONS;
+    c.connections = cfg->connections ? cfg->connections : CONNECTIONS;
+    c.tcp.congestion = cfg->congestion;
     u->node = world_add_node(live_world(v), NODE_HOST, span_str("gateway"), &c, GATEWAY_MEMORY);
     return u->node;
 }
@@ -51,11 +53,11 @@ static int add_gateway_addrs(struct user_link *u, struct live *v, int netif)
 
 /* The gateway's interface, or an error. */
 static int build(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
-                 uint32_t connections)
+                 const struct user_config *cfg)
 {
     struct world *w = live_world(v);
     int err = ORIEL_ENOBUFS;
-    struct node *gw = add_gateway(u, v, connections);
+    struct node *gw = add_gateway(u, v, cfg);
     struct port *mine = gw ? add_port(w, me, wire->direct, false, &err) : NULL;
     struct port *its = mine ? add_port(w, gw, wire->direct, true, &err) : NULL;
     if (!its || !world_join(w, mine, its, wire))
@@ -66,22 +68,6 @@ static int build(struct user_link *u, struct live *v, struct node *me, const str
         return err;
     live_poke(v, me);
     return add_gateway_addrs(u, v, its->netif);
-}
-
-static int build_door(struct user_link *u, struct live *v, struct drv *drv, const struct wire_params *wire,
-                      uint32_t connections)
-{
-    char error[DRV_ERROR_MAX];
-    struct oriel_netif_config c = {.name = "eth0", .no_dad = true, .any_addr = true};
-    if (!add_gateway(u, v, connections)) {
-        drv_close(drv);
-        return ORIEL_ENOBUFS;
-    }
-    u->netif = live_door(v, drv, u->node, &c, wire, error);
-    if (u->netif < 0)
-        return u->netif;
-    u->port = &u->node->ports[0];
-    return add_gateway_addrs(u, v, u->netif);
 }
 
 /* What leads to the guest, with its address of that family. */
@@ -118,32 +104,36 @@ static struct gateway_config configure(struct user_link *u, const struct user_co
     return g;
 }
 
-bool user_open_with(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
-                    const struct user_config *cfg, char error[DRV_ERROR_MAX])
+static bool start(struct user_link *u, struct live *v, int netif, const struct gateway_config *g,
+                  char error[DRV_ERROR_MAX])
+{
+    if (netif < 0)
+        return fails(netif, error);
+    u->gateway = gateway_open(v, u->node, netif, g, error);
+    return u->gateway != NULL;
+}
+
+bool user_open(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
+               const struct user_config *cfg, char error[DRV_ERROR_MAX])
 {
     cfg = cfg ? cfg : &plain;
     const struct gateway_config g = configure(u, cfg);
-    int netif = build(u, v, me, wire, cfg->connections);
-    if (netif < 0)
-        return fails(netif, error);
-    u->gateway = gateway_open(v, u->node, netif, &g, error);
-    return u->gateway != NULL;
+    return start(u, v, build(u, v, me, wire, cfg), &g, error);
 }
 
 bool user_open_door(struct user_link *u, struct live *v, struct drv *drv, const struct wire_params *wire,
                     const struct user_config *cfg, char error[DRV_ERROR_MAX])
 {
+    struct oriel_netif_config c = {.name = "eth0", .no_dad = true, .any_addr = true};
     cfg = cfg ? cfg : &plain;
     const struct gateway_config g = configure(u, cfg);
-    int netif = build_door(u, v, drv, wire, cfg->connections);
-    if (netif < 0)
-        return fails(netif, error);
-    u->gateway = gateway_open(v, u->node, netif, &g, error);
-    return u->gateway != NULL;
-}
-
-bool user_open(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
-               char error[DRV_ERROR_MAX])
-{
-    return user_open_with(u, v, me, wire, NULL, error);
+    if (!add_gateway(u, v, cfg)) {
+        drv_close(drv);
+        return fails(ORIEL_ENOBUFS, error);
+    }
+    u->netif = live_door(v, drv, u->node, &c, wire, error);
+    if (u->netif < 0)
+        return false;
+    u->port = &u->node->ports[0];
+    return start(u, v, add_gateway_addrs(u, v, u->netif), &g, error);
 }

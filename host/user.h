@@ -29,15 +29,15 @@ struct user_config {
     unsigned publish_n;
     bool no_loopback;               /* the system's loopback is reached nowhere */
     uint32_t connections;           /* at most, and datagram flows; 0: 4,096 */
+    const char *congestion;         /* of what the gateway sends to the node; NULL: the default */
 };
 
 /* False: a sentence in `error`. cfg may be NULL. */
-bool user_open_with(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
-                    const struct user_config *cfg, char error[DRV_ERROR_MAX]);
-/* Takes the driver: it is closed with the world, or here on failure. */
+bool user_open(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
+               const struct user_config *cfg, char error[DRV_ERROR_MAX]);
+
+/* The same behind a door. Takes the driver: it is closed with the world, or here on failure. */
 bool user_open_door(struct user_link *u, struct live *v, struct drv *drv, const struct wire_params *wire,
                     const struct user_config *cfg, char error[DRV_ERROR_MAX]);
-bool user_open(struct user_link *u, struct live *v, struct node *me, const struct wire_params *wire,
-               char error[DRV_ERROR_MAX]);
 
 #endif

@@ -22,7 +22,7 @@ void door_pass(struct world *w, struct port *to, struct pkt *const pkts[], unsig
         struct pkt *p = pkts[i];
         p->nif = (uint16_t)to->netif;
         p->arrival = w->env.now;
-        p->flags = 0;
+        p->flags &= PKT_PAYS;           /* what it charges stays as it is */
         pkt_enqueue(&to->inbox, p);
     }
 }

@@ -37,7 +37,7 @@ enum node_kind {
     NODE_ROUTER,
     NODE_SWITCH,
     NODE_PEER,
-    NODE_DOOR,                  /* one port; what arrives waits for a driver (world_door_take) */
+    NODE_DOOR,                  /* one port; what arrives waits for a driver (world_door_peek) */
 };
 
 struct node;
@@ -192,9 +192,9 @@ void world_poke(struct world *w, struct node *n);
 bool world_send(struct world *w, struct port *p, struct span frame);
 
 /*
- * Doors. Up to max frames that wait at a door, in order, borrowed; then the first n of them have left
- * and are freed. And frames that came from outside, consumed: by a direct
- * wire they arrive with all that is known of their sums and segments, and no more than DOOR_QUEUE wait.
+ * Doors. Up to max frames that wait at one, in order, borrowed; then: the first n of them have left, and are
+ * freed. And frames that came from outside, consumed; by a direct wire they arrive with all that is known of
+ * their sums and segments.
  */
 unsigned world_door_peek(const struct node *door, struct pkt *out[], unsigned max);
 void world_door_done(struct world *w, struct node *door, unsigned n);

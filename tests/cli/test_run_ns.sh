@@ -110,4 +110,6 @@ check "or its signal's" ends 143 -- sh -c 'kill $$'
 check "a program that is not there: 127" ends 127 -- /nowhere/program
 no_tun() { ends 126 --tun /nowhere/tun -- true && says "$tmp/err" "--mode=notify needs no device"; }
 check "no device file: 126, and what to do" no_tun
+other() { ends 126 --tun /dev/null -- true && says "$tmp/err" "/dev/null makes no TAP devices"; }
+check "a file that is something else" other
 tap_end
