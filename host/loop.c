@@ -1,4 +1,7 @@
-/* Waiting with epoll. A round is what one wait named; a source that goes is struck from it. */
+/*
+ * Waiting with epoll. A round is what one wait named, by descriptor and generation: what was named of a
+ * source that went meanwhile is nobody's.
+ */
 #define _GNU_SOURCE
 #include "host/loop.h"
 
@@ -6,9 +9,12 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#define TIMER UINT64_MAX            /* of the descriptor `timer`, which has no source */
 
 oriel_time host_now(void)
 {
@@ -19,7 +25,7 @@ oriel_time host_now(void)
 
 int loop_open(struct loop *l)
 {
-    struct epoll_event e = {.events = EPOLLIN | EPOLLET};
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = TIMER};
     *l = (struct loop){
         .epoll = epoll_create1(EPOLL_CLOEXEC),
         .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
@@ -38,18 +44,49 @@ void loop_close(struct loop *l)
         close(l->epoll);
     if (l->timer >= 0)
         close(l->timer);
+    free(l->slots);
+    l->slots = NULL;
+    l->slots_n = 0;
     l->epoll = l->timer = -1;
 }
 
-static int control(struct loop *l, int op, struct loop_source *s)
+/* The slot of a descriptor; NULL: no memory. */
+static struct loop_slot *slot_of(struct loop *l, int fd)
 {
-    struct epoll_event e = {.events = s->events, .data.ptr = s};
+    size_t n = l->slots_n ? l->slots_n : 64;
+    while ((size_t)fd >= n)
+        n *= 2;
+    if (n > l->slots_n) {
+        struct loop_slot *more = realloc(l->slots, n * sizeof(*more));
+        if (!more)
+            return NULL;
+        for (size_t i = l->slots_n; i < n; i++)
+            more[i] = (struct loop_slot){0};
+        l->slots = more;
+        l->slots_n = n;
+    }
+    return &l->slots[fd];
+}
+
+static int control(struct loop *l, int op, const struct loop_source *s)
+{
+    uint64_t name = (uint64_t)l->slots[s->fd].generation << 32 | (uint32_t)s->fd;
+    struct epoll_event e = {.events = s->events, .data.u64 = name};
     return epoll_ctl(l->epoll, op, s->fd, &e) < 0 ? -errno : 0;
 }
 
 int loop_add(struct loop *l, struct loop_source *s)
 {
-    return control(l, EPOLL_CTL_ADD, s);
+    struct loop_slot *slot = s->fd < 0 ? NULL : slot_of(l, s->fd);
+    if (!slot)
+        return s->fd < 0 ? -EBADF : -ENOMEM;
+    slot->generation++;
+    int err = control(l, EPOLL_CTL_ADD, s);
+    if (err == 0)
+        slot->s = s;
+    else
+        slot->generation--;         /* it stays whose it was */
+    return err;
 }
 
 int loop_change(struct loop *l, struct loop_source *s, uint32_t events)
@@ -63,27 +100,15 @@ int loop_change(struct loop *l, struct loop_source *s, uint32_t events)
 void loop_remove(struct loop *l, struct loop_source *s)
 {
     (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, s->fd, NULL);
-    for (int i = l->round_at; i < l->round_n; i++)
-        if (l->round[i].data.ptr == s)
-            l->round[i].data.ptr = NULL;
-    if (l->asleep && l->gone_n++ < LOOP_GONE)
-        l->gone[l->gone_n - 1] = s;
+    if ((size_t)s->fd < l->slots_n && l->slots[s->fd].s == s)
+        l->slots[s->fd].s = NULL;
 }
 
-/*
- * The kernel may have named a source just before another thread removed it. Where more were removed
- * than there is room for the whole round is forgotten; who is ready is named again.
- */
-static void strike_gone(struct loop *l)
+/* Whom an event is for; NULL: he has gone. */
+static struct loop_source *source_of(const struct loop *l, const struct epoll_event *e)
 {
-    for (int i = 0; i < l->round_n; i++) {
-        bool gone = l->gone_n > LOOP_GONE;
-        for (unsigned k = 0; k < l->gone_n && !gone; k++)
-            gone = l->round[i].data.ptr == l->gone[k];
-        if (gone)
-            l->round[i].data.ptr = NULL;
-    }
-    l->gone_n = 0;
+    const struct loop_slot *slot = &l->slots[(uint32_t)e->data.u64];
+    return slot->generation == (uint32_t)(e->data.u64 >> 32) ? slot->s : NULL;
 }
 
 /*
@@ -105,7 +130,7 @@ static int look_once(struct loop *l, int timeout)
 {
     int n = epoll_wait(l->epoll, l->round, LOOP_ROUND, timeout), kept = 0;
     for (int i = 0; i < n; i++)
-        if (l->round[i].data.ptr)               /* the timer has no source */
+        if (l->round[i].data.u64 != TIMER)
             l->round[kept++] = l->round[i];
     if (kept < n)
         l->alarm = ORIEL_NEVER;
@@ -128,33 +153,29 @@ static int look(struct loop *l, oriel_time until)
 
 int loop_wait(struct loop *l, oriel_time until)
 {
-    l->asleep = l->on_sleep != NULL;
     if (l->on_sleep)
         l->on_sleep(l->sleep_ctx, true);
     int n = look(l, until), err = errno;
     if (l->on_sleep)
         l->on_sleep(l->sleep_ctx, false);
-    l->asleep = false;
     l->round_n = n < 0 ? 0 : n;
-    strike_gone(l);
     if (n < 0)
         return -err;
     if (l->on_wake)
         l->on_wake(l->wake_ctx);
-    for (l->round_at = 0; l->round_at < l->round_n;) {
-        struct epoll_event e = l->round[l->round_at++];
-        struct loop_source *s = e.data.ptr;
+    for (int i = 0; i < n; i++) {
+        struct loop_source *s = source_of(l, &l->round[i]);
         if (s)
-            s->on_ready(s->ctx, e.events);
+            s->on_ready(s->ctx, l->round[i].events);
     }
-    l->round_n = l->round_at = 0;
+    l->round_n = 0;
     return n;
 }
 
 uint32_t loop_ready(const struct loop *l, const struct loop_source *s)
 {
     for (int i = 0; i < l->round_n; i++)
-        if (l->round[i].data.ptr == s)
+        if (source_of(l, &l->round[i]) == s)
             return l->round[i].events;
     return 0;
 }

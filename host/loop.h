@@ -9,8 +9,9 @@
  *         loop_wait(&loop, when);                          calls on_ready of what is ready
  *
  * A source belongs to its owner and must stay where it is until loop_remove. on_ready may add, change
- * and remove any source, its own included: a source that was removed is not called any more, also
- * when it was ready in the same round.
+ * and remove any source, its own included, and so may other threads while the loop sleeps (on_sleep): a source
+ * that was removed is not called any more, also when it was ready in the same round, and one that was added
+ * since, of the same descriptor or at the same place, is another.
  */
 #ifndef ORIEL_HOST_LOOP_H
 #define ORIEL_HOST_LOOP_H
@@ -20,7 +21,6 @@
 #include <sys/epoll.h>
 
 #define LOOP_ROUND 256              /* sources that one wait names */
-#define LOOP_GONE  32
 
 struct loop_source {
     int fd;
@@ -29,8 +29,16 @@ struct loop_source {
     void *ctx;
 };
 
+/* Whose a descriptor is. */
+struct loop_slot {
+    struct loop_source *s;          /* NULL: nobody's */
+    uint32_t generation;            /* of those that had it, the last */
+};
+
 struct loop {
     int epoll;
+    struct loop_slot *slots;        /* by descriptor */
+    size_t slots_n;
     int timer;                      /* wakes at `alarm`, or before; ORIEL_NEVER: it is not set */
     oriel_time alarm;
     oriel_time spin;                /* look that long before sleeping; 0: sleep at once */
@@ -40,10 +48,7 @@ struct loop {
     void (*on_sleep)(void *ctx, bool begins);
     void *sleep_ctx;
     struct epoll_event round[LOOP_ROUND];
-    int round_n, round_at;
-    bool asleep;
-    const struct loop_source *gone[LOOP_GONE];  /* removed by other threads meanwhile */
-    unsigned gone_n;                /* may be more than there is room for */
+    int round_n;
 };
 
 /* Nanoseconds of the monotonic clock. */
@@ -52,14 +57,14 @@ oriel_time host_now(void);
 int loop_open(struct loop *l);
 void loop_close(struct loop *l);
 
-/* 0, or a negative errno. */
+/* 0, or a negative errno. A descriptor has one source. */
 int loop_add(struct loop *l, struct loop_source *s);
 int loop_change(struct loop *l, struct loop_source *s, uint32_t events);
 void loop_remove(struct loop *l, struct loop_source *s);
 
 /*
  * Sleep until something is ready or `until` comes (ORIEL_NEVER: for ever; in the past: only look), and
- * call on_ready. The number of sources called; -EINTR when a signal came; another negative errno.
+ * call on_ready. The number of sources that were ready; -EINTR when a signal came; another negative errno.
  */
 int loop_wait(struct loop *l, oriel_time until);
 

@@ -26,14 +26,12 @@ test)
     need ip iproute2
     need dnsmasq dnsmasq-base
     need dig bind9-dnsutils
-    need busybox busybox
     need git git
     need man man-db
     need curl curl
     need setpriv util-linux
     need busybox busybox-static
     need wget wget
-    need dig bind9-dnsutils
     need nginx nginx-light
     need wrk wrk
     need redis-server redis-server

@@ -77,17 +77,72 @@ TEST("a source that was removed is not called any more, in the same round neithe
     loop_close(&l);
 }
 
-TEST("it sleeps until its time and no longer, to less than a millisecond")
+/* What another thread does while the loop sleeps: the source goes, and another comes at the same place. */
+static void replace(void *ctx, bool begins)
+{
+    struct end *e = ctx;
+    if (begins)
+        return;
+    loop_remove(e->loop, &e->source);
+    e->source.fd = dup(e->source.fd);
+    EXPECT_EQ(loop_add(e->loop, &e->source), 0);
+    e->loop->on_sleep = NULL;
+}
+
+TEST("one that comes where another went while the loop slept is called for what is its own")
 {
     struct loop l;
+    struct end a;
+    int p[2];
     EXPECT_EQ(loop_open(&l), 0);
-    oriel_time start = host_now();
-    EXPECT_EQ(loop_wait(&l, start + 200 * NS_PER_US), 0);
-    EXPECT(host_now() >= start + 200 * NS_PER_US);
-    l.spin = NS_PER_MS;
-    start = host_now();
-    EXPECT_EQ(loop_wait(&l, start + 300 * NS_PER_US), 0);
-    EXPECT(host_now() >= start + 300 * NS_PER_US);
+    EXPECT_EQ(pipe(p), 0);
+    EXPECT_EQ(write(p[1], "x", 1), 1);
+    watch(&a, &l, p[0], EPOLLIN | EPOLLET);
+    l.on_sleep = replace;
+    l.sleep_ctx = &a;
+    EXPECT_EQ(loop_wait(&l, 0), 1);
+    EXPECT_EQ(a.calls, 0);                      /* that was the other's */
+    EXPECT_EQ(loop_wait(&l, 0), 1);
+    EXPECT_EQ(a.calls, 1);
+    loop_remove(&l, &a.source);
+    close(a.source.fd);
+    close(p[0]);
+    close(p[1]);
+    loop_close(&l);
+}
+
+TEST("a descriptor has one source, and none that is no descriptor")
+{
+    struct loop l;
+    struct end a, b = {.source = {.fd = -1}};
+    int p[2];
+    EXPECT_EQ(loop_open(&l), 0);
+    EXPECT_EQ(pipe(p), 0);
+    watch(&a, &l, p[1], EPOLLOUT);
+    EXPECT_EQ(loop_add(&l, &b.source), -EBADF);
+    b.source.fd = p[1];
+    EXPECT_EQ(loop_add(&l, &b.source), -EEXIST);
+    EXPECT_EQ(loop_wait(&l, 0), 1);
+    EXPECT_EQ(a.calls, 1);
+    close(p[0]);
+    close(p[1]);
+    loop_close(&l);
+}
+
+TEST("it sleeps until its time, and no longer by milliseconds")
+{
+    struct loop l;
+    oriel_time best = ORIEL_NEVER;
+    EXPECT_EQ(loop_open(&l), 0);
+    for (unsigned i = 0; i < 40; i++) {         /* the best of many: others use the machine too */
+        oriel_time start = host_now(), until = start + 200 * NS_PER_US;
+        l.spin = i % 2 ? NS_PER_MS : 0;
+        EXPECT_EQ(loop_wait(&l, until), 0);
+        oriel_time took = host_now() - start;
+        EXPECT(took >= 200 * NS_PER_US);
+        best = took < best ? took : best;
+    }
+    EXPECT(best < NS_PER_MS);
     loop_close(&l);
 }
 
