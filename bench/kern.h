@@ -11,8 +11,8 @@
  * Ports: 7001 swallows, and says `k` at the end; 7002 is told a number of bytes (8 bytes) and sends them;
  * 7003 echoes; 7004 answers one byte with one and closes.
  *
- * All processes share one processor ("1/1") with the highest niceness: what else the machine does is kept
- * out as far as that goes, and ratios are made of runs next to each other.
+ * All processes share one processor ("1/1") and go before all others (niceness -20): what else the machine
+ * does is kept out as far as that goes, and ratios are made of runs next to each other.
  */
 #ifndef ORIEL_BENCH_KERN_H
 #define ORIEL_BENCH_KERN_H

@@ -474,6 +474,7 @@ void gateway_close(struct gateway *g)
     close_flows(g);
     gw_publish_close(g);
     live_poke(g->v, g->node);                   /* resets leave */
+    live_app_remove(g->v, g);
     close_source(g, &g->kick);
     close_source(g, &g->tick);
     for (unsigned i = 0; i < ARRAY_LEN(handles); i++)

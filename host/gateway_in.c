@@ -4,7 +4,8 @@
  * A connection is accepted and at once asked of the guest, from the address and port of its peer where
  * they can be had; the peer's bytes wait in the host's kernel meanwhile. A guest that refuses resets it.
  * When the host has no descriptor left, a spare one is given up to accept and reset, so that nobody
- * waits in a queue that is never served; and the port is not listened to until the next tick.
+ * waits in a queue that is never served; where there is no spare one either, the port is not listened to until
+ * the next tick.
  */
 #define _GNU_SOURCE
 #include "host/gateway_flow.h"

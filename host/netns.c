@@ -95,9 +95,11 @@ static int set_resolver(const struct netns_config *cfg)
 
 int netns_settle(const struct netns_config *cfg)
 {
-    /* Small ports and pings for everybody: nobody else lives here. Old kernels lack one or the other. */
+    char groups[64];
+    (void)snprintf(groups, sizeof(groups), "%u %u", getegid(), getegid());
+    /* Small ports and pings: nobody else lives here. Old kernels lack one or the other. */
     (void)put("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-    (void)put("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+    (void)put("/proc/sys/net/ipv4/ping_group_range", groups);
     int err = kernif_set_up("lo");
     (void)kernif_set_queue(NETNS_DEVICE, QUEUE);
     if (!err && cfg->mtu)

@@ -74,6 +74,7 @@ static int build(struct user_link *u, struct live *v, struct node *me, const str
 static void publish(struct gateway_config *g, const struct user_config *cfg)
 {
     const struct oriel_addr v4 = addr_v4(USER_NET4 + 15), v6 = addr_v6(USER_NET6, 0x15);
+    ORIEL_ASSERT(cfg->publish_n <= GATEWAY_PUBLISH_MAX);
     for (; g->publish_n < cfg->publish_n; g->publish_n++) {
         struct gateway_publish *p = &g->publish[g->publish_n];
         *p = cfg->publish[g->publish_n];

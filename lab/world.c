@@ -544,7 +544,7 @@ static oriel_time deadline(const struct node *n)
 {
     if (!n->stack)
         return ORIEL_NEVER;
-    return n->blocked ? stack_next_timer(n->stack) : oriel_next_deadline(n->stack);
+    return n->blocked ? stack_next_own(n->stack) : oriel_next_deadline(n->stack);
 }
 
 oriel_time world_next(const struct world *w)

@@ -231,7 +231,8 @@ struct oriel_netif_config {
     bool fcs;                   /* frames carry their check sequence */
     bool vouches;               /* the link fills in and vouches for transport checksums */
     bool gso;                   /* with vouches: it also takes TCP segments larger than its frames */
-    bool watched;               /* loopback: oriel_netif_take gives copies of what passes */
+    bool watched;               /* loopback: oriel_netif_take gives copies of what passes, at most
+                                 * tx_queue. Who sets it takes them, or it is always time for a step */
     int vlan_parent;            /* VLAN: the interface below */
     uint16_t vlan_id;           /* 1..4094 */
     bool vlan_qinq;             /* tag 0x88a8 instead of 0x8100 */

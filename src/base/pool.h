@@ -62,7 +62,7 @@ static inline void *pool_at(const struct pool *p, uint32_t index)
 }
 
 /* obj is an object of the pool: its distance is a multiple of the size, so that it can be divided by
- * a multiplication. Of anything else the quotient is none of the indices. */
+ * a multiplication. Of anything else the result is an index of nothing, or of something else. */
 static inline uint32_t pool_index(const struct pool *p, const void *obj)
 {
     uint64_t off = (uint64_t)((const uint8_t *)obj - p->base);

@@ -445,6 +445,12 @@ static inline bool ip_is_own(const struct ip *ip, const struct oriel_addr *addr)
     return a && ifaddr_usable(a);
 }
 
+/* Is what came by that interface to whatever address for us? Not what the link brought to everybody. */
+static inline bool ip_stands_in(const struct ip *ip, const struct pkt *p)
+{
+    return ip_if_of(ip, p->nif)->any_addr && !(p->flags & (PKT_L2_BCAST | PKT_L2_MCAST));
+}
+
 /* An address for which we can only stand in. */
 static inline bool ip_is_foreign(const struct ip *ip, const struct oriel_addr *addr)
 {

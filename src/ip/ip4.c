@@ -147,15 +147,9 @@ enum whose {
     FOREIGN,
 };
 
-/* Not what the link brought to everybody. */
-static bool stands_in(const struct ip *ip, const struct pkt *p)
-{
-    return ip_if_of(ip, p->nif)->any_addr && !(p->flags & (PKT_L2_BCAST | PKT_L2_MCAST));
-}
-
 static enum whose whose(const struct ip *ip, const struct pkt *p, const struct ip4_hdr *h)
 {
-    const enum whose others = stands_in(ip, p) ? STAND_IN : FOREIGN;
+    const enum whose others = ip_stands_in(ip, p) ? STAND_IN : FOREIGN;
     const struct ifaddr *a = ifaddr_find(ip, &h->dst, 0);
     if (oriel_likely(a && ifaddr_usable(a)))
         return ip->set.strong_host && a->nif != p->nif && !(p->flags & PKT_LOOPED) ? others : OURS;
@@ -335,7 +329,7 @@ static bool is_known(struct ip *ip, const struct pkt *p, const struct ip4_hdr *h
 {
     const struct ip4_known *k = known_slot(ip, h);
     return k->src == addr_to_v4(&h->src) && k->dst == addr_to_v4(&h->dst) && k->gen == ip->gen &&
-           k->nif == p->nif && !(p->flags & (PKT_LOOPED | PKT_L2_BCAST));
+           k->nif == p->nif && !(p->flags & (PKT_LOOPED | PKT_L2_BCAST | PKT_L2_MCAST));
 }
 
 /* p passed every check of addresses and is for us. Not where that hung on more than both of them. */

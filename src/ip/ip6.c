@@ -378,10 +378,9 @@ enum ip_verdict ip6_input(struct ip *ip, struct pkt **pp, struct ip_rx *rx)
         rx->dst.zone = p->nif;
     struct chain c = {.next = h.next, .next_at = IP6_AT_NEXT, .off = IP6_HDR_LEN};
     bool ours = is_ours(ip, p, &rx->dst);
-    bool stands_in = ip_if_of(ip, p->nif)->any_addr && !(p->flags & PKT_L2_MCAST);
     if (rx->to_group && !mcast_wants(ip, p->nif, &rx->dst, &rx->src))
         return refuse(ip, pp, DROP_IP_GROUP);
-    if (ours || rx->to_group || stands_in)
+    if (ours || rx->to_group || ip_stands_in(ip, p))
         return deliver(ip, pp, &h, &c, rx);
     if (!ip->set.forward6)
         return refuse(ip, pp, DROP_IP_NOT_OURS);

@@ -177,7 +177,7 @@ static void rx_batch(struct oriel_stack *s, struct pkt *pkts[], unsigned n)
         struct pkt *p = pkts[i++];
         if (!rx_begin(s, p))
             continue;
-        if (p->head.len >= FLOW_LEARNED && flow_not_tcp(pkt_data(p))) {
+        if (p->head.len >= FLOW_LEARNED && flow_is_datagram(pkt_data(p))) {
             rx_up(s, p);
             continue;
         }

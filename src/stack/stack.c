@@ -137,13 +137,15 @@ void oriel_step(struct oriel_stack *s, oriel_time now, struct pkt_batch *rx)
     s->env.cause = 0;
 }
 
-oriel_time stack_next_timer(const struct oriel_stack *s)
+oriel_time stack_next_own(const struct oriel_stack *s)
 {
     oriel_time timer = wheel_next(&s->env.wheel), departure = tcp_next_departure(&s->tcp);
+    if (stack_has_looped(s))
+        return s->env.now;
     return timer < departure ? timer : departure;
 }
 
 oriel_time oriel_next_deadline(const struct oriel_stack *s)
 {
-    return stack_has_output(s) ? s->env.now : stack_next_timer(s);
+    return stack_has_output(s) ? s->env.now : stack_next_own(s);
 }

@@ -45,7 +45,8 @@ void stack_timers(struct oriel_stack *s);
 
 /* tx.c */
 bool stack_has_output(const struct oriel_stack *s);
-oriel_time stack_next_timer(const struct oriel_stack *s);       /* the deadline without output */
+bool stack_has_looped(const struct oriel_stack *s);     /* to this host itself: a step will take it */
+oriel_time stack_next_own(const struct oriel_stack *s); /* the deadline, whatever waits to be taken */
 void stack_loop(struct oriel_stack *s);         /* what connections send to this host itself */
 unsigned stack_take(struct oriel_stack *s, struct netif *nif, struct pkt *out[], unsigned max);
 

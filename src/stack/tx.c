@@ -13,9 +13,14 @@ static bool netif_has_output(const struct oriel_stack *s, const struct netif *ni
     return nif->tx.n > 0 || (netif_works(nif) && tcp_has_output(&s->tcp, nif->index));
 }
 
+bool stack_has_looped(const struct oriel_stack *s)
+{
+    return s->link.loop.n > 0 || (s->link.loopback && tcp_has_output(&s->tcp, s->link.loopback));
+}
+
 bool stack_has_output(const struct oriel_stack *s)
 {
-    if (s->link.loop.n > 0)
+    if (stack_has_looped(s))
         return true;
     for (uint16_t i = 0; i < s->link.used; i++)
         if (s->link.netifs[i].index && netif_has_output(s, &s->link.netifs[i]))

@@ -165,7 +165,7 @@ enum tcp_is {
     TCP_IS_READY = 1 << 18,     /* on a list of those that may send */
     TCP_IS_DIRTY = 1 << 19,     /* its socket is to be told, or stands among those to be named */
     TCP_IS_PACED = 1 << 20,     /* waits for its departure */
-    TCP_IS_SNDBUF_FULL = 1 << 21, /* the application was refused */
+    TCP_IS_SNDBUF_FULL = 1 << 21, /* it was refused: to be told of room, until it was or wrote */
     TCP_IS_ACCEPTQ = 1 << 22,   /* waits to be accepted */
     TCP_IS_ECN_TRIED = 1 << 23, /* our SYN asked for ECN */
     TCP_IS_NO_ECN = 1 << 24,    /* a SYN with ECN was not answered: without it now (3168, 6.1.1.1) */
@@ -308,6 +308,7 @@ struct tcp_run {
     struct tcp_conn *c;         /* whose data header prediction took last; NULL: nobody's */
     struct wire_run wire;
     uint16_t nif;
+    bool vouches;               /* ... which is believed what it says of checksums */
     bool on;                    /* `wire` is what its frames look like */
 };
 

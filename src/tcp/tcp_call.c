@@ -259,6 +259,13 @@ static inline size_t write_into(struct tcp *t, struct tcp_conn *c, struct span d
     return stream_write(t->env, s, data, tcp_mss_now(c));
 }
 
+/* There is no room, or no memory: it will want to hear of room. */
+static int refused(struct tcp_conn *c)
+{
+    c->is |= TCP_IS_SNDBUF_FULL;
+    return c->flight && c->flight->sndq.len > 0 ? ORIEL_EAGAIN : ORIEL_ENOBUFS;
+}
+
 int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags)
 {
     if (oriel_unlikely(c->is & TCP_IS_CONNECTING)) {
@@ -273,18 +280,14 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
         return 0;
     bool little = has_room_for_little(t, c, data.n);
     uint32_t room = oriel_likely(little) ? (uint32_t)data.n : send_room(t, c);
-    if (room == 0) {
-        c->is |= TCP_IS_SNDBUF_FULL;
-        return c->flight && c->flight->sndq.len > 0 ? ORIEL_EAGAIN : ORIEL_ENOBUFS;
-    }
-    if (!tcp_flight_of(t, c))
-        return ORIEL_ENOBUFS;
+    if (room == 0 || !tcp_flight_of(t, c))
+        return refused(c);
     bool cut = data.n > room;
     if (cut)
         data.n = room;
     size_t n = write_into(t, c, data);
     if (n == 0)
-        return ORIEL_ENOBUFS;
+        return refused(c);
     cut = cut || n < data.n;
     wrote(t, c, (uint32_t)n, cut ? flags & ~(uint32_t)ORIEL_MSG_URGENT : flags);
     if (cut)
@@ -297,13 +300,13 @@ struct oriel_room tcp_send_window(struct tcp *t, struct tcp_conn *c)
     struct oriel_room out = {0};
     uint32_t room = c->error == 0 && may_write(c) == 0 ? send_room(t, c) : 0;
     if (room == 0 || !tcp_flight_of(t, c)) {
-        c->is |= TCP_IS_SNDBUF_FULL;
+        (void)refused(c);
         return out;
     }
     out.p = stream_room(t->env, &c->flight->sndq, room, tcp_mss_now(c), &out.n);
     if (!out.p) {
         out.n = 0;
-        c->is |= TCP_IS_SNDBUF_FULL;
+        (void)refused(c);
     }
     if (out.n > room)
         out.n = room;

@@ -111,9 +111,11 @@ void tcp_known_learn(struct tcp *t, const uint8_t *began, uint16_t nif)
     /* Marked by the network: the next one is hopefully not. */
     bool usual = (flow_tos(began) & 3) != 3 && n && n->plain && !n->vouches &&
                  !ip_if_of(t->ip, nif)->nat && memcmp(began, n->mac.b, sizeof(n->mac.b)) == 0;
-    k->c = NULL;
-    if (!usual || !t->set.fast_path || !flow_learn(&k->form, began))
+    if (!usual || !t->set.fast_path || !flow_learn(&k->form, began)) {
+        if (k->c == c)
+            k->c = NULL;        /* who else is known there stays so */
         return;
+    }
     k->c = c;
     k->gen = t->ip->gen;
     k->nif = nif;

@@ -98,7 +98,7 @@ void tcp_rtt_sample(struct tcp *t, struct tcp_conn *c, uint64_t rtt_ns)
 uint64_t tcp_rto_unknown(const struct tcp *t, const struct tcp_conn *c)
 {
     uint64_t us = c->rtt.rto_us;
-    if ((c->is & TCP_IS_SYN_LOST) && c->rtt.srtt_us8 == 0 && c->state >= TCP_ESTABLISHED && !t->set.linux_syn_rto &&
+    if ((c->is & TCP_IS_SYN_LOST) && c->state >= TCP_ESTABLISHED && !t->set.linux_syn_rto &&
         us < SYN_LOST_RTO_US)
         us = SYN_LOST_RTO_US;
     uint64_t ns = us * NS_PER_US << c->rtt.backoff;

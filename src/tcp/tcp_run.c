@@ -2,7 +2,7 @@
  * Runs: within one batch of frames, segments that continue each other are taken one after the other
  * without going up through the layers again.
  *
- * Header prediction (tcp_input.c) names the connection whose data it just took; the stack shows the
+ * Header prediction (tcp_predict.c) names the connection whose data it just took; the stack shows the
  * frame that brought it. Of the frames that follow in the batch, those that wire/run.h recognises as
  * the next of that run are checked (its sequence, the room for it, its checksum) and appended; a train of
  * them, as one sender cuts it, in one loop that changes the connection once, at its end. Everything
@@ -16,6 +16,7 @@ void tcp_run_learn(struct tcp *t, struct span frame, uint16_t nif)
     const struct netif *n = netif_at(t->ip->link, nif);
     t->run.on = n && n->plain && run_learn(&t->run.wire, frame, ether_frame_max(n, 0));
     t->run.nif = nif;
+    t->run.vouches = n && n->vouches;
 }
 
 /* The sum of the payload, which begins at `at`: usually the head is headers and a slice is the rest. */
@@ -153,7 +154,7 @@ static inline bool is_next(struct tcp *t, struct pkt *p, size_t frame_len, struc
         return false;
     return oriel_likely(seq_eq(g->seq, c->rcv.nxt) &&
                         seq_diff(seq_add(g->seq, g->len), c->rcv.adv) >= 0 &&
-                        (p->csum != CSUM_NONE || run_good(g, payload_sum(t, p, g))) &&
+                        ((run->vouches && p->csum == CSUM_VERIFIED) || run_good(g, payload_sum(t, p, g))) &&
                         pkt_recharge(p, t->env->budget));
 }
 

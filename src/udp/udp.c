@@ -498,18 +498,24 @@ static struct udp_pcb *find_stand_in(const struct udp *u, const struct ip_rx *rx
     return best;
 }
 
-static struct udp_pcb *find_any(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
-                            uint16_t dst_port)
+/* Who has that port, or the flow. */
+static struct udp_pcb *find_owner(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
+                                  uint16_t dst_port, bool foreign)
 {
-    bool foreign = ip_is_foreign(u->ip, &rx->dst);
     if (u->flows.used > 0) {
         uint32_t h = flow_hash(u, dst_port, &rx->src, src_port);
         struct udp_pcb *c = best_of(u, &u->flows, h, rx, src_port, dst_port, foreign);
         if (c)
             return c;
     }
-    uint32_t h = port_hash(u, dst_port);
-    struct udp_pcb *c = best_of(u, &u->ports, h, rx, src_port, dst_port, foreign);
+    return best_of(u, &u->ports, port_hash(u, dst_port), rx, src_port, dst_port, foreign);
+}
+
+static struct udp_pcb *find_any(const struct udp *u, const struct ip_rx *rx, uint16_t src_port,
+                                uint16_t dst_port)
+{
+    bool foreign = ip_is_foreign(u->ip, &rx->dst);
+    struct udp_pcb *c = find_owner(u, rx, src_port, dst_port, foreign);
     return oriel_likely(c != NULL) ? c : find_stand_in(u, rx, src_port, foreign);
 }
 
@@ -747,10 +753,13 @@ int udp_recv(struct udp *u, struct udp_pcb *c, void *buf, size_t cap, struct ori
 
 /* ---- errors ---- */
 
+/* Whose was it (RFC 5927)? Who stands in for all ports speaks for addresses that are not ours. */
 static struct udp_pcb *find_sender(const struct udp *u, const struct fact *f)
 {
     struct ip_rx rx = {.src = f->remote.addr, .dst = f->local.addr, .proto = IP_UDP};
-    return find_any(u, &rx, f->remote.port, f->local.port);
+    bool foreign = ip_is_foreign(u->ip, &rx.dst);
+    struct udp_pcb *c = find_owner(u, &rx, f->remote.port, f->local.port, foreign);
+    return c || !foreign ? c : find_stand_in(u, &rx, f->remote.port, foreign);
 }
 
 bool udp_owns(const struct udp *u, const struct fact *f)

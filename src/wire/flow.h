@@ -52,10 +52,10 @@ static inline uint8_t flow_tos(const uint8_t *began)
     return began[FLOW_IP_AT + IP4_AT_TOS];
 }
 
-/* Is a frame of FLOW_LEARNED bytes at least a datagram, most likely? Quickly: it needs not be remembered then. */
-static inline bool flow_not_tcp(const uint8_t *frame)
+/* Is a frame of FLOW_LEARNED bytes at least a datagram in IPv4? It needs not be remembered then. */
+static inline bool flow_is_datagram(const uint8_t *frame)
 {
-    return frame[FLOW_IP_AT + IP4_AT_PROTO] == IP_UDP;
+    return load_be16(frame + FLOW_IP_AT - 2) == ETH_IP4 && frame[FLOW_IP_AT + IP4_AT_PROTO] == IP_UDP;
 }
 
 /* `began`: the first FLOW_LEARNED bytes of a frame. False: frames of its kind are not known by this. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -108,6 +109,8 @@ static bool resolver_is_ours(void)
 static void be_the_child(const struct netns_config *cfg, const struct talk *t, unsigned uid)
 {
     char go;
+    close(t->up[0]);
+    close(t->down[1]);
     if (uid && (setgroups(0, NULL) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0 ||
                 prctl(PR_SET_DUMPABLE, 1) != 0))        /* as it is after exec */
         _exit(91);
@@ -119,6 +122,8 @@ static void be_the_child(const struct netns_config *cfg, const struct talk *t, u
         _exit(-err);
     if (geteuid() != uid || !resolver_is_ours())
         _exit(94);
+    if (socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) < 0)
+        _exit(95);
     err = echo_once(AF_INET, "10.0.2.2");
     _exit(err ? err : echo_once(AF_INET6, "fd00::2"));
 }
@@ -175,6 +180,10 @@ static void serve(int fd, pid_t child, const struct talk *t, int *status)
     oriel_time give_up = host_now() + 20 * NS_PER_S;
     while (waitpid(child, status, WNOHANG) == 0 && host_now() < give_up)
         EXPECT_EQ(live_turn(v, live_now(v) + 5 * NS_PER_MS), 0);
+    if (host_now() >= give_up) {
+        kill(child, SIGKILL);
+        EXPECT_EQ(waitpid(child, status, 0), child);
+    }
     live_close(v);
 }
 

@@ -217,6 +217,39 @@ TEST("an ICMP error about what left from elsewhere is believed: the path's MTU, 
     fx_free(f);
 }
 
+TEST("an ICMP error about a port of ours where nobody is, is nobody's, whoever stands in elsewhere")
+{
+    struct fx *f = gateway();
+    oriel_handle h = udp(f, true, 0);
+    struct oriel_error_info e;
+    fx_in(f, "ip src=10.0.0.2 dst=10.0.0.1 / icmp unreachable code=port / "
+             "ip src=10.0.0.1 dst=10.0.0.2 / udp 53>9");
+    EXPECT_EQ(oriel_last_error(f->s, h, &e), ORIEL_ENOENT);
+    fx_free(f);
+}
+
+TEST("what the link brings to everybody is not for others, however well known who sends it is")
+{
+    static const char *const group[] = {"ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01"};
+    struct fx *f = gateway();
+    oriel_handle h = udp(f, true, 0);
+    char text[200];
+    fx_in(f, "ip src=10.0.0.2 dst=203.0.113.9 / udp 1000>53 / \"four\"");
+    expect_text(f, h, "four", NULL);
+    fx_in(f, "ip6 src=2001:db8::2 dst=2001:db8:9::9 / udp 1001>443 / \"six\"");
+    expect_text(f, h, "six", NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        (void)snprintf(text, sizeof(text), "eth dst=%s / ip src=10.0.0.2 dst=203.0.113.9 / udp 1000>53 / \"no\"",
+                       group[i]);
+        fx_in(f, text);
+        (void)snprintf(text, sizeof(text),
+                       "eth dst=%s / ip6 src=2001:db8::2 dst=2001:db8:9::9 / udp 1001>443 / \"no\"", group[i]);
+        fx_in(f, text);
+        expect_nothing(f, h);
+    }
+    fx_free(f);
+}
+
 TEST("a stream that stands in connects from an address that is not ours")
 {
     struct fx *f = gateway();

@@ -220,6 +220,20 @@ TEST("nothing is read beyond the contiguous bytes, nor matched where they are no
     }
 }
 
+TEST("a datagram in IPv4 is told from all else at once")
+{
+    struct prop_gen g = prop_gen_of(1);
+    struct flow f;
+    struct frame x;
+    gen_flow(&g, &f);
+    gen_frame(&g, &f, 10, 0, &x);
+    EXPECT(!flow_is_datagram(x.bytes));
+    x.bytes[FLOW_IP_AT + IP4_AT_PROTO] = IP_UDP;
+    EXPECT(flow_is_datagram(x.bytes));
+    store_be16(x.bytes + FLOW_IP_AT - 2, ETH_IP6);      /* there it is a byte of an address */
+    EXPECT(!flow_is_datagram(x.bytes));
+}
+
 TEST("fragments, options of IPv4, other protocols, other networks and tags are not learned")
 {
     struct prop_gen g = prop_gen_of(1);
