@@ -55,7 +55,7 @@ static inline uint8_t flow_tos(const uint8_t *began)
 /* Is a frame of FLOW_LEARNED bytes at least a datagram in IPv4? It needs not be remembered then. */
 static inline bool flow_is_datagram(const uint8_t *frame)
 {
-    return load_be16(frame + FLOW_IP_AT - 2) == ETH_IP4 && frame[FLOW_IP_AT + IP4_AT_PROTO] == IP_UDP;
+    return frame[FLOW_IP_AT + IP4_AT_PROTO] == IP_UDP && load_be16(frame + FLOW_IP_AT - 2) == ETH_IP4;
 }
 
 /* `began`: the first FLOW_LEARNED bytes of a frame. False: frames of its kind are not known by this. */
