@@ -316,16 +316,20 @@ void tcp_end_time_wait(struct tcp *t, struct tcp_conn *c)
 
 /* ---- sockets that are to be told ---- */
 
-/* Entries of connections that were freed meanwhile make room. */
+/* Entries of connections that were freed meanwhile, and the second of two, make room. */
 static void compact_dirty(struct tcp *t)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < t->dirty_n; i++) {
         uint32_t index = t->dirty[i];
-        if (pool_is_live(&t->conns, index) && (tcp_conn_at(t, index)->is & TCP_IS_DIRTY) &&
-            (n == 0 || t->dirty[n - 1] != index))
-            t->dirty[n++] = index;
+        struct tcp_conn *c = pool_is_live(&t->conns, index) ? tcp_conn_at(t, index) : NULL;
+        if (!c || !(c->is & TCP_IS_DIRTY))
+            continue;
+        c->is &= ~(uint32_t)TCP_IS_DIRTY;       /* it is on the list already */
+        t->dirty[n++] = index;
     }
+    for (uint32_t i = 0; i < n; i++)
+        tcp_conn_at(t, t->dirty[i])->is |= TCP_IS_DIRTY;
     t->dirty_n = n;
 }
 
