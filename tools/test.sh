@@ -70,5 +70,5 @@ row "exit:docs:rfc" 60 "tools/rfc.py --check"
 row "exit:docs:reasons" 60 "tools/reasons.py --check"
 
 status=0
-tools/testrun.py -j "$jobs" --then "exit:reasons gate	60	tools/reasons.py --gate $reasons" "$plan" || status=$?
+tools/testrun.py -j "$jobs" --times build/test-times.txt --then "exit:reasons gate	60	tools/reasons.py --gate $reasons" "$plan" || status=$?
 exit $status

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs groups of tests that print TAP, and says in one line what came of it.
 
-    testrun.py [-j N] [--filter RE] [--list] [--then LINE]... PLAN
+    testrun.py [-j N] [--filter RE] [--list] [--times FILE] [--then LINE]... PLAN
 
 PLAN is a file (- is standard input) of lines with three fields separated by tabs:
 
@@ -16,7 +16,8 @@ test passed. A command whose name begins with "exit:" is one test, judged by its
 Commands run side by side, and those of --then (lines like the plan's) one by one after all others.
 Each has a session and a TMPDIR of its own; what it leaves running is ended with it. Failures are
 printed as they happen, with what the test said. The last line is "N passed, N failed", with
-", N skipped" when there were any.
+", N skipped" when there were any. --times writes what each command took: seconds by the clock,
+seconds of processors, name; the longest first.
 """
 import argparse
 import os
@@ -52,8 +53,9 @@ class Group:
 class Outcome:
     """What came of a group: counts, and for each failure a title and what the test said."""
 
-    def __init__(self, group):
+    def __init__(self, group, run):
         self.group = group
+        self.run = run
         self.passed = 0
         self.failures = []          # (title, [line])
         self.skipped = []           # (title, reason)
@@ -65,9 +67,11 @@ class Outcome:
 class Run:
     """How a command ended, and what it printed."""
 
-    def __init__(self, status, timed_out, out, err):
+    def __init__(self, status, timed_out, seconds, busy, out, err):
         self.status = status
         self.timed_out = timed_out
+        self.seconds = seconds
+        self.busy = busy            # seconds of processors
         self.out = out
         self.err = err
 
@@ -139,10 +143,14 @@ def run_command(group, stop):
             child = subprocess.Popen(["/bin/sh", "-c", group.command], stdin=subprocess.DEVNULL,
                                      stdout=out, stderr=err, start_new_session=True,
                                      env=dict(os.environ, TMPDIR=scratch))
-            ended = wait_until_ended(child.pid, time.monotonic() + group.timeout, stop)
+            start = time.monotonic()
+            ended = wait_until_ended(child.pid, start + group.timeout, stop)
+            seconds = time.monotonic() - start
             end_session(child.pid)
-            status = child.wait()
-            return Run(of_signal(status), not ended, read_start(out), read_start(err))
+            _, status, used = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            return Run(of_signal(child.returncode), not ended, seconds,
+                       used.ru_utime + used.ru_stime, read_start(out), read_start(err))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -189,7 +197,7 @@ class Tap:
 
 
 def judge_single(group, run):
-    outcome = Outcome(group)
+    outcome = Outcome(group, run)
     if run.status == 0 and not run.timed_out:
         outcome.passed = 1
     elif run.status == EXIT_SKIPPED and not run.timed_out:
@@ -201,7 +209,7 @@ def judge_single(group, run):
 
 
 def judge_tap(group, run):
-    outcome = Outcome(group)
+    outcome = Outcome(group, run)
     tap = Tap(run.out)
     for ok, title, kind, reason, said in tap.results:
         if kind == "skip":
@@ -276,6 +284,12 @@ class Screen:
         sys.stdout.flush()
 
 
+def write_times(path, outcomes):
+    with open(path, "w", encoding="utf-8") as f:
+        for o in sorted(outcomes, key=lambda o: -o.run.seconds):
+            f.write(f"{o.run.seconds:8.2f} {o.run.busy:8.2f} {o.group.name}\n")
+
+
 def run_all(groups, jobs, screen, stop):
     """Outcomes of all groups, in the order in which they ended; fewer when interrupted."""
     outcomes = []
@@ -298,6 +312,7 @@ def main():
     ap.add_argument("-j", "--jobs", type=int, default=2, help="commands side by side (2)")
     ap.add_argument("--filter", metavar="RE", default="", help="only groups whose name matches")
     ap.add_argument("--list", action="store_true", help="print the names of the groups and stop")
+    ap.add_argument("--times", metavar="FILE", help="write there what each command took")
     ap.add_argument("--then", metavar="LINE", action="append", default=[],
                     help="a line of a plan, run when all others have ended")
     ap.add_argument("plan", metavar="PLAN", help="a file of name <TAB> seconds <TAB> command")
@@ -319,6 +334,8 @@ def main():
     outcomes = run_all(groups, max(args.jobs, 1), screen, stop)
     outcomes += run_all(last, 1, screen, stop)
     screen.clear()
+    if args.times:
+        write_times(args.times, outcomes)
     if stop.is_set():
         print("interrupted", file=sys.stderr)
         return 130

@@ -244,6 +244,16 @@ def _():
         assert not os.path.exists(late)
 
 
+@test("--times tells what each command took, the longest first")
+def _():
+    with tempfile.TemporaryDirectory() as d:
+        times = os.path.join(d, "times")
+        run("exit:a|9|sleep 0.1", "exit:b|9|sleep 0.6", args=("--times", times))
+        rows = [line.split() for line in open(times, encoding="utf-8")]
+        assert [r[2] for r in rows] == ["b", "a"], rows
+        assert 0.6 <= float(rows[0][0]) < 5 and float(rows[0][1]) < 0.5, rows
+
+
 @test("a command may contain tabs of its own")
 def _():
     assert run("exit:a|5|printf 'a\tb' | grep -q 'a\tb'").last == "1 passed, 0 failed"
