@@ -32,6 +32,7 @@ LAB   := $(sort $(wildcard lab/*.c))
 DRILL := $(sort $(wildcard host/packetdrill*.c))
 HOST  := $(filter-out $(DRILL),$(sort $(wildcard host/*.c)))
 DRILL_WITH := host/msghdr.c
+SHIM  := $(sort $(wildcard host/preload/*.c))
 CLI   := $(sort $(wildcard cli/*.c))
 UNIT  := $(sort $(wildcard tests/unit/*/test_*.c))
 BENCH := $(sort $(wildcard bench/*.c))
@@ -46,7 +47,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 .PHONY: all lib
 all: $(B)/oriel lib
 lib: $(B)/liboriel.a $(B)/liboriel.so $(B)/liboriel-packetdrill.so \
-     $(B)/liboriel-posix.a $(B)/liboriel-posix.so
+     $(B)/liboriel-posix.a $(B)/liboriel-posix.so $(B)/liboriel-preload.so
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -100,6 +101,13 @@ $(B)/liboriel-packetdrill.so: $(call obj,$(DRILL) $(DRILL_WITH)) $(B)/core.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liboriel-packetdrill.so -Wl,-z,defs \
 	    -Wl,--version-script,host/packetdrill.map $^ -pthread -ldl -o $@
+
+# What `oriel run --mode=preload` puts into programs; they have no sanitizer, so it has none in any variant.
+$(B)/liboriel-preload.so: $(SHIM) $(wildcard host/preload/*.h)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(filter-out -MMD -MP,$(BASE)) $(OPT_release) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,initfirst \
+	    $(SHIM) -ldl -o $@
 
 $(B)/oriel: $(call obj,$(CLI) $(HOST)) $(B)/core.a
 	@echo "  LD    $@"
@@ -185,7 +193,7 @@ fuzz: deps-test fuzz-build
 	$(Q)for f in $(FUZZ_BIN); do echo "# $$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 || exit 1; done
 
 # Every file again with clang, for its warnings alone.
-CHECKED := $(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(CLI) $(BENCH) $(UNIT) $(SIM) tests/unit/test.c
+CHECKED := $(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(SHIM) $(CLI) $(BENCH) $(UNIT) $(SIM) tests/unit/test.c
 CHECK_FLAGS = $(filter-out -MMD -MP -g,$(BASE)) -DORIEL_LABDIR='""'
 .PHONY: warnings
 warnings: $(patsubst %.c,build/warn/%.ok,$(CHECKED))
@@ -250,7 +258,8 @@ sim: deps-run
 	$(Q)tools/sim.sh build/sim/sim $(SEEDS)
 
 print-sources:
-	@printf '%s\n' $(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(CLI) $(UNIT) tests/unit/test.c $(BENCH) $(FUZZ) \
+	@printf '%s\n' $(SRC) $(LENS) $(LAB) $(HOST) $(DRILL) $(SHIM) $(CLI) $(UNIT) tests/unit/test.c $(BENCH) \
+	    $(FUZZ) \
 	    $(ORACLE) $(SIM) $(RUN) $(EXAMPLES) tools/wasm/libc.c
 
 VERSION := $(shell sed -n 's/^#define ORIEL_VERSION "\(.*\)"/\1/p' include/oriel/oriel.h)
@@ -264,6 +273,7 @@ install: all
 	ln -sf liboriel.so.$(VERSION) $(I)/lib/liboriel.so.0
 	ln -sf liboriel.so.0 $(I)/lib/liboriel.so
 	install -m 755 build/liboriel-packetdrill.so $(I)/lib/liboriel-packetdrill.so
+	install -m 755 build/liboriel-preload.so $(I)/lib/liboriel-preload.so
 	install -m 644 build/liboriel-posix.a $(I)/lib/liboriel-posix.a
 	install -m 755 build/liboriel-posix.so $(I)/lib/liboriel-posix.so.$(VERSION)
 	ln -sf liboriel-posix.so.$(VERSION) $(I)/lib/liboriel-posix.so.0

@@ -5,13 +5,16 @@
 #include "cli/out.h"
 #include "cli/verbs.h"
 #include "host/netns.h"
+#include "host/preload/wire.h"
 #include "host/run.h"
+#include "host/run_program.h"
 #include "host/user.h"
 
 #include "base/addr.h"
 #include "base/clock.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +25,10 @@
 #define SWEEP  (250 * NS_PER_MS)    /* between two looks for parked calls that were given up */
 
 static const struct opt opts[] = {
-    {.name = "mode", .type = OPT_CHOICE, .arg = "MODE", .choices = "notify|ns", .def = "notify",
+    {.name = "mode", .type = OPT_CHOICE, .arg = "MODE", .choices = "notify|preload|ns", .def = "notify",
      .help = "How the program is served. notify: its socket calls are answered by this stack, whatever program "
-             "it is. ns: it has a network namespace of its own, where the kernel's TCP speaks to this stack over a "
+             "it is. preload: the same through a shim in the program, where the kernel has no user notification; "
+             "static and Go programs are refused. ns: it has a network namespace of its own, where the kernel's TCP speaks to this stack over a "
              "TAP device; no call of the program is touched."},
     {.name = "mtu", .type = OPT_UINT, .arg = "BYTES", .min = 1280, .max = 65520, .def = "1500",
      .help = "With --mode=ns: the largest packet of the program's device."},
@@ -62,14 +66,16 @@ struct runner {
     const struct args *args;
     struct gateway_publish publish[GATEWAY_PUBLISH_MAX];
     unsigned publish_n;
-    bool ns;                        /* --mode=ns: app, run and notify are NULL then */
+    bool ns;                        /* --mode=ns: app and run are NULL then */
+    bool shim;                      /* --mode=preload */
     char **argv;
     struct netns_config netns;
     struct live *live;
     struct node *app;
     struct user_link link;
     struct run *run;
-    struct notify *notify;
+    struct notify *notify;          /* the one of these two that the mode needs */
+    struct preload *preload;
     struct run_way way;
     struct run_child child;
     oriel_time sweep_at;            /* when parked calls are looked through */
@@ -170,6 +176,27 @@ static int check_mode(const struct runner *u)
             return EXIT_USAGE;
         }
     return EXIT_OK;
+}
+
+/* What the shim does not get into would be ended at its first socket: said now, while something can be done. */
+static int check_program(const struct runner *u)
+{
+    char path[PATH_MAX];
+    struct program p;
+    if (getenv(PRELOAD_ENV)) {
+        out_error("run", "cannot be served: this is itself a program of `oriel run --mode=preload`: start it "
+                  "outside of that");
+        return RUN_EXIT_CANNOT;
+    }
+    if (!u->shim || program_find(u->args->operands[0], path) != 0)
+        return EXIT_OK;
+    program_look(&p, path);
+    const char *why = program_shuts_out(&p);
+    if (!why)
+        return EXIT_OK;
+    out_error("run", "cannot be served: %s %s: the shim does not get into it; --mode=notify or --mode=ns serves it",
+              p.path, why);
+    return RUN_EXIT_CANNOT;
 }
 
 /* ---- the world ---- */
@@ -275,7 +302,9 @@ static int start_child(struct runner *u)
         .dns = {addr_v4(USER_NET4 + 3)}, .dns_n = 1,
     };
     const struct run_way ns_way = {enter_ns, settle_ns, explain_ns, &u->netns};
-    u->way = u->ns ? ns_way : notify_way;
+    if (u->shim && !(u->preload = preload_prepare(error)))
+        return fails(error);
+    u->way = u->ns ? ns_way : u->shim ? preload_way(u->preload) : notify_way;
     u->argv = calloc(u->args->operands_n + 1, sizeof(*u->argv));
     if (!u->argv)
         return fails("out of memory");
@@ -297,7 +326,13 @@ static int serve(struct runner *u)
                             .publish = u->publish, .publish_n = u->publish_n, .say = say, .on_end = on_end,
                             .ctx = u};
     u->run = run_open(&rc, error);
-    u->notify = u->run ? notify_open(u->run, live_loop(u->live), u->child.given, say, u, error) : NULL;
+    if (!u->run)
+        return fails(error);
+    if (u->shim) {
+        int err = preload_serve(u->preload, u->run, live_loop(u->live), say, u);
+        return err < 0 ? fails(strerror(-err)) : EXIT_OK;
+    }
+    u->notify = notify_open(u->run, live_loop(u->live), u->child.given, say, u, error);
     return u->notify ? EXIT_OK : fails(error);
 }
 
@@ -338,7 +373,7 @@ static void after_turn(struct runner *u)
     if (!u->ns)
         run_turn(u->run);
     observe_turn(&u->seen);
-    if (!u->ns && (now >= u->sweep_at || u->sweep_at == ORIEL_NEVER))
+    if (u->notify && (now >= u->sweep_at || u->sweep_at == ORIEL_NEVER))
         u->sweep_at = notify_sweep(u->notify) > 0 ? now + SWEEP : ORIEL_NEVER;
 }
 
@@ -355,6 +390,11 @@ static int turn(struct runner *u)
             return fails(strerror(-err));
         after_turn(u);
     }
+    if (u->shim && u->child.status == RUN_EXIT_SIGNAL + SIGSYS) {
+        out_error("run", "cannot be served: the program was stopped at an Internet socket (SIGSYS): it is one that "
+                  "the shim does not get into, or it got rid of that; --mode=notify or --mode=ns serves it");
+        return RUN_EXIT_CANNOT;
+    }
     return u->child.status;
 }
 
@@ -365,11 +405,14 @@ static int run(const struct args *a)
         return fails("out of memory");
     u->args = a;
     u->ns = strcmp(opt_text(a, "mode"), "ns") == 0;
+    u->shim = strcmp(opt_text(a, "mode"), "preload") == 0;
     int status = check_mode(u);
     if (status == EXIT_OK)
         status = observe_check(a, stderr);
     if (status == EXIT_OK)
         status = read_publish(u);
+    if (status == EXIT_OK)
+        status = check_program(u);
     if (status == EXIT_OK)
         status = start_child(u);
     if (status == EXIT_OK)
@@ -382,6 +425,7 @@ static int run(const struct args *a)
     }
     control_close(u->control);
     notify_close(u->notify);
+    preload_close(u->preload);
     run_close(u->run);
     if (u->observes)
         status = observe_close(&u->seen, status, opt_on(a, "verbose"));

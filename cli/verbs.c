@@ -6,6 +6,7 @@ static const struct verb *const verbs[] = {
     &verb_lab_list,
     &verb_lab_check,
     &verb_run,
+    &verb_doctor,
     &verb_script_run,
     &verb_nc,
     &verb_ping,

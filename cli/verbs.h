@@ -52,6 +52,7 @@ struct verb {
 extern const struct verb verb_addr;
 extern const struct verb verb_arp;
 extern const struct verb verb_bench;
+extern const struct verb verb_doctor;
 extern const struct verb verb_dump;
 extern const struct verb verb_help;
 extern const struct verb verb_lab_check;

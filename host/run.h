@@ -12,13 +12,15 @@
  * the kernel's own, and nothing of ours lives in the program. Who a socket is says SO_COOKIE of the
  * duplicate.
  *
- * run_notify.c asks by seccomp's user notification; run_child.c starts the program and ends with it.
+ * run_notify.c asks by seccomp's user notification, run_preload.c by a shim in the program; run_filter.h has what
+ * both stop. run_child.c starts the program and ends with it.
  */
 #ifndef ORIEL_HOST_RUN_H
 #define ORIEL_HOST_RUN_H
 
 #include "host/gateway.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 #define RUN_SOCKS_MAX 16384         /* connections, listeners and datagram sockets that are open */
@@ -44,6 +46,8 @@ enum run_call {
     RUN_IOCTL,
 };
 
+#define RUN_NUMBER_UNKNOWN INT_MAX
+
 struct run_request;
 
 /* How a request came, and how its answer goes back. All but read and write end the request. */
@@ -55,7 +59,8 @@ struct run_asker {
     void (*answer)(struct run_request *r, int64_t result);
     /* The call is not about a socket of ours: the kernel is to do it. */
     void (*native)(struct run_request *r);
-    /* The result is a new descriptor, a copy of ours. Its number there, negative: the asker has gone. */
+    /* The result is a new descriptor, a copy of ours. Its number there, negative: the asker has gone;
+     * RUN_NUMBER_UNKNOWN: the asker finds one. */
     int (*install)(struct run_request *r, int fd, bool cloexec);
     /* Instead of r->fd, whatever that was; does not end the request. 0, or a negative errno. */
     int (*replace)(struct run_request *r, int fd);
@@ -130,6 +135,21 @@ void notify_close(struct notify *y);
  * number of those that still wait. */
 unsigned notify_sweep(struct notify *y);
 
+/* ---- asking by a shim in the program (preload/wire.h) ---- */
+
+struct preload;
+struct run_way;
+
+/* The shim is found and the socket where it asks opened, before there is a child. NULL: a sentence in `error`. */
+struct preload *preload_prepare(char error[DRV_ERROR_MAX]);
+/* The shim's file, beside us or in ../lib. False: a sentence in `error`. */
+bool preload_find(char path[PATH_MAX], char error[DRV_ERROR_MAX]);
+struct run_way preload_way(struct preload *p);      /* enter gives no descriptor */
+/* Requests arrive with the turns of the loop from now on. 0, or a negative errno. */
+int preload_serve(struct preload *p, struct run *n, struct loop *loop,
+                  void (*say)(void *ctx, const char *sentence), void *ctx);
+void preload_close(struct preload *p);
+
 /* ---- the program ---- */
 
 enum {
@@ -139,9 +159,11 @@ enum {
     RUN_EXIT_SIGNAL = 128,          /* + the signal that ended it */
 };
 
+#define RUN_GIVES_NOTHING INT_MAX
+
 /*
  * What is done in the child between fork and exec, in two steps: by `enter` it gets a descriptor that the
- * parent needs; `settle`, when the parent has made use of that, may be NULL. Both return a negative errno
+ * parent needs, or RUN_GIVES_NOTHING; `settle`, when the parent has made use of that, may be NULL. Both return a negative errno
  * where they fail, and `explain` says then in the parent what that means.
  */
 struct run_way {
@@ -152,6 +174,9 @@ struct run_way {
 };
 
 extern const struct run_way notify_way;         /* enter: the filter; the descriptor is its listener */
+
+/* Can it be entered on this machine? A child tries. False: a sentence in `error`. */
+bool run_way_works(const struct run_way *way, char error[DRV_ERROR_MAX]);
 
 struct run_child {
     pid_t pid;                      /* the program itself */

@@ -60,7 +60,8 @@ _Noreturn static void be_the_program(char *const argv[], const struct run_way *w
     say(up, SAID_ENTERED, given);
     if (given < 0 || read(down, &go, 1) != 1)
         _exit(RUN_EXIT_OURS);
-    close(given);
+    if (given != RUN_GIVES_NOTHING)
+        close(given);
     int err = way->settle ? way->settle(way->ctx) : 0;
     if (err == 0) {
         execvp(argv[0], argv);
@@ -94,6 +95,8 @@ static int hear(struct run_child *c, char error[DRV_ERROR_MAX])
         c->way->explain(c->way->ctx, w.value, error);
         return RUN_EXIT_CANNOT;
     }
+    if (w.value == RUN_GIVES_NOTHING)
+        return 0;
     c->given = take(c->pid, w.value);
     if (c->given < 0)
         (void)snprintf(error, DRV_ERROR_MAX, "cannot take the child's descriptor: %s", strerror(-c->given));

@@ -2,160 +2,34 @@
  * Asking by seccomp's user notification: the kernel stops a system call of the program and tells us; we
  * answer with a result, with a descriptor put into the program, or let the kernel do it.
  *
- * Only what the program's own descriptors cannot do by themselves is stopped: sockets made and named,
- * options, datagrams with an address, messages. Which descriptor a call is about the filter cannot see, so
- * calls about other sockets come here as well and are given back to the kernel; that is no hole, since
- * no Internet socket can be made past us.
- *
  * A signal may end a call while we answer it. What has an effect was done then; a restarted call has the
  * same caller and arguments, and is given the answer that the first one missed.
  */
 #define _GNU_SOURCE
-#include "host/run.h"
+#include "host/run_filter.h"
 
 #include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#define ARCH_OURS   AUDIT_ARCH_X86_64
-#define ARCH_32     AUDIT_ARCH_I386
-#define NR32_SOCKETCALL 102
-#define NR32_SOCKET 359
-#define NR_X32      0x40000000u
-#elif defined(__aarch64__)
-#define ARCH_OURS   AUDIT_ARCH_AARCH64
-#define ARCH_32     AUDIT_ARCH_ARM
-#define NR32_SOCKETCALL 102
-#define NR32_SOCKET 281
-#define NR_X32      0x40000000u
-#else
-#error "oriel run knows the system calls of x86-64 and AArch64"
-#endif
-#define NR_IO_URING_SETUP 425
-#define SIOCOUTQ_CMD 0x5411
-
 #define MISSED_MAX 64               /* answers kept for calls that are started again; must be a power of two */
 #define ROUND      16               /* requests taken at one readiness */
-
-/* ---- the filter ---- */
-
-static const struct {
-    int nr;
-    enum run_call call;
-} calls[] = {
-    {__NR_socket, RUN_SOCKET},           {__NR_bind, RUN_BIND},
-    {__NR_connect, RUN_CONNECT},         {__NR_listen, RUN_LISTEN},
-    {__NR_accept, RUN_ACCEPT},           {__NR_accept4, RUN_ACCEPT},
-    {__NR_getsockname, RUN_GETSOCKNAME}, {__NR_getpeername, RUN_GETPEERNAME},
-    {__NR_setsockopt, RUN_SETSOCKOPT},   {__NR_getsockopt, RUN_GETSOCKOPT},
-    {__NR_sendto, RUN_SENDTO},           {__NR_recvfrom, RUN_RECVFROM},
-    {__NR_sendmsg, RUN_SENDMSG},         {__NR_recvmsg, RUN_RECVMSG},
-    {__NR_sendmmsg, RUN_SENDMMSG},       {__NR_recvmmsg, RUN_RECVMMSG},
-    {__NR_ioctl, RUN_IOCTL},
-};
-
-#define FILTER_MAX 128
-
-struct filter {
-    struct sock_filter code[FILTER_MAX];
-    unsigned short n;
-};
-
-static void put(struct filter *f, struct sock_filter what)
-{
-    ORIEL_ASSERT(f->n < FILTER_MAX);
-    f->code[f->n++] = what;
-}
-
-#define LOAD(field) (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(field))
-#define ARG_LOW(i)  (offsetof(struct seccomp_data, args) + 8u * (i))
-#define EQUAL(k, yes, no) (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(k), yes, no)
-#define ANSWER(what) (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, (uint32_t)(what))
-
-/* Families that are the kernel's affair: no way to the Internet leads through them. */
-static void filter_socket(struct filter *f)
-{
-    static const int native[] = {AF_UNIX, AF_NETLINK, AF_ALG, AF_VSOCK};
-    put(f, EQUAL(__NR_socket, 0, 3 + ARRAY_LEN(native)));
-    put(f, LOAD(ARG_LOW(0)));
-    for (uint8_t i = 0; i < ARRAY_LEN(native); i++)
-        put(f, EQUAL(native[i], (uint8_t)(ARRAY_LEN(native) - i), 0));
-    put(f, ANSWER(SECCOMP_RET_USER_NOTIF));
-    put(f, ANSWER(SECCOMP_RET_ALLOW));
-}
-
-/* To be stopped only where a pointer is given: the address of a datagram, of an accepted peer. */
-static void filter_pointer(struct filter *f, int nr, unsigned arg)
-{
-    put(f, EQUAL(nr, 0, 6));
-    put(f, LOAD(ARG_LOW(arg)));
-    put(f, EQUAL(0, 0, 3));
-    put(f, LOAD(ARG_LOW(arg) + 4));
-    put(f, EQUAL(0, 0, 1));
-    put(f, ANSWER(SECCOMP_RET_ALLOW));
-    put(f, ANSWER(SECCOMP_RET_USER_NOTIF));
-}
-
-static void filter_make(struct filter *f)
-{
-    static const int plain[] = {
-        __NR_bind, __NR_connect, __NR_listen, __NR_getsockname, __NR_getpeername, __NR_setsockopt,
-        __NR_getsockopt, __NR_sendmsg, __NR_recvmsg, __NR_sendmmsg, __NR_recvmmsg,
-    };
-    put(f, LOAD(offsetof(struct seccomp_data, arch)));
-    put(f, EQUAL(ARCH_OURS, 8, 0));           /* past the answer to 32-bit calls */
-    put(f, EQUAL(ARCH_32, 1, 0));
-    put(f, ANSWER(SECCOMP_RET_KILL_PROCESS));
-    put(f, LOAD(offsetof(struct seccomp_data, nr)));
-    put(f, EQUAL(NR32_SOCKETCALL, 2, 0));
-    put(f, EQUAL(NR32_SOCKET, 1, 0));
-    put(f, EQUAL(NR_IO_URING_SETUP, 0, 1));
-    put(f, ANSWER(SECCOMP_RET_USER_NOTIF));
-    put(f, ANSWER(SECCOMP_RET_ALLOW));
-    put(f, LOAD(offsetof(struct seccomp_data, nr)));
-    put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, NR_X32, 0, 1));
-    put(f, ANSWER(SECCOMP_RET_ERRNO | ENOSYS));
-    put(f, EQUAL(NR_IO_URING_SETUP, 0, 1));
-    put(f, ANSWER(SECCOMP_RET_ERRNO | ENOSYS));
-    filter_socket(f);
-    for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
-        put(f, EQUAL(plain[i], 0, 1));
-        put(f, ANSWER(SECCOMP_RET_USER_NOTIF));
-    }
-    filter_pointer(f, __NR_accept, 1);
-    filter_pointer(f, __NR_accept4, 1);
-    filter_pointer(f, __NR_sendto, 4);
-    filter_pointer(f, __NR_recvfrom, 4);
-    put(f, EQUAL(__NR_ioctl, 0, 3));
-    put(f, LOAD(ARG_LOW(1)));
-    put(f, EQUAL(SIOCOUTQ_CMD, 0, 1));
-    put(f, ANSWER(SECCOMP_RET_USER_NOTIF));
-    put(f, ANSWER(SECCOMP_RET_ALLOW));
-}
 
 static int enter(const void *ctx)
 {
     (void)ctx;
-    struct filter f = {.n = 0};
-    filter_make(&f);
-    struct sock_fprog prog = {.len = f.n, .filter = f.code};
-    long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
-    return fd < 0 ? -errno : (int)fd;
+    return run_filter_set(SECCOMP_RET_USER_NOTIF, 0, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 static void explain(const void *ctx, int err, char error[DRV_ERROR_MAX])
@@ -336,9 +210,7 @@ static struct ask *ask_new(struct notify *y, const struct seccomp_notif *in)
     a->r = (struct run_request){.tid = (pid_t)in->pid, .fd = (int)in->data.args[0], .dup = -1,
                                 .asker = &asker};
     memcpy(a->r.arg, in->data.args, sizeof(a->r.arg));
-    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
-        if (calls[i].nr == in->data.nr)
-            a->r.call = calls[i].call;
+    (void)run_call_of(in->data.nr, &a->r.call);
     if (in->data.nr == __NR_accept)
         a->r.arg[3] = 0;
     y->asks = a;
@@ -372,7 +244,7 @@ static void take_one(struct notify *y)
     if (ioctl(y->source.fd, SECCOMP_IOCTL_NOTIF_RECV, in) != 0)
         return;                         /* the caller was interrupted meanwhile */
     forget_earlier(y, (pid_t)in->pid);
-    if (in->data.arch != ARCH_OURS) {
+    if (in->data.arch != RUN_ARCH) {
         tell_once(y, &y->told_32, "a 32-bit program asks for sockets: only those of this machine's own word size "
                   "are served; they are refused");
         (void)respond(y, in->id, -ENOSYS, 0);
