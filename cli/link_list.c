@@ -6,6 +6,7 @@
 #include "host/drv.h"
 #include "lens/cells.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt opts[] = {
@@ -27,6 +28,7 @@ static const struct verb_exit exits[] = {
 
 struct kind {
     const char *name, *where, *help, *needs, *why_not;
+    const struct drv_key *keys;
 };
 
 static void put_wrapped(const char *head, const char *text, unsigned width)
@@ -41,13 +43,37 @@ static void put_wrapped(const char *head, const char *text, unsigned width)
     }
 }
 
+static void put_keys(const struct drv_key *k)
+{
+    char form[48];
+    for (; k && k->name; k++) {
+        snprintf(form, sizeof form, "%s%s%s", k->name, k->value ? "=" : "", k->value ? k->value : "");
+        out_f("            %-15s %s\n", form, k->help);
+    }
+}
+
 static void print_text(const struct kind *k)
 {
     unsigned width = term_of(stdout, "never").width;
     out_f("%s%s%s\n", k->name, k->where[0] != '\0' ? ":" : "", k->where);
     put_wrapped("", k->help, width);
+    put_keys(k->keys);
     put_wrapped("  needs", k->needs, width);
     put_wrapped("  here", k->why_not ? k->why_not : "available", width);
+}
+
+static void json_keys(struct json *j, const struct drv_key *k)
+{
+    json_open(j, "keys", '[');
+    for (; k && k->name; k++) {
+        json_open(j, NULL, '{');
+        json_text(j, "key", k->name);
+        if (k->value)
+            json_text(j, "value", k->value);
+        json_text(j, "help", k->help);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
 }
 
 static void print_json(const struct kind *k)
@@ -58,6 +84,7 @@ static void print_json(const struct kind *k)
     json_text(&j, "where", k->where);
     json_text(&j, "help", k->help);
     json_text(&j, "needs", k->needs);
+    json_keys(&j, k->keys);
     json_bool(&j, "available", !k->why_not);
     if (k->why_not)
         json_text(&j, "why_not", k->why_not);
@@ -79,8 +106,8 @@ static int run(const struct args *a)
 {
     static const struct kind ours[] = {
         {"user", "", "The system's own sockets, behind a gateway: every address is reached that the "
-                     "system reaches. The default.", "nothing", NULL},
-        {"lab", "NAME,node=NODE", "A node of a scenario, in virtual time.", "nothing", NULL},
+                     "system reaches. The default.", "nothing", NULL, NULL},
+        {"lab", "NAME,node=NODE", "A node of a scenario, in virtual time.", "nothing", NULL, NULL},
     };
     const char *names[64];
     size_t n = 0;
@@ -93,9 +120,13 @@ static int run(const struct args *a)
         const struct drv_kind *d = drv_kinds[i];
         char why_not[DRV_ERROR_MAX] = "";
         bool can = !d->available || d->available(why_not);
-        const struct kind k = {d->name, d->where, d->help, d->needs, can ? NULL : why_not};
+        const struct kind k = {d->name, d->where, d->help, d->needs, can ? NULL : why_not, d->keys};
         names[n++] = d->name;
         any = show(a, &k) || any;
+    }
+    if (any && a->operands_n == 0 && !opt_on(a, "json")) {
+        out_str("every kind but user and lab\n");
+        put_keys(drv_common_keys);
     }
     if (any)
         return EXIT_OK;
@@ -110,8 +141,8 @@ const struct verb verb_link_list = {
     .summary = "show the kinds of links",
     .text = "What --link can name: for each kind where it leads, what it needs, and whether it can be "
             "used here, by this user, or why not.\n\n"
-            "Every kind also takes addr=A/LEN (again for more), gw=A, dns=A, mac=, mtu=, plain (no "
-            "offloads) and dhcp, separated by commas.",
+            "KIND:WHERE,KEY=VALUE,...: keys are separated by commas. Those that every kind has, but user and "
+            "lab, stand at the end of the list.",
     VERB_LIST(opts, opts),
     VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),

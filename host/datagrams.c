@@ -14,7 +14,6 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define SOCKET_BUFFER (8 << 20)         /* asked for; the kernel gives what its limits allow */
@@ -236,25 +235,26 @@ unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped)
 
 static size_t fill(struct iovec *iov, struct span header, const struct pkt *p)
 {
-    size_t n = 0;
-    if (header.n > 0)
-        iov[n++] = (struct iovec){.iov_base = (void *)(uintptr_t)header.p, .iov_len = header.n};
-    iov[n++] = (struct iovec){.iov_base = pkt_data(p), .iov_len = p->head.len};
-    for (unsigned i = 0; i < p->more_n; i++)
-        iov[n++] = (struct iovec){.iov_base = p->more[i].blk->bytes + p->more[i].off,
-                                  .iov_len = p->more[i].len};
-    return n;
+    iov[0] = (struct iovec){.iov_base = (void *)(uintptr_t)header.p, .iov_len = header.n};
+    return 1 + drv_iov(iov + 1, p);
 }
 
-unsigned datagrams_send(struct datagrams *g, struct span header, struct pkt *const pkts[],
+static void count_sent(struct drv *d, struct pkt *const pkts[], int n)
+{
+    for (int i = 0; i < n; i++)
+        d->tx_bytes += pkt_len(pkts[i]);
+    d->tx_pkts += n > 0 ? (unsigned)n : 0;
+}
+
+unsigned datagrams_send(struct datagrams *g, struct drv *d, struct span header, struct pkt *const pkts[],
                         unsigned n)
 {
     struct mmsghdr out[DRV_BATCH];
-    struct iovec iov[DRV_BATCH][PKT_SLICES_MAX + 2];
+    struct iovec iov[DRV_BATCH][1 + DRV_IOV_MAX];
     if (n > DRV_BATCH)
         n = DRV_BATCH;
     if (g->learns && g->peer_len == 0) {
-        g->lost += n;
+        d->tx_dropped += n;
         return n;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -268,27 +268,18 @@ unsigned datagrams_send(struct datagrams *g, struct span header, struct pkt *con
     unsigned done = 0;
     while (done < n) {
         int sent = sendmmsg(g->fd, out + done, n - done, MSG_DONTWAIT);
-        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+            d->tx_full++;
             break;
-        if (sent < 0)
-            g->lost++;          /* too large, or nobody is there now */
+        }
+        d->tx_dropped += sent < 0;      /* too large, or nobody is there now */
+        count_sent(d, pkts + done, sent);
         done += sent < 0 ? 1 : (unsigned)sent;
     }
     return done;
 }
 
 /* ---- describing ---- */
-
-static void choose_mac(uint8_t mac[6], const struct drv_spec *s)
-{
-    static const uint8_t none[6];
-    memcpy(mac, s->mac, 6);
-    if (memcmp(mac, none, 6) != 0)
-        return;
-    if (getrandom(mac, 6, 0) != 6)
-        abort();
-    mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);    /* administered here, of one station */
-}
 
 void datagrams_describe(const struct datagrams *g, struct drv *d, const struct drv_spec *s,
                         uint32_t mtu)
@@ -299,8 +290,8 @@ void datagrams_describe(const struct datagrams *g, struct drv *d, const struct d
     datagrams_peer_text(g, &p);
     d->kind = s->kind;
     d->fd = g->fd;
-    d->caps = (struct drv_caps){.mtu = mtu, .queues = 1};
-    choose_mac(d->caps.mac, s);
+    d->caps = (struct drv_caps){.mtu = mtu};
+    drv_choose_mac(d, s);
     struct txt name = txt_of(d->name, sizeof d->name);
     txt_s(&name, s->kind->name);
     txt_c(&name, ' ');

@@ -4,7 +4,7 @@
  *     struct datagrams g;
  *     if (!datagrams_open(&g, &cfg, error)) ...
  *     unsigned n = datagrams_recv(&g, max);             what came: datagrams_at(&g, 0) and on
- *     n = datagrams_send(&g, header, pkts, n);          how many the socket took
+ *     n = datagrams_send(&g, d, header, pkts, n);       how many the socket took
  *     datagrams_close(&g);
  *
  * Batches of up to DRV_BATCH, never blocking. A peer that is named is the only one heard. Without one,
@@ -36,7 +36,6 @@ struct datagrams {
     size_t room;                /* bytes of a buffer: one more than the largest datagram */
     uint8_t *buffers;           /* DRV_BATCH of them */
     size_t came[DRV_BATCH];     /* lengths */
-    uint64_t lost;              /* sent while nobody was there, or too large for the path */
 };
 
 /* False: a sentence in `error`. */
@@ -49,8 +48,9 @@ void datagrams_close(struct datagrams *g);
 unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped);
 struct span datagrams_at(const struct datagrams *g, unsigned i);
 
-/* The first k packets of n, each behind `header`, were sent or lost; they stay the caller's. */
-unsigned datagrams_send(struct datagrams *g, struct span header, struct pkt *const pkts[],
+/* The first k packets of n, each behind `header`, were sent or lost, and the driver's numbers say which; they
+ * stay the caller's. Lost is what is sent while nobody is there, or is too large for the path. */
+unsigned datagrams_send(struct datagrams *g, struct drv *d, struct span header, struct pkt *const pkts[],
                         unsigned n);
 
 /* "127.0.0.1:4000": where it is bound, and the peer; "" while there is none. */

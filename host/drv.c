@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 extern const struct drv_kind drv_packet, drv_pcap, drv_qemu, drv_tap, drv_tun, drv_udp, drv_vxlan;
 
@@ -19,6 +20,17 @@ const struct drv_kind *const drv_kinds[] = {
     &drv_udp,
     &drv_vxlan,
     NULL,
+};
+
+const struct drv_key drv_common_keys[] = {
+    {"addr", "A/LEN", "an address of the stack (again for more)"},
+    {"gw", "A", "a gateway, one a family"},
+    {"dns", "A", "a name server (again for more)"},
+    {"mac", "M", "the stack's link address, where the link has frames; without it one is chosen"},
+    {"mtu", "N", "bytes of the largest packet"},
+    {"plain", NULL, "no offloads: every frame as it stands on a wire"},
+    {"dhcp", NULL, "ask for an address; so is done where the link has frames and none is given"},
+    {NULL, NULL, NULL},
 };
 
 void drv_note(struct drv *d, const char *format, ...)
@@ -49,6 +61,18 @@ void drv_close(struct drv *d)
 {
     if (d)
         d->kind->close(d);
+}
+
+void drv_choose_mac(struct drv *d, const struct drv_spec *s)
+{
+    static const uint8_t none[6];
+    uint8_t *mac = d->caps.mac;
+    memcpy(mac, s->mac, 6);
+    if (memcmp(mac, none, 6) != 0)
+        return;
+    if (getrandom(mac, 6, GRND_NONBLOCK) != 6)
+        memset(mac, 0x0e, 6);
+    mac[0] = (uint8_t)((mac[0] & ~1) | 2);      /* administered here, of one station */
 }
 
 /* ---- what the user said ---- */
@@ -135,30 +159,67 @@ static bool keep_rest(struct drv_spec *s, const char *word)
     return true;
 }
 
-/* One "KEY=VALUE" or a flag; word is written to. */
-static bool take_word(struct drv_spec *s, char *word, char error[DRV_ERROR_MAX])
+static const struct drv_key *key_named(const struct drv_key *k, const char *name, size_t n)
 {
-    char *eq = strchr(word, '=');
-    if (!eq && (strcmp(word, "dhcp") == 0 || strcmp(word, "plain") == 0)) {
-        *(word[0] == 'd' ? &s->dhcp : &s->plain) = true;
-        return true;
+    for (; k && k->name; k++)
+        if (strlen(k->name) == n && memcmp(k->name, name, n) == 0)
+            return k;
+    return NULL;
+}
+
+static void put_keys(struct txt *t, const struct drv_key *k)
+{
+    for (; k && k->name; k++) {
+        txt_c(t, ' ');
+        txt_s(t, k->name);
+        txt_s(t, k->value ? "=" : "");
     }
-    if (!eq)
-        return keep_rest(s, word) || wrong(error, "link option", word, "a shorter list");
-    *eq = 0;
-    const char *v = eq + 1;
-    if (strcmp(word, "addr") == 0)
+}
+
+static bool no_key(const struct drv_spec *s, const char *word, char error[DRV_ERROR_MAX])
+{
+    struct txt t = txt_of(error, DRV_ERROR_MAX);
+    txt_s(&t, "link option '");
+    txt_span(&t, span_of(word, strnlen(word, 40)));
+    txt_s(&t, "': expected one of");
+    put_keys(&t, drv_common_keys);
+    put_keys(&t, s->kind->keys);
+    return false;
+}
+
+/* The value of a key that every kind has; flags have none. */
+static bool take_common(struct drv_spec *s, const char *key, const char *v, char error[DRV_ERROR_MAX])
+{
+    if (strcmp(key, "addr") == 0)
         return add_addr(s, v) || wrong(error, "addr", v, "an address with its prefix, such as "
                                                          "192.0.2.2/24 (eight at most)");
-    if (strcmp(word, "gw") == 0)
+    if (strcmp(key, "gw") == 0)
         return add_to(s->gateways, &s->gateways_n, 2, v) || wrong(error, "gw", v, "an address");
-    if (strcmp(word, "dns") == 0)
+    if (strcmp(key, "dns") == 0)
         return add_to(s->dns, &s->dns_n, 4, v) || wrong(error, "dns", v, "an address");
-    if (strcmp(word, "mac") == 0)
+    if (strcmp(key, "mac") == 0)
         return set_mac(s, v) || wrong(error, "mac", v, "a unicast link address, such as 02:00:00:00:00:01");
-    if (strcmp(word, "mtu") == 0)
+    if (strcmp(key, "mtu") == 0)
         return set_mtu(s, v) || wrong(error, "mtu", v, "68 to 65535");
-    *eq = '=';
+    *(strcmp(key, "dhcp") == 0 ? &s->dhcp : &s->plain) = true;
+    return true;
+}
+
+/* One "KEY=VALUE" or a flag. */
+static bool take_word(struct drv_spec *s, const char *word, char error[DRV_ERROR_MAX])
+{
+    size_t n = strcspn(word, "=");
+    bool has_value = word[n] == '=';
+    const struct drv_key *common = key_named(drv_common_keys, word, n);
+    const struct drv_key *k = common ? common : key_named(s->kind->keys, word, n);
+    char form[64];
+    if (!k)
+        return no_key(s, word, error);
+    (void)snprintf(form, sizeof(form), "%s%s%s", k->name, k->value ? "=" : "", k->value ? k->value : "");
+    if (has_value != (k->value != NULL))
+        return wrong(error, "link option", word, form);
+    if (common)
+        return take_common(s, k->name, has_value ? word + n + 1 : "", error);
     return keep_rest(s, word) || wrong(error, "link option", word, "a shorter list");
 }
 

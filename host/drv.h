@@ -21,6 +21,8 @@
 
 #include "pkt/pkt.h"
 
+#include <sys/uio.h>
+
 #define DRV_BATCH     64
 #define DRV_NAME_MAX  128           /* of a device, a socket's path, a file */
 #define DRV_ADDRS_MAX 8
@@ -30,6 +32,15 @@
 
 /* ---- what the user said ---- */
 
+/* What may stand in a description. Lists of them end with a name of NULL. */
+struct drv_key {
+    const char *name;               /* "host" */
+    const char *value;              /* what its value is, for help: "A/LEN"; NULL: a flag, which has none */
+    const char *help;
+};
+
+extern const struct drv_key drv_common_keys[];     /* that every kind has */
+
 struct drv_addr {
     struct oriel_addr addr;
     uint8_t prefix_len;             /* 0..128, as oriel_addr_add has it */
@@ -37,10 +48,8 @@ struct drv_addr {
 
 /*
  * "KIND[:WHERE][,KEY=VALUE]...": WHERE is a device, a path or an endpoint, as the kind has it,
- * and holds no "=" (where it does it is left out, and that is a key). Keys that
- * every kind has: addr=A/LEN (repeats), gw=A (repeats, one a family), dns=A (repeats), mac=, mtu=,
- * plain (no offloads), dhcp (a flag: ask for an address; the default where none is given and the link has frames).
- * Others belong to the kind and wait in `rest`.
+ * and holds no "=" (where it does it is left out, and that is a key). Keys are those of drv_common_keys, and
+ * the kind's own, which wait in `rest`; any other is refused, and so is one without the value that it wants.
  */
 struct drv_spec {
     const struct drv_kind *kind;
@@ -68,11 +77,8 @@ struct drv_caps {
     bool ip;                        /* bare IP packets instead of Ethernet frames */
     bool csum;                      /* takes CSUM_PARTIAL, and hands it up */
     bool gso4, gso6;                /* takes TCP super-segments of that family */
-    bool gso_udp;
-    bool ecn;                       /* ... whose ECN flags mean something */
     uint32_t mtu;                   /* largest IP packet */
     uint8_t mac[6];                 /* for the stack's end */
-    unsigned queues;
 };
 
 struct drv {
@@ -94,6 +100,7 @@ struct drv_kind {
     const char *where;              /* what WHERE is, for help: "DEVICE" */
     const char *help;               /* one sentence */
     const char *needs;              /* what it needs of the system, and which flag needs none */
+    const struct drv_key *keys;     /* its own; NULL: none */
     /* Can it be used here, by this user, as far as one can tell without opening anything? False: a
      * sentence about what is missing. NULL: everywhere. */
     bool (*available)(char why_not[DRV_ERROR_MAX]);
@@ -114,6 +121,20 @@ extern const struct drv_kind *const drv_kinds[];       /* ends with NULL */
 
 struct drv *drv_open(const struct drv_spec *s, char error[DRV_ERROR_MAX]);
 void drv_close(struct drv *d);
+
+/* For drivers: the link address of the stack's end, which mac= says, or a random one, administered here. */
+void drv_choose_mac(struct drv *d, const struct drv_spec *s);
+
+/* For drivers: where the bytes of a packet are, in pieces; how many these are. */
+#define DRV_IOV_MAX (1 + PKT_SLICES_MAX)
+
+static inline unsigned drv_iov(struct iovec v[], const struct pkt *p)
+{
+    v[0] = (struct iovec){pkt_data(p), p->head.len};
+    for (unsigned i = 0; i < p->more_n; i++)
+        v[1 + i] = (struct iovec){p->more[i].blk->bytes + p->more[i].off, p->more[i].len};
+    return 1u + p->more_n;
+}
 
 /* For drivers: one more sentence for people. */
 void drv_note(struct drv *d, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -232,14 +232,11 @@ static bool listen_for(struct packet *t, int index, char error[DRV_ERROR_MAX])
     return bind(t->d.fd, (struct sockaddr *)(void *)&at, sizeof(at)) == 0 || fail(t, "cannot be used", errno, error);
 }
 
-/* Only `fanout=GROUP` is ours. */
 static bool set_fanout(struct packet *t, const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
     char v[32];
     char *end;
     const char *group = drv_spec_key(s, "fanout", v, sizeof(v));
-    if (s->rest[0] != 0 && strncmp(s->rest, "fanout", 6) != 0)
-        return drv_error(error, "link option '%s': expected fanout=GROUP", s->rest);
     if (!group)
         return true;
     unsigned long n = strtoul(group, &end, 10);
@@ -250,13 +247,9 @@ static bool set_fanout(struct packet *t, const struct drv_spec *s, char error[DR
 
 static void choose_mac(struct packet *t, const struct drv_spec *s)
 {
-    static const uint8_t none[6];
     uint8_t own[6];
     (void)kernif_mac(t->d.name, own);
-    if (memcmp(s->mac, none, 6) == 0)
-        kernif_random_mac(t->d.caps.mac);
-    else
-        memcpy(t->d.caps.mac, s->mac, 6);
+    drv_choose_mac(&t->d, s);
     t->shared = memcmp(t->d.caps.mac, own, 6) == 0;
     drv_note(&t->d, t->shared ? "the interface's own link address is shared: only frames to our addresses are taken"
                               : "a link address beside the interface's own; where the network accepts no other, "
@@ -268,8 +261,7 @@ static void set_caps(struct packet *t, int mtu)
 {
     struct drv_caps *c = &t->d.caps;
     c->mtu = (uint32_t)mtu;
-    c->queues = 1;
-    c->csum = c->gso4 = c->gso6 = c->ecn = !t->plain;
+    c->csum = c->gso4 = c->gso6 = !t->plain;
     drv_note(&t->d, t->plain ? "plain: sums are filled in; super-segments that the interface merged cannot be taken"
                              : "sums are left to whoever needs them, super-segments pass whole both ways");
 }
@@ -450,20 +442,16 @@ static unsigned packet_rx(struct drv *d, struct env *env, struct pkt *out[], uns
 
 struct batch {
     struct mmsghdr m[DRV_BATCH];
-    struct iovec v[DRV_BATCH][2 + PKT_SLICES_MAX];
+    struct iovec v[DRV_BATCH][1 + DRV_IOV_MAX];
     struct virtio_net_hdr h[DRV_BATCH];
 };
 
 static void prepare(struct batch *b, unsigned i, const struct pkt *p)
 {
     struct iovec *v = b->v[i];
-    unsigned n = 0;
     vnet_of_pkt(&b->h[i], p);
-    v[n++] = (struct iovec){&b->h[i], VNET_LEN};
-    v[n++] = (struct iovec){pkt_data(p), p->head.len};
-    for (unsigned k = 0; k < p->more_n; k++)
-        v[n++] = (struct iovec){p->more[k].blk->bytes + p->more[k].off, p->more[k].len};
-    b->m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = v, .msg_iovlen = n}};
+    v[0] = (struct iovec){&b->h[i], VNET_LEN};
+    b->m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = v, .msg_iovlen = 1 + drv_iov(v + 1, p)}};
 }
 
 static unsigned packet_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
@@ -504,11 +492,17 @@ static bool packet_available(char why_not[DRV_ERROR_MAX])
     return true;
 }
 
+static const struct drv_key keys[] = {
+    {"fanout", "GROUP", "links of the same number, 0 to 65535, share what comes"},
+    {NULL, NULL, NULL},
+};
+
 const struct drv_kind drv_packet = {
     .name = "packet",
     .where = "INTERFACE",
-    .help = "an interface of this machine, shared with its kernel (fanout=GROUP, mac=, plain)",
+    .help = "an interface of this machine, shared with its kernel",
     .needs = "the capability CAP_NET_RAW; " WITHOUT,
+    .keys = keys,
     .available = packet_available,
     .open = packet_open,
     .rx = packet_rx,

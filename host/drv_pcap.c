@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "host/file.h"
-#include "host/kernif.h"
 #include "host/loop.h"
 #include "lens/capture.h"
 #include "lens/dissect.h"
@@ -149,15 +148,10 @@ static bool set_up(struct replay *r, const struct drv_spec *s, char error[DRV_ER
     static const uint8_t none[6];
     char v[8];
     r->fast = drv_spec_key(s, "fast", v, sizeof(v)) != NULL;
-    if (s->rest[0] != 0 && strcmp(s->rest, "fast") != 0)
-        return drv_error(error, "link option '%s': expected fast", s->rest);
     if (!open_capture(r, s->where, error))
         return false;
     r->has_mac = memcmp(s->mac, none, 6) != 0;
-    if (r->has_mac)
-        memcpy(r->d.caps.mac, s->mac, 6);
-    else
-        kernif_random_mac(r->d.caps.mac);
+    drv_choose_mac(&r->d, s);
     if (!r->d.caps.ip && !r->has_mac)
         drv_note(&r->d, "without mac= only frames to everybody reach the stack: it has a link address of its own");
     r->d.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -179,7 +173,6 @@ static struct drv *pcap_open(const struct drv_spec *s, char error[DRV_ERROR_MAX]
     r->d.kind = s->kind;
     r->d.fd = -1;
     r->d.caps.mtu = s->mtu ? s->mtu : 1500;
-    r->d.caps.queues = 1;
     memcpy(r->d.name, s->where, sizeof(r->d.name));
     if (set_up(r, s, error))
         return &r->d;
@@ -187,11 +180,17 @@ static struct drv *pcap_open(const struct drv_spec *s, char error[DRV_ERROR_MAX]
     return NULL;
 }
 
+static const struct drv_key keys[] = {
+    {"fast", NULL, "as fast as it is taken, not at its own pace"},
+    {NULL, NULL, NULL},
+};
+
 const struct drv_kind drv_pcap = {
     .name = "pcap",
     .where = "FILE",
-    .help = "a capture, played at its own pace or `fast`; mac= is the station that the stack is",
+    .help = "a capture, played at its own pace; mac= is the station that the stack is",
     .needs = "nothing",
+    .keys = keys,
     .open = pcap_open,
     .rx = pcap_rx,
     .tx = pcap_tx,

@@ -14,8 +14,6 @@
 #define _GNU_SOURCE
 #include "host/drv.h"
 
-#include "host/kernif.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -156,13 +154,11 @@ static bool read_keys(const struct drv_spec *s, bool *connects, int *seconds, ch
         return drv_error(error, "wait '%s': expected seconds, 0 to 3600", wait);
     *seconds = (int)n;
     *connects = drv_spec_key(s, "connect", v, sizeof(v)) != NULL;
-    return s->rest[0] == 0 || wait || *connects ||
-           drv_error(error, "link option '%s': expected connect or wait=SECONDS", s->rest);
+    return true;
 }
 
 static struct drv *qemu_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
-    static const uint8_t none[6];
     bool connects = false;
     int seconds = WAIT_S;
     if (!read_keys(s, &connects, &seconds, error))
@@ -175,12 +171,8 @@ static struct drv *qemu_open(const struct drv_spec *s, char error[DRV_ERROR_MAX]
     q->d.kind = s->kind;
     q->d.fd = -1;
     q->d.caps.mtu = s->mtu ? s->mtu : 1500;
-    q->d.caps.queues = 1;
     memcpy(q->d.name, s->where, sizeof(q->d.name));
-    if (memcmp(s->mac, none, 6) == 0)
-        kernif_random_mac(q->d.caps.mac);
-    else
-        memcpy(q->d.caps.mac, s->mac, 6);
+    drv_choose_mac(&q->d, s);
     if (join(q, s, connects, seconds, error))
         return &q->d;
     qemu_close(&q->d);
@@ -269,15 +261,12 @@ static bool flush(struct qemu *q)
 static int send_one(struct qemu *q, const struct pkt *p)
 {
     uint8_t len[LEN_BYTES];
-    struct iovec v[2 + PKT_SLICES_MAX];
-    struct msghdr m = {.msg_iov = v, .msg_iovlen = 2u + p->more_n};
+    struct iovec v[1 + DRV_IOV_MAX];
+    struct msghdr m = {.msg_iov = v, .msg_iovlen = 1 + drv_iov(v + 1, p)};
     uint32_t bytes = (uint32_t)pkt_len(p);
     struct wr w = wr_of(len, sizeof(len));
     wr_u32(&w, bytes);
     v[0] = (struct iovec){len, sizeof(len)};
-    v[1] = (struct iovec){pkt_data(p), p->head.len};
-    for (unsigned i = 0; i < p->more_n; i++)
-        v[2 + i] = (struct iovec){p->more[i].blk->bytes + p->more[i].off, p->more[i].len};
     ssize_t n = sendmsg(q->d.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0)
         return errno;
@@ -310,12 +299,18 @@ static unsigned qemu_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
     return n;
 }
 
+static const struct drv_key keys[] = {
+    {"connect", NULL, "QEMU listens, and we connect"},
+    {"wait", "SECONDS", "how long to wait for it, 0 to 3600"},
+    {NULL, NULL, NULL},
+};
+
 const struct drv_kind drv_qemu = {
     .name = "qemu",
     .where = "PATH, or ADDRESS:PORT",
-    .help = "a virtual machine's network card, by QEMU's -netdev stream: we listen and wait for it (wait=SECONDS), "
-            "or connect",
+    .help = "a virtual machine's network card, by QEMU's -netdev stream: we listen and wait for it",
     .needs = "nothing",
+    .keys = keys,
     .open = qemu_open,
     .rx = qemu_rx,
     .tx = qemu_tx,

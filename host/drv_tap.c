@@ -115,9 +115,8 @@ static bool take_key(struct tap_wish *w, const char *key, const char *v, char er
         w->txq = (uint32_t)n;
         return true;
     }
-    if (strcmp(key, "queues") == 0 || strcmp(key, "txq") == 0)
-        return wrong(error, key, v, key[0] == 'q' ? "1 to 16" : "frames, 1 to 1000000");
-    return wrong(error, "link option", key, "host=, dev=, queues= or txq=");
+    return wrong(error, key, v, key[0] == 'q' ? "1 to 16" : key[0] == 't' ? "frames, 1 to 1000000" :
+                                "the number of a descriptor of the device file");
 }
 
 static bool read_wish(struct tap_wish *w, const struct drv_spec *s, char error[DRV_ERROR_MAX])
@@ -127,12 +126,13 @@ static bool read_wish(struct tap_wish *w, const struct drv_spec *s, char error[D
     memcpy(rest, s->rest, sizeof(rest));
     char *save = NULL;
     for (char *word = strtok_r(rest, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-        char *eq = strchr(word, '=');
-        if (eq)
-            *eq = 0;
-        if (!take_key(w, word, eq ? eq + 1 : "", error))
+        char *eq = strchr(word, '=');           /* all keys have values */
+        *eq = 0;
+        if (!take_key(w, word, eq + 1, error))
             return false;
     }
+    if (w->fd >= 0 && w->queues > 1)
+        return drv_error(error, "queues=%u: a descriptor (fd=) is one queue", w->queues);
     return strlen(s->where) < IFNAMSIZ || wrong(error, "device", s->where, "a name of at most 15 letters");
 }
 
@@ -212,6 +212,8 @@ static bool attach_all(struct tap *t, const struct tap_wish *w, char error[DRV_E
     }
     if (t->queues_n < w->queues)
         drv_note(&t->d, "%u of %u queues: %.100s", t->queues_n, w->queues, error);
+    else if (w->queues > 1)
+        drv_note(&t->d, "%u queues", w->queues);
     (void)snprintf(t->d.name, sizeof(t->d.name), "%s", name);
     return true;
 }
@@ -242,7 +244,6 @@ static void ask_offloads(struct tap *t)
     t->d.caps.csum = got & TUN_F_CSUM;
     t->d.caps.gso4 = got & TUN_F_TSO4;
     t->d.caps.gso6 = got & TUN_F_TSO6;
-    t->d.caps.ecn = got & TUN_F_TSO_ECN;
 }
 
 static void note_offloads(struct tap *t, bool plain)
@@ -295,21 +296,9 @@ static bool set_up(struct tap *t, const struct drv_spec *s, const struct tap_wis
     return true;
 }
 
-static void set_mac(struct tap *t, const struct drv_spec *s)
-{
-    static const uint8_t none[6];
-    if (t->tun)
-        return;
-    if (memcmp(s->mac, none, 6) != 0)
-        memcpy(t->d.caps.mac, s->mac, 6);
-    else
-        kernif_random_mac(t->d.caps.mac);
-}
-
 /* One descriptor that is ready when any queue is. */
 static bool join_queues(struct tap *t, char error[DRV_ERROR_MAX])
 {
-    t->d.caps.queues = t->queues_n;
     t->d.fd = t->queues[0];
     if (t->queues_n == 1)
         return true;
@@ -345,11 +334,9 @@ static void tap_close(struct drv *d)
     free(t);
 }
 
-static struct drv *open_device(const struct drv_spec *s, bool tun, char error[DRV_ERROR_MAX])
+static struct drv *open_with(const struct drv_spec *s, const struct tap_wish *w, bool tun,
+                             char error[DRV_ERROR_MAX])
 {
-    struct tap_wish w;
-    if (!read_wish(&w, s, error))
-        return NULL;
     struct tap *t = calloc(1, sizeof(*t));
     if (!t) {
         (void)drv_error(error, "no memory");
@@ -361,19 +348,30 @@ static struct drv *open_device(const struct drv_spec *s, bool tun, char error[DR
     t->vnet = !s->plain;
     (void)snprintf(t->d.name, sizeof(t->d.name), "%s", *s->where ? s->where : "oriel%d");
     t->made = kernif_index(t->d.name) < 0;
-    if (!attach_all(t, &w, error) || !join_queues(t, error)) {
+    if (!attach_all(t, w, error) || !join_queues(t, error)) {
         tap_close(&t->d);
         return NULL;
     }
     ask_offloads(t);
     note_offloads(t, s->plain);
-    if (!set_up(t, s, &w, error)) {
+    if (!set_up(t, s, w, error)) {
         tap_close(&t->d);
         return NULL;
     }
-    set_mac(t, s);
+    if (!tun)
+        drv_choose_mac(&t->d, s);
     set_class(t);
     return &t->d;
+}
+
+static struct drv *open_device(const struct drv_spec *s, bool tun, char error[DRV_ERROR_MAX])
+{
+    struct tap_wish w;
+    if (tun && memcmp(s->mac, (const uint8_t[6]){0}, 6) != 0)
+        (void)drv_error(error, "mac: bare packets have no link addresses (tap: has)");
+    else if (read_wish(&w, s, error))
+        return open_with(s, &w, tun, error);
+    return NULL;
 }
 
 static struct drv *tap_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])
@@ -468,11 +466,10 @@ static unsigned tap_rx(struct drv *d, struct env *env, struct pkt *out[], unsign
  */
 static int send_one(struct tap *t, const struct pkt *p)
 {
-    struct iovec v[2 + PKT_SLICES_MAX];
+    struct iovec v[1 + DRV_IOV_MAX];
     struct virtio_net_hdr h;
-    int n = 0;
+    unsigned n = 0;
     bool before = t->vnet && p->head.off >= VNET_LEN && p->head.blk->refs == 1;
-    uint32_t hdr = before ? VNET_LEN : 0;
     if (t->vnet) {
         vnet_of_pkt(&h, p);
         if (before)
@@ -480,10 +477,11 @@ static int send_one(struct tap *t, const struct pkt *p)
         else
             v[n++] = (struct iovec){&h, VNET_LEN};
     }
-    v[n++] = (struct iovec){pkt_data(p) - hdr, p->head.len + hdr};
-    for (unsigned i = 0; i < p->more_n; i++)
-        v[n++] = (struct iovec){p->more[i].blk->bytes + p->more[i].off, p->more[i].len};
-    ssize_t sent = n == 1 ? write(t->queues[0], v[0].iov_base, v[0].iov_len) : writev(t->queues[0], v, n);
+    n += drv_iov(v + n, p);
+    if (before)
+        v[0] = (struct iovec){pkt_data(p) - VNET_LEN, p->head.len + VNET_LEN};
+    ssize_t sent = n == 1 ? write(t->queues[0], v[0].iov_base, v[0].iov_len)
+                          : writev(t->queues[0], v, (int)n);
     return sent < 0 ? errno : 0;
 }
 
@@ -514,12 +512,21 @@ static bool tap_available(char why_not[DRV_ERROR_MAX])
 
 #define NEEDS "/dev/net/tun, and CAP_NET_ADMIN to make a device or change one; " WITHOUT
 
+static const struct drv_key keys[] = {
+    {"host", "A/LEN", "an address for the kernel's end (again for more)"},
+    {"dev", "PATH", "a device file of your own instead of " DEVICE},
+    {"fd", "N", "a descriptor that has it open, inherited"},
+    {"queues", "N", "queues of the device, 1 to 16"},
+    {"txq", "N", "frames that wait for us in the kernel, at most"},
+    {NULL, NULL, NULL},
+};
+
 const struct drv_kind drv_tap = {
     .name = "tap",
     .where = "DEVICE",
-    .help = "Ethernet to this machine's kernel, which has the other end as a device "
-            "(host=A/LEN gives it an address; dev=, queues=, txq=, plain)",
+    .help = "Ethernet to this machine's kernel, which has the other end as a device",
     .needs = NEEDS,
+    .keys = keys,
     .available = tap_available,
     .open = tap_open,
     .rx = tap_rx,
@@ -532,6 +539,7 @@ const struct drv_kind drv_tun = {
     .where = "DEVICE",
     .help = "the same with bare IP packets",
     .needs = NEEDS,
+    .keys = keys,
     .available = tap_available,
     .open = tun_open,
     .rx = tap_rx,

@@ -68,12 +68,7 @@ static unsigned udp_rx(struct drv *d, struct env *env, struct pkt *out[], unsign
 static unsigned udp_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
 {
     struct udp_link *u = (struct udp_link *)d;
-    unsigned taken = datagrams_send(&u->g, span_of(NULL, 0), pkts, n);
-    for (unsigned i = 0; i < taken; i++)
-        d->tx_bytes += pkt_len(pkts[i]);
-    d->tx_pkts += taken;
-    d->tx_full += taken < n;
-    return taken;
+    return datagrams_send(&u->g, d, span_of(NULL, 0), pkts, n);
 }
 
 static void udp_close(struct drv *d)
@@ -83,12 +78,18 @@ static void udp_close(struct drv *d)
     free(u);
 }
 
+static const struct drv_key keys[] = {
+    {"peer", "HOST:PORT", "who is at the other end; without it whoever spoke last"},
+    {NULL, NULL, NULL},
+};
+
 const struct drv_kind drv_udp = {
     .name = "udp",
     .where = "[[ADDRESS]:PORT]",
     .help = "Frames in UDP datagrams, one each: udp:127.0.0.1:4000,peer=127.0.0.1:4001. Without peer= "
             "whoever spoke last is the peer.",
     .needs = "nothing",
+    .keys = keys,
     .open = udp_open,
     .rx = udp_rx,
     .tx = udp_tx,

@@ -121,12 +121,7 @@ static unsigned vxlan_rx(struct drv *d, struct env *env, struct pkt *out[], unsi
 static unsigned vxlan_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
 {
     struct vxlan_link *v = (struct vxlan_link *)d;
-    unsigned taken = datagrams_send(&v->g, span_of(v->header, sizeof v->header), pkts, n);
-    for (unsigned i = 0; i < taken; i++)
-        d->tx_bytes += pkt_len(pkts[i]);
-    d->tx_pkts += taken;
-    d->tx_full += taken < n;
-    return taken;
+    return datagrams_send(&v->g, d, span_of(v->header, sizeof v->header), pkts, n);
 }
 
 static void vxlan_close(struct drv *d)
@@ -136,12 +131,19 @@ static void vxlan_close(struct drv *d)
     free(v);
 }
 
+static const struct drv_key keys[] = {
+    {"peer", "HOST[:PORT]", "the other tunnel endpoint; without it whoever spoke last"},
+    {"vni", "N", "the number of the virtual network"},
+    {NULL, NULL, NULL},
+};
+
 const struct drv_kind drv_vxlan = {
     .name = "vxlan",
     .where = "[[ADDRESS]:PORT]",
     .help = "A virtual network of RFC 7348 in UDP, as Linux's vxlan device has it: "
             "vxlan,peer=192.0.2.1,vni=42.",
     .needs = "nothing; the port 4789 must be free, or another be named",
+    .keys = keys,
     .open = vxlan_open,
     .rx = vxlan_rx,
     .tx = vxlan_tx,

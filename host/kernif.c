@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -207,11 +206,4 @@ bool kernif_owns(const struct oriel_addr *a, char *where, size_t cap)
         }
     freeifaddrs(all);
     return found;
-}
-
-void kernif_random_mac(uint8_t mac[6])
-{
-    if (getrandom(mac, 6, GRND_NONBLOCK) != 6)
-        memset(mac, 0x0e, 6);
-    mac[0] = (uint8_t)((mac[0] & ~1) | 2);
 }

@@ -28,7 +28,4 @@ int kernif_add_gateway(const char *name, const struct oriel_addr *gateway);
 /* Is that address one of the kernel's own, on any of its interfaces? Its name goes to `where`. */
 bool kernif_owns(const struct oriel_addr *a, char *where, size_t cap);
 
-/* A random link address that is locally administered. */
-void kernif_random_mac(uint8_t mac[6]);
-
 #endif

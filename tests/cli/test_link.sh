@@ -207,7 +207,23 @@ kinds() { exits 0 link list && says "$tmp/out" "udp:" && says "$tmp/out" "vxlan:
 one_kind() { exits 0 link list vxlan && ! grep -q '^udp' "$tmp/out" && exits 1 link list vxlam && says "$tmp/err" "did you mean 'vxlan'"; }
 check "ss of a node of a lab" in_lab
 check "--link lab:NAME,node=NODE is a node of a lab" lab_link
+keys()
+{
+    exits 0 link list --json && python3 - "$tmp/out" docs/links.md <<'END' &&
+import json, sys
+page = open(sys.argv[2]).read()
+for line in open(sys.argv[1]):
+    kind = json.loads(line)
+    assert f"`{kind['kind']}:" in page or not kind["keys"], kind["kind"]
+    for k in kind["keys"]:
+        text = "`" + k["key"] + ("=" + k["value"] if "value" in k else "") + "`"
+        assert text in page, (kind["kind"], text)
+END
+        exits 0 link list && says "$tmp/out" "addr=A/LEN" &&
+        exits 2 ping --link "$near,adr=10.9.0.1/24" 10.9.0.2 && says "$tmp/err" "link option 'adr=10.9.0.1/24'"
+}
 check "link list shows the kinds" kinds
+check "the keys of every kind are those of the page, and no others are taken" keys
 check "link list KIND shows one" one_kind
 
 wrong()

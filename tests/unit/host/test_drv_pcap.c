@@ -108,7 +108,7 @@ TEST("bare packets make a link of bare packets")
 
 TEST("no file, no capture, no frames, frames of another kind: said")
 {
-    static const char *const says[] = {"link type 105", "no frame", "expected fast"};
+    static const char *const says[] = {"link type 105", "no frame", " fast"};
     char error[DRV_ERROR_MAX];
     for (unsigned i = 0; i < 3; i++) {
         write_capture(i == 0 ? 105 : 1, i == 1 ? 0 : 2);

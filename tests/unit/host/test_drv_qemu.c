@@ -162,7 +162,7 @@ TEST("what makes no sense is refused, and nobody is waited for longer than was s
         {"qemu:nowhere", "ADDRESS:PORT"},
         {"qemu:127.0.0.1:99999", "ADDRESS:PORT"},
         {"qemu:/tmp/x,wait=long", "0 to 3600"},
-        {"qemu:/tmp/x,colour=red", "connect or wait="},
+        {"qemu:/tmp/x,colour=red", " connect wait="},
         {"qemu:/nowhere/x,wait=0", "No such file"},
         {"qemu:/tmp/oriel-nobody.sock,wait=0", "no QEMU came"},
         {"qemu:127.0.0.1:1,connect,wait=0", "refused"},
