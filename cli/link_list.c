@@ -6,7 +6,6 @@
 #include "host/drv.h"
 #include "lens/cells.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt opts[] = {
@@ -45,10 +44,16 @@ static void put_wrapped(const char *head, const char *text, unsigned width)
 
 static void put_keys(const struct drv_key *k)
 {
-    char form[48];
+    unsigned width = term_of(stdout, "never").width;
     for (; k && k->name; k++) {
-        snprintf(form, sizeof form, "%s%s%s", k->name, k->value ? "=" : "", k->value ? k->value : "");
-        out_f("            %-15s %s\n", form, k->help);
+        char line[160];
+        struct txt t = txt_of(line, sizeof line);
+        txt_s(&t, k->name);
+        txt_s(&t, k->value ? "=" : "");
+        txt_s(&t, k->value ? k->value : "");
+        txt_s(&t, ": ");
+        txt_s(&t, k->help);
+        put_wrapped("", line, width);
     }
 }
 

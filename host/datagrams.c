@@ -196,7 +196,7 @@ static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_st
                   &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }
 
-unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped)
+unsigned datagrams_recv(struct datagrams *g, struct drv *d, unsigned max)
 {
     struct mmsghdr in[DRV_BATCH];
     struct iovec iov[DRV_BATCH];
@@ -219,7 +219,7 @@ unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped)
     for (int i = 0; i < got; i++) {
         bool stranger = g->any_port && !same_host(&from[i], &g->peer);
         if (in[i].msg_len >= g->room || in[i].msg_len == 0 || stranger) {
-            ++*dropped;
+            drv_lost(d, DRV_LOST_SENSE, 1);
             continue;
         }
         if (g->learns) {

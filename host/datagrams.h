@@ -3,7 +3,7 @@
  *
  *     struct datagrams g;
  *     if (!datagrams_open(&g, &cfg, error)) ...
- *     unsigned n = datagrams_recv(&g, max);             what came: datagrams_at(&g, 0) and on
+ *     unsigned n = datagrams_recv(&g, d, max);          what came: datagrams_at(&g, 0) and on
  *     n = datagrams_send(&g, d, header, pkts, n);       how many the socket took
  *     datagrams_close(&g);
  *
@@ -44,8 +44,8 @@ bool datagrams_open(struct datagrams *g, const struct datagrams_config *cfg,
 void datagrams_close(struct datagrams *g);
 
 /* How many came, at most max. Those larger than datagram_max, and those of strangers that the kernel lets
- * in, are counted in *dropped and left out. */
-unsigned datagrams_recv(struct datagrams *g, unsigned max, uint64_t *dropped);
+ * in, are counted as lost and left out. */
+unsigned datagrams_recv(struct datagrams *g, struct drv *d, unsigned max);
 struct span datagrams_at(const struct datagrams *g, unsigned i);
 
 /* The first k packets of n, each behind `header`, were sent or lost, and the driver's numbers say which; they

@@ -63,6 +63,16 @@ void drv_close(struct drv *d)
         d->kind->close(d);
 }
 
+const char *drv_lost_text(enum drv_lost why)
+{
+    static const char *const texts[] = {
+        [DRV_LOST_KERNEL] = "the kernel's queue was full",
+        [DRV_LOST_MEMORY] = "there was no memory for a packet",
+        [DRV_LOST_SENSE] = "cut, damaged, or not for this link",
+    };
+    return texts[why];
+}
+
 void drv_choose_mac(struct drv *d, const struct drv_spec *s)
 {
     static const uint8_t none[6];
@@ -179,8 +189,9 @@ static void put_keys(struct txt *t, const struct drv_key *k)
 static bool no_key(const struct drv_spec *s, const char *word, char error[DRV_ERROR_MAX])
 {
     struct txt t = txt_of(error, DRV_ERROR_MAX);
+    size_t n = strlen(word);
     txt_s(&t, "link option '");
-    txt_span(&t, span_of(word, strnlen(word, 40)));
+    txt_span(&t, span_of(word, n < 40 ? n : 40));
     txt_s(&t, "': expected one of");
     put_keys(&t, drv_common_keys);
     put_keys(&t, s->kind->keys);

@@ -81,6 +81,14 @@ struct drv_caps {
     uint8_t mac[6];                 /* for the stack's end */
 };
 
+/* Why a frame that came does not reach the stack. */
+enum drv_lost {
+    DRV_LOST_KERNEL,                /* nobody took it in time: the kernel's queue was full */
+    DRV_LOST_MEMORY,                /* no memory for a packet */
+    DRV_LOST_SENSE,                 /* cut, damaged, of another network, or of a kind that nobody asked for */
+    DRV_LOST_N,
+};
+
 struct drv {
     const struct drv_kind *kind;
     int fd;                         /* readable: frames wait; writable: tx goes on */
@@ -89,9 +97,11 @@ struct drv {
     char notes[DRV_NOTES_MAX][DRV_NOTE_MAX];    /* what it got, and what it does without */
     uint8_t notes_n;
     uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-    uint64_t rx_dropped;            /* by the kernel, or for want of memory */
+    uint64_t rx_dropped;            /* all of them, */
+    uint64_t rx_lost[DRV_LOST_N];   /* and why (drv_lost) */
     uint64_t tx_dropped;            /* the link could not take them, whenever */
     uint64_t tx_full;               /* times it took no more */
+    bool unsent;                    /* of what tx took some is still here: it is called again, with none at need */
     int error;                      /* a negative errno once the link is gone: its fd is not waited on */
 };
 
@@ -106,7 +116,8 @@ struct drv_kind {
     bool (*available)(char why_not[DRV_ERROR_MAX]);
     /* NULL: a sentence in `error`: which file or capability is missing, what works without it. */
     struct drv *(*open)(const struct drv_spec *s, char error[DRV_ERROR_MAX]);
-    /* Packets that came, at most max; 0: none now. Owned by the caller. */
+    /* Packets that came, at most max; 0: none now. Owned by the caller. Without memory what came is thrown away, so
+     * that it does not wake us for ever, and no call takes more than a bounded number. */
     unsigned (*rx)(struct drv *d, struct env *env, struct pkt *out[], unsigned max);
     /* Sends the first k of n and returns k; all stay the caller's, and their bytes are copied or sent
      * when it returns. What is left is offered again when fd is writable. A packet that the link can
@@ -115,6 +126,9 @@ struct drv_kind {
     void (*close)(struct drv *d);
     /* The kernel's view of the link: the addresses that the stack has, for filters. May be NULL. */
     void (*set_addrs)(struct drv *d, const struct drv_addr *addrs, unsigned n);
+    /* fd has an error or was hung up, which stays so until somebody asks; then rx is called. May be NULL: rx
+     * learns of it. */
+    void (*trouble)(struct drv *d);
 };
 
 extern const struct drv_kind *const drv_kinds[];       /* ends with NULL */
@@ -124,6 +138,16 @@ void drv_close(struct drv *d);
 
 /* For drivers: the link address of the stack's end, which mac= says, or a random one, administered here. */
 void drv_choose_mac(struct drv *d, const struct drv_spec *s);
+
+/* For drivers: so many frames that came are lost. */
+static inline void drv_lost(struct drv *d, enum drv_lost why, uint64_t n)
+{
+    d->rx_dropped += n;
+    d->rx_lost[why] += n;
+}
+
+/* "the kernel's queue was full" */
+const char *drv_lost_text(enum drv_lost why);
 
 /* For drivers: where the bytes of a packet are, in pieces; how many these are. */
 #define DRV_IOV_MAX (1 + PKT_SLICES_MAX)

@@ -49,6 +49,7 @@
 struct packet {
     struct drv d;
     bool plain, shared;                 /* shared: the link address is the interface's own */
+    int index;                          /* of the interface */
     uint8_t *ring;
     unsigned slots, slot_bytes, at;
     struct blk *blk;                    /* for a frame that is read from the queue */
@@ -218,17 +219,17 @@ static bool make_ring(struct packet *t, char error[DRV_ERROR_MAX])
 }
 
 /* Frames to our link address and to groups reach the interface; ours do not come back. */
-static bool listen_for(struct packet *t, int index, char error[DRV_ERROR_MAX])
+static bool listen_for(struct packet *t, char error[DRV_ERROR_MAX])
 {
-    struct packet_mreq groups = {.mr_ifindex = index, .mr_type = PACKET_MR_ALLMULTI};
-    struct packet_mreq ours = {.mr_ifindex = index, .mr_type = PACKET_MR_UNICAST, .mr_alen = 6};
+    struct packet_mreq groups = {.mr_ifindex = t->index, .mr_type = PACKET_MR_ALLMULTI};
+    struct packet_mreq ours = {.mr_ifindex = t->index, .mr_type = PACKET_MR_UNICAST, .mr_alen = 6};
     memcpy(ours.mr_address, t->d.caps.mac, 6);
     if (setsockopt(t->d.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof(groups)) != 0 ||
         (!t->shared && setsockopt(t->d.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &ours, sizeof(ours)) != 0))
         return fail(t, "it does not listen for another link address", errno, error);
     if (!option(t, PACKET_IGNORE_OUTGOING, 1))
         drv_note(&t->d, "this kernel shows us our own frames as well (before 4.20): they are thrown away");
-    struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
+    struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = t->index};
     return bind(t->d.fd, (struct sockaddr *)(void *)&at, sizeof(at)) == 0 || fail(t, "cannot be used", errno, error);
 }
 
@@ -280,7 +281,7 @@ static void packet_close(struct drv *d)
 
 static bool set_up(struct packet *t, const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
-    int index = kernif_index(t->d.name), mtu = kernif_mtu(t->d.name), big = BUF_BYTES;
+    int index = t->index = kernif_index(t->d.name), mtu = kernif_mtu(t->d.name), big = BUF_BYTES;
     if (index < 0)
         return fail(t, "no such interface", -index, error);
     if (!not_the_kernels(s, error))
@@ -297,7 +298,7 @@ static bool set_up(struct packet *t, const struct drv_spec *s, char error[DRV_ER
     int err = make_ring(t, error) ? set_filter(t, s->addrs, s->addrs_n) : 0;
     if (!t->ring || err < 0)
         return t->ring ? fail(t, "no filter", -err, error) : false;
-    if (!listen_for(t, index, error) || !set_fanout(t, s, error))
+    if (!listen_for(t, error) || !set_fanout(t, s, error))
         return false;
     if (kernif_is_up(t->d.name) != 1)
         drv_note(&t->d, "the interface is down: nothing passes before `ip link set %s up`", t->d.name);
@@ -381,7 +382,7 @@ static void count_losses(struct packet *t)
     struct tpacket_stats st = {0};
     socklen_t n = sizeof(st);
     if (getsockopt(t->d.fd, SOL_PACKET, PACKET_STATISTICS, &st, &n) == 0)
-        t->d.rx_dropped += st.tp_drops;
+        drv_lost(&t->d, DRV_LOST_KERNEL, st.tp_drops);
 }
 
 /* One that we sent, on a kernel that shows it. */
@@ -406,14 +407,29 @@ static struct pkt *take_slot(struct packet *t, struct env *env, struct tpacket2_
         p = read_queue(t, env, &h);
     else if (!cut && !came_back(s))
         p = copy_slot(env, s, status);
-    bool lost = !p && !came_back(s);
-    if (p && ((queued && tagged) || !told(t, env, p, &h, tagged))) {     /* a tag was taken out of it */
+    if (!p) {
+        drv_lost(&t->d, queued || !cut ? DRV_LOST_MEMORY : DRV_LOST_SENSE, !came_back(s));
+    } else if ((queued && tagged) || !told(t, env, p, &h, tagged)) {     /* a tag was taken out of it */
         pkt_free(p);
         p = NULL;
-        lost = true;
+        drv_lost(&t->d, DRV_LOST_SENSE, 1);
     }
-    t->d.rx_dropped += lost;
     return p;
+}
+
+/*
+ * An interface that goes down or away leaves ENETDOWN in the socket, and with it a readiness that ends only when
+ * somebody asks. One that is down may come up again: the kernel then goes on where it was.
+ */
+static void packet_trouble(struct drv *d)
+{
+    struct packet *t = (struct packet *)(void *)d;
+    char name[IF_NAMESIZE];
+    int err = 0;
+    socklen_t n = sizeof(err);
+    (void)getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &err, &n);
+    if (!if_indextoname((unsigned)t->index, name))
+        d->error = -ENODEV;
 }
 
 static unsigned packet_rx(struct drv *d, struct env *env, struct pkt *out[], unsigned max)
@@ -509,4 +525,5 @@ const struct drv_kind drv_packet = {
     .tx = packet_tx,
     .close = packet_close,
     .set_addrs = packet_set_addrs,
+    .trouble = packet_trouble,
 };

@@ -61,7 +61,7 @@ static void advance(struct replay *r)
             continue;
         if (usable(r, &r->next))
             return;
-        r->d.rx_dropped++;
+        drv_lost(&r->d, DRV_LOST_SENSE, 1);
     }
     r->ended = true;
     if (step == CAPTURE_FAULT)
@@ -90,7 +90,7 @@ static unsigned pcap_rx(struct drv *d, struct env *env, struct pkt *out[], unsig
     unsigned n = 0;
     if (r->began == 0)
         r->began = now;
-    while (n < max && !r->ended && due(r) <= now) {
+    for (unsigned seen = 0; seen < max && !r->ended && due(r) <= now; seen++) {
         struct span s = r->next.bytes;
         s.n -= r->next.fcs_len;
         struct pkt *p = pkt_new_copy(env, RX_HEADROOM, s);
@@ -99,7 +99,7 @@ static unsigned pcap_rx(struct drv *d, struct env *env, struct pkt *out[], unsig
             d->rx_bytes += s.n;
             out[n++] = p;
         } else {
-            d->rx_dropped++;
+            drv_lost(d, DRV_LOST_MEMORY, 1);
         }
         advance(r);
     }

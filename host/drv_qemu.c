@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -85,11 +85,26 @@ static int await(int fd, short events, int seconds)
     return n > 0 ? 0 : n == 0 ? ETIMEDOUT : errno;
 }
 
+/*
+ * The name of a socket whose listener is gone is taken away: it would be in our way. What else stands there, or a
+ * socket where somebody listens, is another's, and bind will say so.
+ */
+static void clear_name(const struct sockaddr_un *a)
+{
+    struct stat st;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && lstat(a->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+        connect(fd, (const struct sockaddr *)a, sizeof(*a)) != 0 && errno == ECONNREFUSED)
+        (void)unlink(a->sun_path);
+    if (fd >= 0)
+        close(fd);
+}
+
 /* A connection that came within that time, or -1. */
 static int take_one(int listener, const union address *a, socklen_t n, int seconds)
 {
     if (a->any.sa_family == AF_UNIX)
-        (void)unlink(a->un.sun_path);           /* of one that is gone */
+        clear_name(&a->un);
     int one = 1;
     (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(listener, &a->any, n) != 0 || listen(listener, 1) != 0)
@@ -133,7 +148,10 @@ static bool join(struct qemu *q, const struct drv_spec *s, bool connects, int se
     }
     if (q->d.fd < 0)
         return drv_error(error, "%s: %s%s", s->where, strerror(errno),
-                         errno == ETIMEDOUT ? ": no QEMU came (-netdev stream,server=off,addr...)" : "");
+                         errno == ETIMEDOUT    ? ": no QEMU came (-netdev stream,server=off,addr...)"
+                         : errno == EADDRINUSE ? ": somebody listens there, or it is no socket (connect reaches a "
+                                                 "QEMU that listens)"
+                                               : "");
     (void)setsockopt(q->d.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     return true;
 }
@@ -216,21 +234,28 @@ static bool next_frame(struct qemu *q, struct span *frame)
     return true;
 }
 
+/*
+ * Without memory the buffer is emptied, and no more is read in that call: whoever sends faster than frames are thrown
+ * away would keep us here.
+ */
 static unsigned qemu_rx(struct drv *d, struct env *env, struct pkt *out[], unsigned max)
 {
     struct qemu *q = (struct qemu *)(void *)d;
     struct span frame;
     unsigned n = 0;
+    bool short_of_memory = false;
     for (bool more = true; n < max && more;) {
         if (!next_frame(q, &frame)) {
             uint32_t had = q->in_n;
-            fill(q);
+            if (!short_of_memory)
+                fill(q);
             more = q->in_n > had;
             continue;
         }
         struct pkt *p = pkt_new_copy(env, RX_HEADROOM, frame);
         if (!p) {
-            d->rx_dropped++;
+            short_of_memory = true;
+            drv_lost(d, DRV_LOST_MEMORY, 1);
             continue;
         }
         d->rx_pkts++;
@@ -244,7 +269,8 @@ static unsigned qemu_rx(struct drv *d, struct env *env, struct pkt *out[], unsig
 
 /* ---- what leaves ---- */
 
-/* What is left of a frame that was begun. False: the socket takes no more. */
+/* What is left of a frame that was begun. False: the socket takes no more. (When it ends, so does the link: a new
+ * one begins with nothing.) */
 static bool flush(struct qemu *q)
 {
     while (q->out_n > 0) {
@@ -254,6 +280,7 @@ static bool flush(struct qemu *q)
         q->out_at += (uint32_t)n;
         q->out_n -= (uint32_t)n;
     }
+    q->d.unsent = false;
     return true;
 }
 
@@ -275,6 +302,7 @@ static int send_one(struct qemu *q, const struct pkt *p)
         pkt_read(p, 0, q->out + LEN_BYTES, bytes);
         q->out_at = (uint32_t)n;
         q->out_n = LEN_BYTES + bytes - (uint32_t)n;
+        q->d.unsent = true;
     }
     return 0;
 }
@@ -282,6 +310,8 @@ static int send_one(struct qemu *q, const struct pkt *p)
 static unsigned qemu_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
 {
     struct qemu *q = (struct qemu *)(void *)d;
+    if (n == 0)
+        (void)flush(q);
     for (unsigned i = 0; i < n; i++) {
         int err = pkt_len(pkts[i]) > FRAME_MAX ? EMSGSIZE : flush(q) ? send_one(q, pkts[i]) : EAGAIN;
         if (err == EAGAIN) {

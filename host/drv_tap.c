@@ -397,32 +397,35 @@ static struct pkt *packet_of(struct tap *t, struct env *env, size_t len)
     return p;
 }
 
-/* The frame that was read. NULL: it is counted as dropped. */
+/* The frame that was read. NULL: it is counted as lost. */
 static struct pkt *finish(struct tap *t, struct env *env, size_t len)
 {
     struct virtio_net_hdr h;
-    struct pkt *p = len > 0 && len < t->room ? packet_of(t, env, len) : NULL;
-    if (p) {
-        p->l3 = t->tun ? 0 : vnet_eth_len(p);
-        memcpy(&h, (t->blk ? t->blk : p->head.blk)->bytes + RX_HEADROOM - VNET_LEN, VNET_LEN);
-        if (!t->vnet || vnet_to_pkt(env, p, &h)) {
-            t->d.rx_pkts++;
-            t->d.rx_bytes += len;
-            return p;
-        }
-        pkt_free(p);
+    bool good = len > 0 && len < t->room;
+    struct pkt *p = good && t->blk ? packet_of(t, env, len) : NULL;
+    if (!p) {
+        drv_lost(&t->d, good ? DRV_LOST_MEMORY : DRV_LOST_SENSE, 1);
+        return NULL;
     }
-    t->d.rx_dropped++;
+    p->l3 = t->tun ? 0 : vnet_eth_len(p);
+    memcpy(&h, (t->blk ? t->blk : p->head.blk)->bytes + RX_HEADROOM - VNET_LEN, VNET_LEN);
+    if (!t->vnet || vnet_to_pkt(env, p, &h)) {
+        t->d.rx_pkts++;
+        t->d.rx_bytes += len;
+        return p;
+    }
+    pkt_free(p);
+    drv_lost(&t->d, DRV_LOST_SENSE, 1);
     return NULL;
 }
 
 /* One frame, into t->blk or nowhere: its length as the kernel tells it, or -1. */
 static ssize_t read_one(struct tap *t, int fd, struct env *env)
 {
-    uint8_t nowhere[64];
+    uint8_t nowhere[1];
     size_t hdr = t->vnet ? VNET_LEN : 0;
     if (oriel_unlikely(!t->blk) && !(t->blk = blk_get(env->mem, t->class)))
-        return read(fd, nowhere, sizeof(nowhere)) < 0 ? -1 : 0;
+        return read(fd, nowhere, sizeof(nowhere)) < 0 ? -1 : 1;
     ssize_t n = read(fd, t->blk->bytes + RX_HEADROOM - hdr, t->room + hdr);
     return n < 0 ? -1 : (size_t)n > hdr ? n - (ssize_t)hdr : 0;
 }

@@ -50,12 +50,12 @@ static struct drv *udp_open(const struct drv_spec *s, char error[DRV_ERROR_MAX])
 static unsigned udp_rx(struct drv *d, struct env *env, struct pkt *out[], unsigned max)
 {
     struct udp_link *u = (struct udp_link *)d;
-    unsigned got = datagrams_recv(&u->g, max, &d->rx_dropped), n = 0;
+    unsigned got = datagrams_recv(&u->g, d, max), n = 0;
     for (unsigned i = 0; i < got; i++) {
         struct span frame = datagrams_at(&u->g, i);
         struct pkt *p = pkt_new_copy(env, PKT_HEADROOM, frame);
         if (!p) {
-            d->rx_dropped++;
+            drv_lost(d, DRV_LOST_MEMORY, 1);
             continue;
         }
         d->rx_pkts++;

@@ -103,12 +103,13 @@ static bool is_ours(const struct vxlan_link *v, struct rd *r)
 static unsigned vxlan_rx(struct drv *d, struct env *env, struct pkt *out[], unsigned max)
 {
     struct vxlan_link *v = (struct vxlan_link *)d;
-    unsigned got = datagrams_recv(&v->g, max, &d->rx_dropped), n = 0;
+    unsigned got = datagrams_recv(&v->g, d, max), n = 0;
     for (unsigned i = 0; i < got; i++) {
         struct rd r = rd_of(datagrams_at(&v->g, i));
-        struct pkt *p = is_ours(v, &r) ? pkt_new_copy(env, PKT_HEADROOM, rd_rest(&r)) : NULL;
+        bool ours = is_ours(v, &r);
+        struct pkt *p = ours ? pkt_new_copy(env, PKT_HEADROOM, rd_rest(&r)) : NULL;
         if (!p) {
-            d->rx_dropped++;
+            drv_lost(d, ours ? DRV_LOST_MEMORY : DRV_LOST_SENSE, 1);
             continue;
         }
         d->rx_pkts++;

@@ -174,6 +174,8 @@ static void door_ready(void *ctx, uint32_t events)
 static void door_look(struct live *v, struct door *d)
 {
     uint32_t events = d->gone ? 0 : loop_ready(&v->loop, &d->source);
+    if ((events & (EPOLLERR | EPOLLHUP)) && d->drv->kind->trouble)
+        d->drv->kind->trouble(d->drv);
     d->readable = d->readable || (events & (EPOLLIN | EPOLLERR | EPOLLHUP));
     if (events & EPOLLOUT)
         d->stuck = false;
@@ -236,10 +238,10 @@ static void door_out(struct live *v, struct door *d)
 {
     struct pkt *pkts[DRV_BATCH];
     unsigned n;
-    while (!d->gone && !d->stuck && (n = world_door_peek(d->node, pkts, DRV_BATCH)) > 0) {
+    while (!d->gone && !d->stuck && ((n = world_door_peek(d->node, pkts, DRV_BATCH)) > 0 || d->drv->unsent)) {
         unsigned sent = d->drv->kind->tx(d->drv, pkts, n);
         world_door_done(&v->w, d->node, sent);
-        d->stuck = sent < n;
+        d->stuck = sent < n || d->drv->unsent;
         if (d->drv->error)
             door_lost(v, d);
     }

@@ -226,7 +226,45 @@ TEST("without the capability: which, and the flag that needs none")
     far_end();
 }
 
-TEST("an interface that goes away ends the link")
+static void wait_up(void)
+{
+    link_run("ip link set v0 up");
+    for (unsigned i = 0; i < 200 && system("ip link show v0 | grep -q LOWER_UP") != 0; i++)
+        usleep(5000);
+}
+
+TEST("an interface that is down is waited for, asleep, and works when it is up again")
+{
+    two_namespaces(1500);
+    struct fxl *f = open_packet("");
+    link_ping(f, OURS4, THEIRS4, 100);
+    link_run("ip link set v0 down");
+    unsigned turns = 0;
+    for (oriel_time until = host_now() + 300 * NS_PER_MS; host_now() < until; turns++)
+        link_turn(f, 50 * NS_PER_MS);
+    EXPECT(turns < 60);
+    EXPECT_EQ(f->d->error, 0);
+    wait_up();
+    link_ping(f, OURS4, THEIRS4, 100);
+    link_close(f);
+    far_end();
+}
+
+TEST("an interface that goes away ends the link, though nothing is sent")
+{
+    two_namespaces(1500);
+    struct fxl *f = open_packet("");
+    link_ping(f, OURS4, THEIRS4, 100);
+    link_run("ip link del v0");
+    for (unsigned i = 0; i < 10 && f->d->error == 0; i++)
+        link_turn(f, 5 * NS_PER_MS);
+    EXPECT_EQ(f->d->error, -ENODEV);
+    EXPECT(world_next(live_world(f->v)) > live_now(f->v));      /* it sleeps */
+    link_close(f);
+    far_end();
+}
+
+TEST("what is sent by an interface that has gone ends the link as well")
 {
     two_namespaces(1500);
     struct fxl *f = open_packet("");

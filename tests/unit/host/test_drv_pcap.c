@@ -96,6 +96,28 @@ TEST("a capture comes again, at its pace or at once; what the station sent itsel
     }
 }
 
+TEST("without memory a call throws away no more frames than it was asked for, and says why")
+{
+    struct fx_env fx;
+    char error[DRV_ERROR_MAX];
+    struct pkt *p[DRV_BATCH];
+    fx_env_init(&fx);
+    write_capture(1, 30);
+    struct drv *d = open_capture(",fast", error);
+    (void)unlink(path);
+    EXPECT(d != NULL);
+    fx.budget.max = fx.budget.used;
+    EXPECT_EQ(d->kind->rx(d, &fx.env, p, 4), 0);
+    EXPECT_EQ(d->rx_lost[DRV_LOST_MEMORY], 4);
+    EXPECT_STR(drv_lost_text(DRV_LOST_MEMORY), "there was no memory for a packet");
+    fx.budget.max = 1 << 20;
+    EXPECT_EQ(d->kind->rx(d, &fx.env, p, 1), 1);
+    EXPECT_EQ(pkt_data(p[0])[14], 5);           /* the third was cut */
+    pkt_free(p[0]);
+    drv_close(d);
+    fx_env_fini(&fx);
+}
+
 TEST("bare packets make a link of bare packets")
 {
     char error[DRV_ERROR_MAX];

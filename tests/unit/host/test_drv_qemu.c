@@ -131,6 +131,115 @@ TEST("a socket that is full keeps what was begun of a frame before all others")
     end(pid);
 }
 
+/* Sends frames of one byte for as long as it is let. */
+static int flood(void)
+{
+    static uint8_t frames[5 * 4096];
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    alarm(20);
+    (void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    for (size_t i = 3; i < sizeof(frames); i += 5)
+        frames[i] = 1;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    while (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
+        usleep(1000);
+    while (send(fd, frames, sizeof(frames), MSG_NOSIGNAL) > 0) {
+    }
+    return 0;
+}
+
+TEST("without memory a call throws away what its buffer holds, and comes back")
+{
+    char error[DRV_ERROR_MAX];
+    struct fx_env fx;
+    struct pkt *in[DRV_BATCH];
+    (void)snprintf(path, sizeof(path), "/tmp/oriel-qemu-%d.sock", (int)getpid());
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(flood());
+    struct drv *d = open_link("", error);
+    EXPECT(d != NULL);
+    fx_env_init(&fx);
+    fx.budget.max = fx.budget.used;
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t before = d->rx_lost[DRV_LOST_MEMORY];
+        EXPECT_EQ(d->kind->rx(d, &fx.env, in, DRV_BATCH), 0);
+        EXPECT(d->rx_lost[DRV_LOST_MEMORY] - before <= 4 * 70000 / 5);
+    }
+    struct pollfd ready = {.fd = d->fd, .events = POLLIN};
+    EXPECT_EQ(poll(&ready, 1, 5000), 1);
+    (void)d->kind->rx(d, &fx.env, in, DRV_BATCH);
+    EXPECT(d->rx_lost[DRV_LOST_MEMORY] > 0 && d->error == 0);
+    drv_close(d);
+    end(pid);
+    fx_env_fini(&fx);
+}
+
+TEST("what was begun of the last frame is sent as well, when nothing follows it")
+{
+    char error[DRV_ERROR_MAX];
+    struct fx_env fx;
+    struct pkt *in[DRV_BATCH];
+    pid_t pid = begin(100);
+    struct drv *d = open_link("", error);
+    EXPECT(d != NULL);
+    fx_env_init(&fx);
+    int little = 4608;
+    EXPECT_EQ(setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), 0);
+    EXPECT_EQ(kill(pid, SIGSTOP), 0);
+    struct pkt *p = pkt_new(&fx.env, PKT_HEADROOM, 60000);
+    memset(pkt_data(p), 7, 60000);
+    EXPECT_EQ(d->kind->tx(d, &p, 1), 1);
+    pkt_free(p);
+    EXPECT(d->unsent);
+    EXPECT_EQ(kill(pid, SIGCONT), 0);
+    unsigned n = 0;
+    for (oriel_time give_up = host_now() + 10 * NS_PER_S; n == 0 && host_now() < give_up;) {
+        struct pollfd ready = {.fd = d->fd, .events = (short)(POLLIN | (d->unsent ? POLLOUT : 0))};
+        EXPECT(poll(&ready, 1, 5000) > 0);
+        EXPECT_EQ(d->kind->tx(d, NULL, 0), 0);
+        n = d->kind->rx(d, &fx.env, in, DRV_BATCH);
+    }
+    EXPECT(n == 1 && !d->unsent && pkt_len(in[0]) == 60000);
+    pkt_free(in[0]);
+    drv_close(d);
+    end(pid);
+    fx_env_fini(&fx);
+}
+
+static int bound(bool listens)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    (void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT_EQ(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    EXPECT(!listens || listen(fd, 1) == 0);
+    return fd;
+}
+
+TEST("of what has that name only a socket where nobody listens any more is taken away")
+{
+    char error[DRV_ERROR_MAX], text[16] = "";
+    (void)snprintf(path, sizeof(path), "/tmp/oriel-qemu-%d.file", (int)getpid());
+    FILE *f = fopen(path, "w");
+    EXPECT(f && fputs("precious", f) >= 0 && fclose(f) == 0);
+    EXPECT(open_link(",wait=0", error) == NULL);
+    EXPECT(strstr(error, "no socket") != NULL);
+    f = fopen(path, "r");
+    EXPECT(f && fgets(text, sizeof(text), f) && fclose(f) == 0);
+    EXPECT_STR(text, "precious");
+    EXPECT_EQ(unlink(path), 0);
+    int fd = bound(true);
+    EXPECT(open_link(",wait=0", error) == NULL);
+    EXPECT(strstr(error, "somebody listens there") != NULL);
+    EXPECT_EQ(access(path, F_OK), 0);
+    close(fd);
+    EXPECT(open_link(",wait=0", error) == NULL);
+    EXPECT(strstr(error, "no QEMU came") != NULL);
+    EXPECT(access(path, F_OK) != 0);
+}
+
 TEST("the link ends with the connection, after what had come")
 {
     char error[DRV_ERROR_MAX];

@@ -189,6 +189,7 @@ TEST("without memory frames are thrown away, counted: they would wake us for eve
     bare_get(b, 1000, 5);
     EXPECT_EQ(b->n, 0);
     EXPECT_EQ(b->d->rx_dropped, 5);
+    EXPECT_EQ(b->d->rx_lost[DRV_LOST_MEMORY], 5);
     struct pollfd p = {.fd = b->d->fd, .events = POLLIN};
     EXPECT_EQ(poll(&p, 1, 0), 0);
     b->fx.budget.max = 1 << 20;

@@ -140,6 +140,8 @@ TEST("what is sent while nobody is known or nobody listens is lost, not an error
     struct pair p;
     pair_open(&p, &drv_udp, "", "");
     send_frame(&p, p.b, FRAME("to nobody yet"));
+    EXPECT_EQ(p.b->tx_dropped, 1);
+    EXPECT_EQ(p.b->tx_pkts + p.b->tx_bytes, 0);
     drv_close(p.b);
     send_frame(&p, p.a, FRAME("to a closed port"));
     send_frame(&p, p.a, FRAME("and again"));
@@ -174,6 +176,7 @@ TEST("a datagram larger than the link's frames is dropped and counted")
     send_frame(&p, p.a, FRAME("small"));
     EXPECT_EQ(receive(&p, p.b, &got, 1), 0);
     EXPECT_EQ(p.b->rx_dropped, 1);
+    EXPECT_EQ(p.b->rx_lost[DRV_LOST_SENSE], 1);
     expect_frame(&p, p.b, FRAME("small"));
     pair_close(&p);
 }
