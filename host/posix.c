@@ -14,8 +14,7 @@ static int fails(int number)
     return -1;
 }
 
-/* What a call about no descriptor of ours says: it is a file of another kind, or none. */
-static int not_ours(int fd)
+int posix_not_ours(int fd)
 {
     return fails(fcntl(fd, F_GETFD) < 0 ? EBADF : ENOTSOCK);
 }
@@ -47,7 +46,7 @@ int oriel_px_bind(int fd, const struct sockaddr *addr, socklen_t len)
     struct oriel_px *p = posix_of(fd);
     struct oriel_endpoint e;
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     posix_enter(p);
     int64_t got = parse(addr, len, &e);
     return (int)posix_leave(p, got == 0 ? px_bind(&p->px, fd, &e) : got);
@@ -57,7 +56,7 @@ int oriel_px_listen(int fd, int backlog)
 {
     struct oriel_px *p = posix_of(fd);
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     posix_enter(p);
     return (int)posix_leave(p, px_listen(&p->px, fd, backlog));
 }
@@ -79,7 +78,7 @@ int oriel_px_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
     struct oriel_px *p = posix_of(fd);
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
         return fails(EINVAL);
     struct accepting a = {.fd = fd, .new_fd = posix_fd_new(p, (flags & SOCK_CLOEXEC) != 0),
@@ -118,7 +117,7 @@ int oriel_px_connect(int fd, const struct sockaddr *addr, socklen_t len)
     struct oriel_px *p = posix_of(fd);
     struct connecting c = {.fd = fd};
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     posix_enter(p);
     int64_t got = parse(addr, len, &c.to);
     return (int)posix_leave(p, got == 0 ? posix_call_on(p, fd, connect_again, &c) : got);
@@ -130,7 +129,7 @@ int oriel_px_shutdown(int fd, int how)
 {
     struct oriel_px *p = posix_of(fd);
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     posix_enter(p);
     return (int)posix_leave(p, px_shutdown(&p->px, fd, how));
 }
@@ -156,7 +155,7 @@ static int name_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
     struct oriel_px *p = posix_of(fd);
     struct oriel_endpoint e;
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     if (!addr || !len)
         return fails(EFAULT);
     posix_enter(p);
@@ -181,7 +180,7 @@ int oriel_px_getsockopt(int fd, int level, int opt, void *val, socklen_t *len)
     struct oriel_px *p = posix_of(fd);
     uint32_t n = len ? *len : 0;
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     posix_enter(p);
     int64_t got = val && len ? px_getsockopt(&p->px, fd, level, opt, val, &n) : -EFAULT;
     if (got == 0)
@@ -193,7 +192,7 @@ int oriel_px_setsockopt(int fd, int level, int opt, const void *val, socklen_t l
 {
     struct oriel_px *p = posix_of(fd);
     if (!p)
-        return not_ours(fd);
+        return posix_not_ours(fd);
     posix_enter(p);
     return (int)posix_leave(p, val ? px_setsockopt(&p->px, fd, level, opt, val, len) : -EFAULT);
 }

@@ -50,10 +50,10 @@ static ssize_t receive_pieces(int fd, const struct iovec *iov, size_t count, int
 {
     struct oriel_px *p = posix_of(fd);
     size_t n = count == 1 ? iov[0].iov_len : 0;
-    uint8_t *bytes = count == 1 ? iov[0].iov_base : one_piece(iov, count, &n);
     *file = (struct px_file){.kind = PX_FREE};
     if (!p)
-        return fails(fd < 0 ? EBADF : ENOTSOCK);
+        return posix_not_ours(fd);
+    uint8_t *bytes = count == 1 ? iov[0].iov_base : one_piece(iov, count, &n);
     if (!bytes && n > 0)
         return fails(count == 1 ? EFAULT : ENOMEM);
     *io = (struct px_io){.fd = fd, .bytes = bytes, .n = n, .flags = (uint32_t)flags};
@@ -157,7 +157,7 @@ static ssize_t send_pieces(const struct iovec *iov, size_t count, const struct s
 {
     struct oriel_px *p = posix_of(io->fd);
     if (!p)
-        return fails(io->fd < 0 ? EBADF : ENOTSOCK);
+        return posix_not_ours(io->fd);
     int bad = addr ? px_sockaddr_parse(span_of(addr, len), &io->peer) : 0;
     if (bad)
         return fails(-bad);

@@ -154,12 +154,22 @@ void posix_names_close(struct oriel_px *p)
     p->resolver_memory = NULL;
 }
 
+static bool has_answer(const struct resolver *r)
+{
+    for (unsigned i = 0; i < RESOLVE_QUERIES_MAX; i++)
+        if (r->query[i].phase == RESOLVE_DONE)
+            return true;
+    return false;
+}
+
+/* Who waits steps as well before it sleeps: it must not wake itself for nothing. */
 void posix_names_step(struct oriel_px *p)
 {
     if (!p->resolver_memory || p->alarm < 0)
         return;
     p->resolver_next = resolver_step(&p->resolver, p->px.now);
-    posix_wake(p, p->alarm);
+    if (has_answer(&p->resolver))
+        posix_wake(p, p->alarm);
 }
 
 /* One question of a name: A, AAAA, or PTR of an address. */
@@ -194,12 +204,15 @@ static void begin(struct oriel_px *p, struct questions *q, const struct dns_name
     a->err = a->err ? a->err : ORIEL_EAGAIN;
 }
 
-/* Until all have an answer; what a signal cut short is taken back. */
+/* Until all have an answer: getaddrinfo has no word for a signal. What cannot be waited for is taken back. */
 static void ask(struct oriel_px *p, struct questions *q)
 {
     const struct posix_call call = {.again = take_again, .ctx = q, .fds = &p->alarm, .fds_n = 1};
     p->resolver_next = resolver_step(&p->resolver, p->px.now);
-    int64_t got = posix_call(p, &call);
+    int64_t got;
+    do
+        got = posix_call(p, &call);
+    while (got == -EINTR);
     for (unsigned i = 0; i < q->n && got < 0; i++)
         if (q->of[i].err == ORIEL_EAGAIN)
             resolve_cancel(&p->resolver, p->px.now, q->of[i].ticket);

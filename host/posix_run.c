@@ -166,8 +166,11 @@ static void *serve(void *ctx)
     int err = 0;
     (void)pthread_setname_np(pthread_self(), "oriel");
     lock(p);
-    while (!p->stop && (err == 0 || err == -EINTR))
+    while (!p->stop && (err == 0 || err == -EINTR)) {
         err = live_turn(p->live, p->resolver_next);
+        if (p->resolver_next <= live_now(p->live))
+            live_poke(p->live, p->node);
+    }
     p->error = p->stop ? 0 : err;
     for (uint32_t fd = 0; fd < p->px.files_max && p->error; fd++)
         posix_wake(p, (int)fd);
@@ -293,7 +296,8 @@ void posix_fd_give(struct oriel_px *p, int fd)
 void posix_fd_drop(int fd)
 {
     int kept = errno;
-    atomic_store_explicit(&owner[fd < POSIX_FDS_MAX ? fd : 0], NULL, memory_order_release);
+    if (fd < POSIX_FDS_MAX)
+        atomic_store_explicit(&owner[fd], NULL, memory_order_release);
     (void)close(fd);
     errno = kept;
 }
@@ -488,12 +492,11 @@ struct oriel_px *oriel_px_start(const char *link, const struct oriel_px_config *
     return start(link, cfg, error ? error : unheard);
 }
 
-void oriel_px_stop(struct oriel_px *p)
+/* Nobody finds it any more, and nothing happens by itself. */
+static void end_service(struct oriel_px *p)
 {
     static const uint64_t one = 1;
     struct oriel_px *same = p;
-    if (!p)
-        return;
     lock(p);
     p->stop = true;
     (void)!write(p->alarm, &one, sizeof one);
@@ -501,11 +504,23 @@ void oriel_px_stop(struct oriel_px *p)
     pthread_join(p->service, NULL);
     (void)atomic_compare_exchange_strong(&first, &same, NULL);
     chosen = chosen == p ? NULL : chosen;
+}
+
+static void close_files(struct oriel_px *p)
+{
     for (uint32_t fd = 0; fd < p->px.files_end; fd++)
         if (px_of(&p->px, (int)fd)) {
             (void)px_close(&p->px, (int)fd);
             posix_fd_drop((int)fd);
         }
+}
+
+void oriel_px_stop(struct oriel_px *p)
+{
+    if (!p)
+        return;
+    end_service(p);
+    close_files(p);
     take_down(p);
 }
 
@@ -533,12 +548,24 @@ bool oriel_px_drain(struct oriel_px *p, int timeout_ms)
     }
 }
 
-/* The end of a program that started none itself: its stack has to go on until others know. */
+/*
+ * Other threads may be in a call until the process is no more: they find the lock taken for good, and what
+ * they hold is left to the system. Files are ended well.
+ */
 static void at_exit(void)
 {
+    static struct oriel_px *left;
     struct oriel_px *p = atomic_load(&first);
-    if (p && p->by_itself && oriel_px_drain(p, EXIT_PATIENCE_MS))
-        oriel_px_stop(p);
+    if (!p || !p->by_itself)
+        return;
+    (void)oriel_px_drain(p, EXIT_PATIENCE_MS);
+    end_service(p);
+    lock(p);
+    left = p;
+    close_files(left);
+    live_leave(left->live);
+    posix_capture_close(left->capture);
+    (void)recorder_close(left->recorder);
 }
 
 void oriel_px_use(struct oriel_px *p)

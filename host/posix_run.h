@@ -77,6 +77,9 @@ struct oriel_px {
 /* The instance that a descriptor belongs to; NULL: it is the system's. */
 struct oriel_px *posix_of(int fd);
 
+/* What a call about no descriptor of ours says, -1 and errno: it is a file of another kind, or none. */
+int posix_not_ours(int fd);
+
 /* Where this thread makes sockets; NULL with errno. */
 struct oriel_px *posix_here(void);
 

@@ -27,8 +27,9 @@ struct run {
     oriel_time now;
     uint8_t *buffer;                /* REPLAY_FRAME bytes, or more */
     size_t buffer_bytes;
-    void *window;                   /* that oriel_send_window gave */
+    void *window;                   /* that oriel_send_window gave, until the next call */
     size_t window_n;
+    oriel_handle window_of;
     bool ended;
     bool differs;
 };
@@ -443,7 +444,8 @@ static bool do_admit(struct run *k)
 
 static bool do_send_window(struct run *k)
 {
-    struct oriel_room room = oriel_send_window(k->s, get(k));
+    k->window_of = get(k);
+    struct oriel_room room = oriel_send_window(k->s, k->window_of);
     k->window = room.p;
     k->window_n = room.n;
     return same(k, (int64_t)room.n);
@@ -453,10 +455,11 @@ static bool do_send_commit(struct run *k)
 {
     oriel_handle h = get(k);
     struct span data = get_blob(k);
-    if (data.n > k->window_n)
+    if (data.n > (h == k->window_of ? k->window_n : 0))
         return damaged(k, "more is written than there was room for");
     if (data.n > 0)
         memcpy(k->window, data.p, data.n);
+    k->window_n = 0;
     return same(k, oriel_send_commit(k->s, h, data.n));
 }
 
@@ -577,6 +580,8 @@ static bool next_call(struct run *k)
     }
     if (c >= REPLAY_CALLS || (!k->s && c != REPLAY_CREATE))
         return damaged(k, "there is a call that cannot be");
+    if (c != REPLAY_SEND_COMMIT)
+        k->window_n = 0;
     bool ok = do_call(k, (enum replay_call)c);
     k->out->calls++;
     if (k->r.bad && !k->out->died)

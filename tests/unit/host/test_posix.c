@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "fx_px.h"
 
+#include "host/posix_run.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -411,4 +413,61 @@ TEST("a child of fork closes what it inherits and starts anew, and the parent's 
     EXPECT_EQ(oriel_px_write(pair[0], "still", 5), 5);
     EXPECT_EQ(oriel_px_read(pair[1], buf, sizeof buf), 5);
     oriel_px_stop(px);
+}
+
+TEST("a number beyond all descriptors is nobody's, and not the first one's")
+{
+    struct oriel_px *px = fx_px_start();
+    int first = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    close(0);
+    EXPECT_EQ(oriel_px_socket(AF_INET, SOCK_STREAM, 0), 0);
+    posix_fd_drop(POSIX_FDS_MAX);
+    EXPECT(posix_of(0) == px);
+    EXPECT_EQ(oriel_px_close(0), 0);
+    EXPECT_EQ(dup2(first, 0), 0);
+    close(first);
+    oriel_px_stop(px);
+}
+
+static void *listens(void *arg)
+{
+    struct sockaddr_in at;
+    (void)arg;
+    int fd = fx_px_listener(0, &at);
+    while (oriel_px_accept(fd, NULL, NULL) < 0)
+        continue;
+    return NULL;
+}
+
+static void *asks(void *arg)
+{
+    int v = 0, fd = oriel_px_socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t len = sizeof v;
+    (void)arg;
+    while (v >= 0)
+        (void)oriel_px_getsockopt(fd, SOL_SOCKET, SO_ERROR, &v, &len);
+    return NULL;
+}
+
+/* Its stack is one that nobody started, and its threads are in calls when it ends. */
+static void end_among_threads(void)
+{
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++)
+        if (pthread_create(&t[i], NULL, i < 2 ? listens : asks, NULL) != 0)
+            _exit(2);
+    fx_px_pause(20);
+    exit(0);
+}
+
+TEST("a program ends well while other threads of it are in calls")
+{
+    for (int i = 0; i < 10; i++) {
+        int how = 0;
+        pid_t child = fork();
+        if (child == 0)
+            end_among_threads();
+        EXPECT_EQ(waitpid(child, &how, 0), child);
+        EXPECT_EQ(how, 0);
+    }
 }

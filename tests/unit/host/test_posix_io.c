@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "fx_px.h"
 
+#include <fcntl.h>
+
 static int datagram_at(struct sockaddr_in *at)
 {
     socklen_t len = sizeof *at;
@@ -93,4 +95,19 @@ TEST("the same over IPv6, with addresses of its size")
     EXPECT_EQ(len, sizeof from);
     EXPECT(IN6_IS_ADDR_LOOPBACK(&from.sin6_addr));
     oriel_px_stop(px);
+}
+
+TEST("several pieces of what is no socket of ours, or nothing at all, are refused")
+{
+    char a[4], b[4];
+    struct iovec two[] = {{a, sizeof a}, {b, sizeof b}};
+    struct msghdr m = {.msg_iov = two, .msg_iovlen = 2};
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    EXPECT(fd >= 0);
+    EXPECT_EQ(fx_px_errno(oriel_px_recvmsg(fd, &m, 0)), ENOTSOCK);
+    EXPECT_EQ(fx_px_errno(oriel_px_sendmsg(fd, &m, 0)), ENOTSOCK);
+    close(fd);
+    EXPECT_EQ(fx_px_errno(oriel_px_recvmsg(fd, &m, 0)), EBADF);
+    EXPECT_EQ(fx_px_errno(oriel_px_sendmsg(fd, &m, 0)), EBADF);
+    EXPECT_EQ(fx_px_errno(oriel_px_recv(fd, a, sizeof a, 0)), EBADF);
 }

@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "fx_px.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 static char hosts[] = "/tmp/oriel-hosts-XXXXXX";
 
@@ -98,9 +100,10 @@ TEST("names stand in the hosts file, with others of the same line, and are found
 
 /* ---- name servers ---- */
 
-/* Answers as many questions as it is told: A of "there" is 192.0.2.7; everything else is not there. */
+/* Hears as many questions as it is told and does not answer the first so many: A of "there" is 192.0.2.7;
+ * everything else is not there. */
 struct server {
-    int fd, questions;
+    int fd, questions, silent;
 };
 
 static void *answer(void *arg)
@@ -115,6 +118,8 @@ static void *answer(void *arg)
         ssize_t n = oriel_px_recvfrom(s->fd, m, sizeof m - sizeof record, 0, SAP(from), &len);
         if (n < 12)
             return NULL;
+        if (i < s->silent)
+            continue;
         size_t end = 12;                        /* of the question; a record for EDNS may follow */
         while (end < (size_t)n && m[end] != 0)
             end += m[end] + 1u;
@@ -141,22 +146,39 @@ static struct oriel_px *start_on(const char *link)
     return px;
 }
 
-TEST("names that no file has are asked of the link's name servers")
+/* Two ends of a link, whose first has the name server of both, which will be s. */
+static void start_both(struct oriel_px **far, struct oriel_px **near, struct server *s, pthread_t *thread)
 {
     char link[2][200];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
     int port = 30000 + getpid() % 20000;
     for (int i = 0; i < 2; i++)
         snprintf(link[i], sizeof link[i], "udp:127.0.0.1:%d,peer=127.0.0.1:%d,addr=10.0.0.%d/24,dns=10.0.0.1",
                  port + i, port + 1 - i, i + 1);
-    struct oriel_px *far = start_on(link[0]), *near = start_on(link[1]);
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
+    *far = start_on(link[0]);
+    *near = start_on(link[1]);
+    oriel_px_use(*far);
+    s->fd = oriel_px_socket(AF_INET, SOCK_DGRAM, 0);
+    EXPECT_EQ(oriel_px_bind(s->fd, SA(at)), 0);
+    EXPECT_EQ(pthread_create(thread, NULL, answer, s), 0);
+    oriel_px_use(*near);
+}
+
+static void stop_both(struct oriel_px *far, struct oriel_px *near, pthread_t thread)
+{
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    oriel_px_use(NULL);
+    oriel_px_stop(near);
+    oriel_px_stop(far);
+}
+
+TEST("names that no file has are asked of the link's name servers")
+{
+    struct oriel_px *far, *near;
+    struct server s = {.questions = 2};
     struct addrinfo *a, hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
     pthread_t thread;
-    oriel_px_use(far);
-    struct server s = {.fd = oriel_px_socket(AF_INET, SOCK_DGRAM, 0), .questions = 2};
-    EXPECT_EQ(oriel_px_bind(s.fd, SA(at)), 0);
-    EXPECT_EQ(pthread_create(&thread, NULL, answer, &s), 0);
-    oriel_px_use(near);
+    start_both(&far, &near, &s, &thread);
     EXPECT_EQ(oriel_px_getaddrinfo("there", "80", &hints, &a), 0);
     is_v4(a, "192.0.2.7", 80);
     EXPECT_STR(a->ai_canonname, "there");
@@ -165,8 +187,38 @@ TEST("names that no file has are asked of the link's name servers")
     is_v4(a, "192.0.2.7", 81);
     oriel_px_freeaddrinfo(a);
     EXPECT_EQ(oriel_px_getaddrinfo("elsewhere", "80", &hints, &a), EAI_NONAME);
-    EXPECT_EQ(pthread_join(thread, NULL), 0);
-    oriel_px_use(NULL);
-    oriel_px_stop(near);
-    oriel_px_stop(far);
+    stop_both(far, near, thread);
+}
+
+static void nothing(int number)
+{
+    (void)number;
+}
+
+TEST("a name server that is silent at first is asked again, without haste, whatever signals come")
+{
+    struct oriel_px *far, *near;
+    struct server s = {.questions = 2, .silent = 1};
+    struct addrinfo *a, hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct sigaction act = {.sa_handler = nothing}, before;
+    struct itimerval often = {.it_value.tv_usec = 200000, .it_interval.tv_usec = 200000}, never = {0};
+    sigset_t alarms;
+    pthread_t thread;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    EXPECT_EQ(sigaction(SIGALRM, &act, &before), 0);
+    EXPECT_EQ(pthread_sigmask(SIG_BLOCK, &alarms, NULL), 0);
+    start_both(&far, &near, &s, &thread);
+    EXPECT_EQ(pthread_sigmask(SIG_UNBLOCK, &alarms, NULL), 0);
+    EXPECT_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    clock_t busy = clock();
+    int err = oriel_px_getaddrinfo("there", "80", &hints, &a);
+    busy = clock() - busy;
+    EXPECT_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+    EXPECT_EQ(err, 0);
+    is_v4(a, "192.0.2.7", 80);
+    oriel_px_freeaddrinfo(a);
+    EXPECT(busy < CLOCKS_PER_SEC / 3);
+    EXPECT_EQ(sigaction(SIGALRM, &before, NULL), 0);
+    stop_both(far, near, thread);
 }

@@ -3,6 +3,7 @@
 #include "fx_px.h"
 
 #include "host/file.h"
+#include "host/posix_run.h"
 #include "host/replay.h"
 
 static char path[] = "/tmp/oriel-record-XXXXXX";
@@ -90,6 +91,43 @@ TEST("a recording that ends in the middle of a call is replayed up to there")
     }
     EXPECT(cut > 0);
     EXPECT(died + whole > 0);
+    file_close(&f);
+}
+
+static oriel_handle written;            /* where "marked" was */
+
+static void write_in_place(void)
+{
+    int pair[2];
+    fx_px_connected(pair);
+    struct oriel_px *px = posix_of(pair[0]);
+    struct oriel_stack *s = px->node->stack;
+    posix_enter(px);
+    written = px_of(&px->px, pair[0])->h;
+    struct oriel_room room = oriel_send_window(s, written);
+    EXPECT(room.n >= 6);
+    memcpy(room.p, "marked", 6);
+    EXPECT_EQ(oriel_send_commit(s, written, 6), 0);
+    (void)posix_leave(px, 0);
+}
+
+TEST("a recording that writes twice into one window is damaged")
+{
+    struct file f = recording(write_in_place);
+    struct replay_result r;
+    EXPECT(replay(f.bytes, NULL, &r));
+    size_t before = 2;                          /* the call, the handle, the length */
+    for (uint64_t h = written; h > 0; h >>= 7)
+        before++;
+    const uint8_t *at = memmem(f.bytes.p, f.bytes.n, "marked", 6);
+    EXPECT(at != NULL);
+    size_t head = (size_t)(at - f.bytes.p) - before, call = before + 6 + 3;    /* and that it was done, and how */
+    uint8_t *twice = malloc(f.bytes.n + call);
+    memcpy(twice, f.bytes.p, head + call);
+    memcpy(twice + head + call, f.bytes.p + head, f.bytes.n - head);
+    EXPECT(!replay(span_of(twice, f.bytes.n + call), NULL, &r));
+    EXPECT_STR(r.what, "more is written than there was room for");
+    free(twice);
     file_close(&f);
 }
 
