@@ -16,11 +16,17 @@
 /* The program's one standard output; `standard` keeps the first error that writing to it met. */
 static struct file_sink standard;
 static struct sink out;
+static bool ignored_before;
 
 void out_start(void)
 {
     out = file_sink_stream(&standard, stdout);
-    signal(SIGPIPE, SIG_IGN);       /* writing fails with EPIPE instead */
+    ignored_before = signal(SIGPIPE, SIG_IGN) == SIG_IGN;       /* writing fails with EPIPE instead */
+}
+
+void out_restore_signals(void)
+{
+    signal(SIGPIPE, ignored_before ? SIG_IGN : SIG_DFL);
 }
 
 struct sink out_sink(void)

@@ -19,6 +19,7 @@
 
 /* Once, at the start of the program. */
 void out_start(void);
+void out_restore_signals(void);     /* as they were before: for a program that is started */
 
 void out_put(struct span bytes);
 void out_str(const char *text);

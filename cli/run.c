@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define LINGER (10 * NS_PER_S)      /* what a program wrote before its end may take so long to arrive */
+#define GRACE  NS_PER_S             /* and its peers so long to close, once all has */
 #define NODE_BYTES ((size_t)128 << 20)
 #define SWEEP  (250 * NS_PER_MS)    /* between two looks for parked calls that were given up */
 
@@ -309,6 +310,7 @@ static int start_child(struct runner *u)
     if (!u->argv)
         return fails("out of memory");
     memcpy(u->argv, u->args->operands, u->args->operands_n * sizeof(*u->argv));
+    out_restore_signals();
     int status = run_child_start(&u->child, u->argv, &u->way, error);
     if (status != 0)
         out_error("run", "%s", error);
@@ -357,9 +359,11 @@ static oriel_time earliest(oriel_time a, oriel_time b)
 }
 
 /* Has all that the program wrote been delivered? In a namespace: has its kernel closed every connection? */
-static bool is_quiet(const struct runner *u)
+static bool is_quiet(const struct runner *u, bool closed)
 {
-    return u->ns ? gateway_streams(u->link.gateway) == 0 : run_is_quiet(u->run);
+    if (u->ns)
+        return gateway_streams(u->link.gateway) == 0;
+    return run_is_quiet(u->run, closed) && !gateway_owes(u->link.gateway);
 }
 
 static oriel_time next_of(struct runner *u)
@@ -380,12 +384,15 @@ static void after_turn(struct runner *u)
 /* Until nobody is left, and what was written has arrived, or could not. */
 static int turn(struct runner *u)
 {
-    oriel_time give_up = ORIEL_NEVER;
+    oriel_time give_up = ORIEL_NEVER, grace = ORIEL_NEVER;
     u->sweep_at = ORIEL_NEVER;
-    while (!u->child.alone || (!is_quiet(u) && live_now(u->live) < give_up)) {
-        if (u->child.alone && give_up == ORIEL_NEVER)
+    while (!u->child.alone || (!is_quiet(u, live_now(u->live) < grace) && live_now(u->live) < give_up)) {
+        if (u->child.alone && give_up == ORIEL_NEVER) {
             give_up = live_now(u->live) + LINGER;
-        int err = live_turn(u->live, earliest(next_of(u), give_up));
+            grace = live_now(u->live) + GRACE;
+        }
+        oriel_time wait = live_now(u->live) < grace ? grace : give_up;
+        int err = live_turn(u->live, earliest(next_of(u), wait));
         if (err < 0 && err != -EINTR)
             return fails(strerror(-err));
         after_turn(u);

@@ -340,6 +340,15 @@ unsigned gateway_streams(const struct gateway *g)
     return g->streams;
 }
 
+bool gateway_owes(const struct gateway *g)
+{
+    struct oriel_conn_info c;
+    for (uint32_t at = 0; oriel_conn_each(g->s, &at, &c);)
+        if (c.recv_queue > 0)
+            return true;
+    return false;
+}
+
 const char *gateway_note(const struct gateway *g)
 {
     return g->note[0] != '\0' ? g->note : NULL;
@@ -373,15 +382,12 @@ static void step(void *ctx)
 
 /* ---- made, and taken down ---- */
 
-/* Flows that there are descriptors for. */
-static uint32_t raise_limit(uint32_t wanted)
+/* Flows that there are descriptors for; the limit is the program's whose process this is. */
+static uint32_t within_limit(uint32_t wanted)
 {
     struct rlimit r;
     if (getrlimit(RLIMIT_NOFILE, &r) < 0)
         return wanted;
-    struct rlimit most = {.rlim_cur = r.rlim_max, .rlim_max = r.rlim_max};
-    if (r.rlim_cur < r.rlim_max && setrlimit(RLIMIT_NOFILE, &most) == 0)
-        r.rlim_cur = r.rlim_max;
     if (r.rlim_cur <= GW_SPARE)
         return 1;
     return r.rlim_cur - GW_SPARE < wanted ? (uint32_t)(r.rlim_cur - GW_SPARE) : wanted;
@@ -435,7 +441,7 @@ struct gateway *gateway_open(struct live *v, struct node *node, int netif,
     g->kick.fd = g->tick.fd = g->spare_fd = -1;
     for (unsigned i = 0; i < GATEWAY_PUBLISH_MAX; i++)
         g->publish[i].source.fd = -1;
-    g->flows_max = raise_limit(cfg->flows ? cfg->flows : FLOWS_DEFAULT);
+    g->flows_max = within_limit(cfg->flows ? cfg->flows : FLOWS_DEFAULT);
     list_init(&g->again);
     list_init(&g->starved);
     for (unsigned i = 0; i < GW_AGES; i++)

@@ -19,8 +19,8 @@
  * other family), the gateway's.
  *
  * The node's interface must stand in for others (oriel_netif_config.any_addr), and the node's readiness
- * (oriel_ready_take) is the gateway's. The process's limit of descriptors is raised as far as it goes:
- * keep the old one for what is started later. Where descriptors run out flows are refused with a reset.
+ * (oriel_ready_take) is the gateway's. A flow takes descriptors, and the process's limit is its owner's to
+ * raise, before; where they run out flows are refused with a reset.
  */
 #ifndef ORIEL_HOST_GATEWAY_H
 #define ORIEL_HOST_GATEWAY_H
@@ -67,6 +67,7 @@ void gateway_close(struct gateway *g);
 /* Flows that live now. */
 unsigned gateway_flows(const struct gateway *g);
 unsigned gateway_streams(const struct gateway *g);      /* those of TCP */
+bool gateway_owes(const struct gateway *g);             /* the host has not taken all that the guest sent */
 
 /* What the host does not let it do, in a sentence; NULL: nothing. */
 const char *gateway_note(const struct gateway *g);

@@ -97,6 +97,11 @@ int loop_change(struct loop *l, struct loop_source *s, uint32_t events)
     return control(l, EPOLL_CTL_MOD, s);
 }
 
+int loop_again(struct loop *l, const struct loop_source *s)
+{
+    return control(l, EPOLL_CTL_MOD, s);
+}
+
 void loop_remove(struct loop *l, struct loop_source *s)
 {
     (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, s->fd, NULL);

@@ -60,6 +60,8 @@ void loop_close(struct loop *l);
 /* 0, or a negative errno. A descriptor has one source. */
 int loop_add(struct loop *l, struct loop_source *s);
 int loop_change(struct loop *l, struct loop_source *s, uint32_t events);
+/* What is ready is said again in the next round, though it is an edge (EPOLLET) that was said. */
+int loop_again(struct loop *l, const struct loop_source *s);
 void loop_remove(struct loop *l, struct loop_source *s);
 
 /*

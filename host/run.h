@@ -112,8 +112,8 @@ void run_turn(struct run *n);
 /* When run_turn has something to do though nothing happens; ORIEL_NEVER. As live_turn's `until`. */
 oriel_time run_next(const struct run *n);
 
-/* Has every connection delivered what the program wrote before it went? */
-bool run_is_quiet(const struct run *n);
+/* Has every connection delivered what the program wrote before it went? If asked: has its peer closed too? */
+bool run_is_quiet(const struct run *n, bool closed);
 
 /*
  * Reaching into a process that we started: a duplicate of its descriptor, or a negative errno (EBADF: it
@@ -180,6 +180,7 @@ bool run_way_works(const struct run_way *way, char error[DRV_ERROR_MAX]);
 
 struct run_child {
     pid_t pid;                      /* the program itself */
+    int pidfd;                      /* ... and nobody who has its number later */
     pid_t guard;                    /* between us and it: ends it all when we are killed */
     int told, leash;                /* the guard's word; what it sees closed when we go */
     int given;                      /* the descriptor of `enter`; the caller's */

@@ -7,19 +7,24 @@
  *
  * Between us and the program stands a guard: what the program leaves behind (a daemon, workers) becomes the
  * guard's, which ends when nobody is left. When we are killed it ends them all, and when it is killed, we
- * do: they become ours then. Signals of the terminal come to the whole group by themselves; only those that somebody
- * sent to Oriel alone are passed on.
+ * do: they become ours then. It is in a session of its own, so that a signal to the whole group, which
+ * ends us and the program, leaves it to end the others. Signals of the terminal come to the group by
+ * themselves; only those that somebody sent to Oriel alone are passed on, and once the program has ended, one
+ * that would have ended it ends what it left behind.
  */
 #define _GNU_SOURCE
 #include "host/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,6 +32,7 @@
 #include <unistd.h>
 
 static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
+#define ENDING 4                    /* the first so many are wishes that it end */
 
 /* What the child says on `up`: first what it has entered, then, if ever, why it went no further. */
 enum said {
@@ -47,12 +53,20 @@ static void say(int fd, enum said said, int value)
         _exit(RUN_EXIT_OURS);
 }
 
+/* What the program gets as we got it. */
+struct inherited {
+    sigset_t mask;
+    struct sigaction pipe;
+    struct rlimit files;
+};
+
 _Noreturn static void be_the_program(char *const argv[], const struct run_way *way, int up, int down,
-                                     pid_t parent, const sigset_t *mask)
+                                     pid_t parent, const struct inherited *as)
 {
     char go;
-    signal(SIGPIPE, SIG_DFL);
-    sigprocmask(SIG_SETMASK, mask, NULL);
+    sigaction(SIGPIPE, &as->pipe, NULL);
+    sigprocmask(SIG_SETMASK, &as->mask, NULL);
+    (void)setrlimit(RLIMIT_NOFILE, &as->files);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         _exit(RUN_EXIT_OURS);
@@ -72,17 +86,6 @@ _Noreturn static void be_the_program(char *const argv[], const struct run_way *w
     _exit(RUN_EXIT_NOT_FOUND);
 }
 
-static int take(pid_t pid, int fd)
-{
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (pidfd < 0)
-        return -errno;
-    int got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-    int err = -errno;
-    close(pidfd);
-    return got < 0 ? err : got;
-}
-
 /* What the child entered, as we hear it. 0, or an exit status. */
 static int hear(struct run_child *c, char error[DRV_ERROR_MAX])
 {
@@ -97,10 +100,28 @@ static int hear(struct run_child *c, char error[DRV_ERROR_MAX])
     }
     if (w.value == RUN_GIVES_NOTHING)
         return 0;
-    c->given = take(c->pid, w.value);
+    c->given = (int)syscall(SYS_pidfd_getfd, c->pidfd, w.value, 0);
     if (c->given < 0)
-        (void)snprintf(error, DRV_ERROR_MAX, "cannot take the child's descriptor: %s", strerror(-c->given));
+        (void)snprintf(error, DRV_ERROR_MAX, "cannot take the child's descriptor: %s", strerror(errno));
     return c->given < 0 ? RUN_EXIT_OURS : 0;
+}
+
+/* Some folder of PATH may not be searched: that is no word about a program that is in none of the others. */
+static bool is_somewhere(const char *name)
+{
+    const char *path = getenv("PATH");
+    char file[PATH_MAX];
+    if (strchr(name, '/') || !path)
+        return true;
+    for (;;) {
+        int n = (int)strcspn(path, ":");
+        int len = snprintf(file, sizeof(file), "%.*s%s%s", n, path, n > 0 ? "/" : "", name);
+        if (len >= 0 && (size_t)len < sizeof(file) && access(file, F_OK) == 0)
+            return true;
+        if (path[n] == '\0')
+            return false;
+        path += n + 1;
+    }
 }
 
 int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_MAX])
@@ -116,6 +137,8 @@ int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_M
         status = RUN_EXIT_CANNOT;
     } else {
         bool there = w.value != -ENOENT && w.value != -ENOTDIR;
+        if (w.value == -EACCES)
+            there = is_somewhere(argv[0]);
         (void)snprintf(error, DRV_ERROR_MAX, "%s: %s", argv[0],
                        there ? strerror(-w.value) : "command not found");
         status = there ? RUN_EXIT_CANNOT : RUN_EXIT_NOT_FOUND;
@@ -128,9 +151,20 @@ int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_M
 
 /* ---- the guard ---- */
 
+/* How the program ended, once nobody is left. */
+static bool all_gone(pid_t program, int *how)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == program)
+            *how = status;
+    return pid < 0 && errno == ECHILD;
+}
+
 /* Everything below us: who loses its parent becomes ours, so this comes to an end. The list may miss one
  * while others go; that there is nobody left says wait alone. */
-static void end_all(void)
+static void end_all(pid_t program, int *how)
 {
     static const struct timespec a_moment = {.tv_nsec = 1000000};
     char path[64];
@@ -142,24 +176,10 @@ static void end_all(void)
             kill(child, SIGKILL);
         if (f)
             fclose(f);
-        pid_t pid;
-        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-            continue;
-        if (pid < 0 && errno == ECHILD)
+        if (all_gone(program, how))
             return;
         (void)nanosleep(&a_moment, NULL);
     }
-}
-
-/* How the program ended, once nobody is left. */
-static bool all_gone(pid_t program, int *how)
-{
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (pid == program)
-            *how = status;
-    return pid < 0 && errno == ECHILD;
 }
 
 _Noreturn static void guard(pid_t program, int told, int leash)
@@ -173,8 +193,8 @@ _Noreturn static void guard(pid_t program, int told, int leash)
     while (!all_gone(program, &how)) {
         struct signalfd_siginfo s;
         if (poll(p, 2, -1) < 0 || (p[0].revents & (POLLIN | POLLHUP))) {
-            end_all();
-            _exit(RUN_EXIT_OURS);
+            end_all(program, &how);
+            break;
         }
         while (read(p[1].fd, &s, sizeof(s)) == sizeof(s))
             continue;
@@ -188,7 +208,7 @@ struct pipes {
 };
 
 _Noreturn static void become_guard(char *const argv[], const struct run_way *way, const struct pipes *p,
-                                  const sigset_t *mask)
+                                  const struct inherited *as)
 {
     close(p->up[0]);
     close(p->down[1]);
@@ -198,26 +218,36 @@ _Noreturn static void become_guard(char *const argv[], const struct run_way *way
         _exit(RUN_EXIT_OURS);
     pid_t us = getpid(), program = fork();
     if (program == 0)
-        be_the_program(argv, way, p->up[1], p->down[0], us, mask);
+        be_the_program(argv, way, p->up[1], p->down[0], us, as);
     close(p->up[1]);
     close(p->down[0]);
-    if (program < 0 || write(p->told[1], &program, sizeof(program)) != sizeof(program))
+    if (program < 0 || setsid() < 0 || write(p->told[1], &program, sizeof(program)) != sizeof(program))
         _exit(RUN_EXIT_OURS);
     guard(program, p->told[1], p->leash[0]);
 }
 
 /* ---- our side ---- */
 
-static int watch_signals(sigset_t *before)
+static int watch_signals(struct inherited *as)
 {
     sigset_t set;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     for (size_t i = 0; i < ARRAY_LEN(passed_on); i++)
         sigaddset(&set, passed_on[i]);
-    sigprocmask(SIG_BLOCK, &set, before);
-    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, &as->mask);
+    sigaction(SIGPIPE, &ignore, &as->pipe);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Each connection takes descriptors of ours; the program's number is its own affair. */
+static void raise_limit(struct inherited *as)
+{
+    if (getrlimit(RLIMIT_NOFILE, &as->files) != 0)
+        return;
+    const struct rlimit most = {.rlim_cur = as->files.rlim_max, .rlim_max = as->files.rlim_max};
+    (void)setrlimit(RLIMIT_NOFILE, &most);
 }
 
 static bool make_pipes(struct pipes *p)
@@ -230,13 +260,15 @@ int run_child_start(struct run_child *c, char *const argv[], const struct run_wa
                     char error[DRV_ERROR_MAX])
 {
     struct pipes p;
-    sigset_t before;
-    *c = (struct run_child){.pid = -1, .guard = -1, .given = -1, .way = way, .up = -1, .down = -1};
-    c->signals = watch_signals(&before);
+    struct inherited as;
+    *c = (struct run_child){.pid = -1, .pidfd = -1, .guard = -1, .given = -1, .way = way,
+                            .up = -1, .down = -1};
+    c->signals = watch_signals(&as);
+    raise_limit(&as);
     if (c->signals >= 0 && make_pipes(&p) && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0)
         c->guard = fork();
     if (c->guard == 0)
-        become_guard(argv, way, &p, &before);
+        become_guard(argv, way, &p, &as);
     if (c->guard < 0) {
         (void)snprintf(error, DRV_ERROR_MAX, "cannot start a process: %s", strerror(errno));
         return RUN_EXIT_OURS;
@@ -253,19 +285,28 @@ int run_child_start(struct run_child *c, char *const argv[], const struct run_wa
         (void)snprintf(error, DRV_ERROR_MAX, "cannot start a process");
         return RUN_EXIT_OURS;
     }
+    c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
     return hear(c, error);
 }
 
 /* The guard has ended: nobody is left, or it was killed. */
 static void note_end(struct run_child *c)
 {
-    int how;
-    if (read(c->told, &how, sizeof(how)) != sizeof(how)) {
-        end_all();
-        how = SIGKILL;
-    }
+    int how = SIGKILL;
+    if (read(c->told, &how, sizeof(how)) != sizeof(how))
+        end_all(c->pid, &how);
     c->alone = true;
     c->status = WIFEXITED(how) ? WEXITSTATUS(how) : RUN_EXIT_SIGNAL + WTERMSIG(how);
+}
+
+/* The program has ended, and its number may be another's by now. The guard ends what it left behind. */
+static void let_go(struct run_child *c, int sig)
+{
+    for (size_t i = 0; i < ENDING && c->leash >= 0; i++)
+        if (passed_on[i] == sig) {
+            close(c->leash);
+            c->leash = -1;
+        }
 }
 
 void run_child_signals(struct run_child *c)
@@ -274,8 +315,10 @@ void run_child_signals(struct run_child *c)
     pid_t pid;
     while (read(c->signals, &s, sizeof(s)) == sizeof(s)) {
         bool from_somebody = s.ssi_code <= 0;       /* SI_USER, SI_QUEUE, SI_TKILL */
-        if (s.ssi_signo != SIGCHLD && from_somebody && !c->alone)
-            kill(c->pid, (int)s.ssi_signo);
+        int sig = (int)s.ssi_signo;
+        if (sig != SIGCHLD && from_somebody && !c->alone &&
+            syscall(SYS_pidfd_send_signal, c->pidfd, sig, NULL, 0) != 0 && errno == ESRCH)
+            let_go(c, sig);
     }
     while (!c->alone && (pid = waitpid(-1, NULL, WNOHANG)) > 0)
         if (pid == c->guard)

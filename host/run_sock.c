@@ -22,24 +22,6 @@
 static_assert(RUN_SOCKS_MAX == 1 << SLOT_BITS, "a slot is the low bits of a number");
 #define NAME_LEN    27              /* of a mark, without the NUL in front */
 
-int rsock_errno(int oriel_err)
-{
-    static const int of[] = {
-        [-ORIEL_EINVAL] = EINVAL, [-ORIEL_EAGAIN] = EAGAIN, [-ORIEL_ENOBUFS] = ENOBUFS,
-        [-ORIEL_EBADF] = EBADF, [-ORIEL_EADDRINUSE] = EADDRINUSE, [-ORIEL_EADDRNOTAVAIL] = EADDRNOTAVAIL,
-        [-ORIEL_ENETUNREACH] = ENETUNREACH, [-ORIEL_EHOSTUNREACH] = EHOSTUNREACH,
-        [-ORIEL_ECONNREFUSED] = ECONNREFUSED, [-ORIEL_EMSGSIZE] = EMSGSIZE, [-ORIEL_ENOTCONN] = ENOTCONN,
-        [-ORIEL_EISCONN] = EISCONN, [-ORIEL_EACCES] = EACCES, [-ORIEL_ENOPROTOOPT] = ENOPROTOOPT,
-        [-ORIEL_EOPNOTSUPP] = EOPNOTSUPP, [-ORIEL_EEXIST] = EEXIST, [-ORIEL_ENOENT] = ENOENT,
-        [-ORIEL_ENETDOWN] = ENETDOWN, [-ORIEL_ETIMEDOUT] = ETIMEDOUT, [-ORIEL_EPROTO] = EPROTO,
-        [-ORIEL_EAFNOSUPPORT] = EAFNOSUPPORT, [-ORIEL_ECONNRESET] = ECONNRESET, [-ORIEL_EPIPE] = EPIPE,
-        [-ORIEL_EINPROGRESS] = EINPROGRESS, [-ORIEL_ECONNABORTED] = ECONNABORTED,
-    };
-    if (oriel_err >= 0)
-        return 0;
-    return (size_t)-oriel_err < ARRAY_LEN(of) && of[-oriel_err] ? -of[-oriel_err] : -EIO;
-}
-
 bool rsock_is_nonblocking(int fd)
 {
     return fcntl(fd, F_GETFL) & O_NONBLOCK;
@@ -52,7 +34,8 @@ socklen_t rsock_name(const struct run *n, struct sockaddr_un *u, char kind, bool
     memset(u, 0, sizeof(*u));
     u->sun_family = AF_UNIX;
     char text[NAME_LEN + 1];
-    (void)snprintf(text, sizeof(text), "%016llx%c%c%08x.", (unsigned long long)n->token, kind, v6 ? '6' : '4', id);
+    (void)snprintf(text, sizeof(text), "%016llx%c%c%08x.", (unsigned long long)n->token, kind,
+                   v6 ? '6' : '4', id);
     memcpy(u->sun_path + 1, text, NAME_LEN);
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + NAME_LEN);
 }
@@ -68,10 +51,12 @@ static bool name_read(const struct run *n, const struct sockaddr_un *u, socklen_
         u->sun_path[0] != '\0')
         return false;
     memcpy(text, u->sun_path + 1, NAME_LEN);
-    if (sscanf(text, "%16llx%c%c%8x", &token, kind, &family, id) != 4 || token != n->token)
+    if (sscanf(text, "%16llx%c%c%8x", &token, kind, &family, id) != 4)
         return false;
     *v6 = family == '6';
-    return true;
+    struct sockaddr_un same;            /* of a number one name is held; others anybody may have */
+    return rsock_name(n, &same, *kind, *v6, *id) == len &&
+           memcmp(&same.sun_path, u->sun_path, NAME_LEN + 1) == 0;
 }
 
 bool rsock_is_held(const struct rsock *s)
@@ -152,7 +137,7 @@ struct rsock *rsock_new(struct run *n, char name, bool v6, uint64_t cookie)
     s->slot = slot;
     s->id = slot | n->generation++ << SLOT_BITS;
     s->end = s->fd = s->stash = -1;
-    s->linger_ms = -1;
+    s->linger_s = -1;
     s->state = name == 'd' ? RSOCK_DATAGRAM : name == 'c' ? RSOCK_CONNECTED : RSOCK_IDLE;
     n->slots[slot] = s;
     n->socks_n++;
@@ -332,23 +317,27 @@ void run_forget(struct run *n, struct run_request *r)
 
 /* ---- who a socket is ---- */
 
-static struct rsock *ghost(struct run *n, bool v6)
+static struct rsock *ghost(struct run *n, bool v6, int error)
 {
     n->ghost = (struct rsock){.run = n, .name = 'c', .v6 = v6, .state = RSOCK_OVER, .end = -1, .fd = -1,
-                             .stash = -1, .linger_ms = -1};
+                             .stash = -1, .linger_s = -1, .error = error};
     return &n->ghost;
+}
+
+static uint64_t cookie_of(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t len = sizeof(cookie);
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
 }
 
 void rsock_rename(struct rsock *s, char name, uint32_t id, int fd)
 {
-    uint64_t cookie = 0;
-    socklen_t len = sizeof(cookie);
     rsock_drop_handle(s, true);
     rsock_unwatch(s);
     if (s->cookie)
         forget_cookie(s);
-    (void)getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
-    learn_cookie(s, cookie);
+    learn_cookie(s, cookie_of(fd));
     s->name = name;
     s->id = id;
     s->state = RSOCK_IDLE;
@@ -358,39 +347,60 @@ void rsock_rename(struct rsock *s, char name, uint32_t id, int fd)
     s->port = s->bound ? 0 : s->port;
 }
 
-struct rsock *rsock_of_descriptor(struct run *n, int fd)
+bool rsock_is_of(const struct rsock *s, int fd)
 {
-    uint64_t cookie;
-    socklen_t len = sizeof(cookie);
-    struct sockaddr_un u;
+    struct sockaddr_un u, own;
+    socklen_t len = sizeof(u);
+    if (s->cookie)
+        return cookie_of(fd) == s->cookie;
+    return getpeername(fd, (struct sockaddr *)&u, &len) == 0 &&
+           len == rsock_name(s->run, &own, s->name, s->v6, s->id) && memcmp(&u, &own, len) == 0;
+}
+
+/* One that was accepted: a name and a descriptor are one another's only. */
+static struct rsock *of_peer(struct run *n, uint64_t cookie, const struct sockaddr_un *u, socklen_t len)
+{
     char kind;
     bool v6;
     uint32_t id;
-    if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
+    if (!name_read(n, u, len, &kind, &v6, &id))
+        return NULL;
+    struct rsock *s = n->slots[id & (RUN_SOCKS_MAX - 1)];
+    if (kind != 'c' || !s || s->id != id || s->name != 'c' || s->cookie)
+        return ghost(n, v6, 0);
+    learn_cookie(s, cookie);
+    return s;
+}
+
+struct rsock *rsock_of_descriptor(struct run *n, int fd)
+{
+    uint64_t cookie = cookie_of(fd);
+    struct sockaddr_un u;
+    socklen_t len = sizeof(u);
+    char kind;
+    bool v6;
+    uint32_t id;
+    if (cookie == 0)
         return NULL;
     struct rsock *s = n->by_cookie[head_of(cookie)];
     while (s && s->cookie != cookie)
         s = s->next_cookie;
     if (s)
         return s;
-    len = sizeof(u);
-    if (getpeername(fd, (struct sockaddr *)&u, &len) == 0) {
-        if (!name_read(n, &u, len, &kind, &v6, &id))
-            return NULL;
-        s = n->slots[id & (RUN_SOCKS_MAX - 1)];
-        if (kind != 'c' || !s || s->id != id || s->name != 'c')
-            return ghost(n, v6);
-        learn_cookie(s, cookie);
-        return s;
-    }
+    if (getpeername(fd, (struct sockaddr *)&u, &len) == 0)
+        return of_peer(n, cookie, &u, len);
     len = sizeof(u);
     if (getsockname(fd, (struct sockaddr *)&u, &len) != 0 || !name_read(n, &u, len, &kind, &v6, &id))
         return NULL;
     if (kind != 's')
-        return ghost(n, v6);
+        return ghost(n, v6, 0);
     s = rsock_new(n, 's', v6, cookie);
+    if (!s) {                           /* perhaps some are nobody's any more */
+        rsock_sweep(n, RUN_SOCKS_MAX);
+        s = rsock_new(n, 's', v6, cookie);
+    }
     if (!s)
-        return ghost(n, v6);
+        return ghost(n, v6, ENOBUFS);
     s->id = id;
     return s;
 }
@@ -499,6 +509,8 @@ void run_handle(struct run *n, struct run_request *r)
     struct rsock *s = rsock_of_descriptor(n, r->dup);
     if (!s)
         return r->asker->native(r);
+    if (s == &n->ghost && s->error)
+        return r->asker->answer(r, -s->error);
     s->tid = r->tid;
     s->fd = r->fd;
     n->dirty = true;
@@ -580,7 +592,7 @@ oriel_time run_next(const struct run *n)
     return live_now(n->cfg.live) + (at > now ? at - now : 0);
 }
 
-bool run_is_quiet(const struct run *n)
+bool run_is_quiet(const struct run *n, bool closed)
 {
     uint32_t cursor = 0;
     struct oriel_conn_info c;
@@ -588,7 +600,7 @@ bool run_is_quiet(const struct run *n)
         return false;
     while (oriel_conn_each(n->stack, &cursor, &c))
         if (c.send_queue > 0 || c.state == ORIEL_TCP_FIN_WAIT_1 || c.state == ORIEL_TCP_LAST_ACK ||
-            c.state == ORIEL_TCP_CLOSING)
+            c.state == ORIEL_TCP_CLOSING || (closed && c.state == ORIEL_TCP_FIN_WAIT_2))
             return false;
     for (unsigned i = 0; i < RUN_SOCKS_MAX; i++)
         if (n->slots[i] && n->slots[i]->held_up)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The exchange that everyone watches, by two programs: examples/server.c and examples/client.c, over a
 # udp: link between two processes, over the loopback of one stack, over the system's own sockets, and with
-# the client under oriel run.
+# the client or the server under oriel run.
 # Each time the segments are the same, by tshark and the filter tcp.port == 42181.
 # shellcheck source=tests/cli/tap.inc
 . "$(dirname "$0")/tap.inc"
@@ -160,6 +160,17 @@ done
 timeout 20 "$2" run -q -w "$1/client-run.pcapng" -- "$1/client-sys" 10.0.2.2 > "$1/client.out" || exit 1
 wait $server
 END
+# The server under oriel run, the client beside it.
+cat > "$tmp/server-run.sh" << 'END'
+ip link set lo up
+timeout 20 "$2" run -q -p 42181 -w "$1/server-run.pcapng" -- "$1/server-sys" > "$1/run-server.out" & server=$!
+for _ in $(seq 100); do
+    grep -q listens "$1/run-server.out" 2> /dev/null && break
+    sleep 0.05
+done
+timeout 20 "$1/client-sys" 127.0.0.1 > "$1/client.out" || exit 1
+wait $server
+END
 chmod 755 "$tmp"
 if have unshare && have ip && unshare -n true 2> /dev/null; then
     check "over the system's sockets both are content" unshare -n sh "$tmp/native.sh" "$tmp"
@@ -169,6 +180,10 @@ if have unshare && have ip && unshare -n true 2> /dev/null; then
         unshare -n sh "$tmp/client-run.sh" "$tmp" "$build/oriel"
     check "the client is greeted" greeted "$tmp/client.out"
     seen_in "the client under oriel run" "$tmp/client-run.pcapng"
+    check "with the server under oriel run both are content" \
+        unshare -n sh "$tmp/server-run.sh" "$tmp" "$build/oriel"
+    check "the client is greeted" greeted "$tmp/client.out"
+    seen_in "the server under oriel run" "$tmp/server-run.pcapng"
 else
     skip "over the system's sockets" "no network namespace can be made"
 fi

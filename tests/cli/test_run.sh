@@ -79,6 +79,37 @@ check "a signal for Oriel is the program's" [ "$status" -eq 143 ]
 check "a port that makes no sense" ends 2 --publish 8080:x -- true
 check "what a program leaves behind is waited for" gives late -- sh -c '(sleep 0.2; echo late) & exit 0'
 
+
+mkdir -m 0 "$tmp/closed"
+closed_path()
+{
+    PATH=$tmp/closed:$PATH ends 127 -- no-such-program-at-all
+}
+check "a folder of PATH that may not be searched hides no program that is nowhere" closed_path
+left_behind()       # what it left behind is in a session of its own, where no signal of the terminal comes
+{
+    # shellcheck disable=SC2086
+    $user "$tmp/oriel" run -q -- sh -c 'setsid sleep 61 & exit 3' &
+    ours=$!
+    sleep 0.5
+    kill -TERM $ours
+    wait $ours
+    [ $? -eq 3 ] || return 1
+    ! pgrep -f -x 'sleep 61'
+}
+check "once the program has ended a signal ends what it left behind" left_behind
+ignores_pipe()
+{
+    (trap '' PIPE; ends 0 -- grep SigIgn /proc/self/status) && grep -q '1...$' "$tmp/out"
+}
+check "a signal that was ignored is ignored by the program" ignores_pipe
+check "and one that was not is not" sh -c "! env --default-signal=PIPE $user $tmp/oriel run -- grep SigIgn /proc/self/status | grep -q '1...$'"
+fewer_files()
+{
+    (ulimit -Sn 500 && gives 500 -- sh -c 'ulimit -Sn')
+}
+check "the program's limit of descriptors is the one that we were given" fewer_files
+
 # ---- semantics ----
 
 semantics()
