@@ -14,6 +14,7 @@
  */
 #define _GNU_SOURCE
 #include "host/run.h"
+#include "host/run_program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -106,27 +106,10 @@ static int hear(struct run_child *c, char error[DRV_ERROR_MAX])
     return c->given < 0 ? RUN_EXIT_OURS : 0;
 }
 
-/* Some folder of PATH may not be searched: that is no word about a program that is in none of the others. */
-static bool is_somewhere(const char *name)
-{
-    const char *path = getenv("PATH");
-    char file[PATH_MAX];
-    if (strchr(name, '/') || !path)
-        return true;
-    for (;;) {
-        int n = (int)strcspn(path, ":");
-        int len = snprintf(file, sizeof(file), "%.*s%s%s", n, path, n > 0 ? "/" : "", name);
-        if (len >= 0 && (size_t)len < sizeof(file) && access(file, F_OK) == 0)
-            return true;
-        if (path[n] == '\0')
-            return false;
-        path += n + 1;
-    }
-}
-
 int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_MAX])
 {
     struct word w;
+    char path[PATH_MAX];
     int status = write(c->down, "", 1) == 1 ? 0 : RUN_EXIT_OURS;
     if (status != 0)
         (void)snprintf(error, DRV_ERROR_MAX, "the child ended before it began");
@@ -137,8 +120,8 @@ int run_child_go(struct run_child *c, char *const argv[], char error[DRV_ERROR_M
         status = RUN_EXIT_CANNOT;
     } else {
         bool there = w.value != -ENOENT && w.value != -ENOTDIR;
-        if (w.value == -EACCES)
-            there = is_somewhere(argv[0]);
+        if (w.value == -EACCES)         /* perhaps a folder of PATH may not be searched, and it is in no other */
+            there = program_find(argv[0], path) != -ENOENT;
         (void)snprintf(error, DRV_ERROR_MAX, "%s: %s", argv[0],
                        there ? strerror(-w.value) : "command not found");
         status = there ? RUN_EXIT_CANNOT : RUN_EXIT_NOT_FOUND;

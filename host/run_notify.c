@@ -23,7 +23,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define MISSED_MAX 64               /* answers kept for calls that are started again; must be a power of two */
+#define MISSED_MAX 64               /* answers kept for calls that begin again; a power of two */
 #define ROUND      16               /* requests taken at one readiness */
 
 static int enter(const void *ctx)
@@ -162,7 +162,8 @@ static bool ask_read(struct run_request *r, uint64_t from, void *to, size_t n)
 
 static bool ask_write(struct run_request *r, uint64_t to, const void *from, size_t n)
 {
-    struct iovec here = {.iov_base = (void *)from, .iov_len = n}, there = {.iov_base = (void *)to, .iov_len = n};
+    struct iovec here = {.iov_base = (void *)from, .iov_len = n};
+    struct iovec there = {.iov_base = (void *)to, .iov_len = n};
     return n == 0 || process_vm_writev(r->tid, &here, 1, &there, 1, 0) == (ssize_t)n;
 }
 
@@ -224,8 +225,8 @@ static bool reach(struct notify *y, struct ask *a)
     bool makes = r->call == RUN_SOCKET;
     int got = run_reach(y->run, r->tid, makes ? -1 : r->fd);
     if (makes && got == -EPERM) {
-        tell_once(y, &y->told_hidden, "the system lets nobody look into a process of the program (its file may "
-                  "not be read, or it hides itself): its Internet sockets are refused. As root it works");
+        tell_once(y, &y->told_hidden, "the system lets nobody look into a process of the program (its file "
+                  "may not be read, or it hides itself): its Internet sockets are refused. As root it works");
         ask_answer(r, -EACCES);
         return false;
     }
@@ -245,8 +246,8 @@ static void take_one(struct notify *y)
         return;                         /* the caller was interrupted meanwhile */
     forget_earlier(y, (pid_t)in->pid);
     if (in->data.arch != RUN_ARCH) {
-        tell_once(y, &y->told_32, "a 32-bit program asks for sockets: only those of this machine's own word size "
-                  "are served; they are refused");
+        tell_once(y, &y->told_32, "a 32-bit program asks for sockets: only those of this machine's own word "
+                  "size are served; they are refused");
         (void)respond(y, in->id, -ENOSYS, 0);
         return;
     }

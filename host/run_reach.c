@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PROCESSES_MAX   512         /* that are looked through */
-#define DESCRIPTORS_MAX 8192        /* of each */
+#define DESCRIPTORS_MAX 8192        /* of all of them: some ten milliseconds */
 
 /* Of a thread; before Linux 6.9 of its process, which /proc knows. */
 static int pidfd_of(pid_t tid)
@@ -55,22 +55,22 @@ int run_reach(struct run *n, pid_t tid, int fd)
     return -ESRCH;
 }
 
-/* Its descriptor in that process; -1: it has none. */
-static int look_through(struct rsock *s, pid_t pid)
+/* Its descriptor in that process; -1: it has none, or *left, how many may be looked at, came to an end. */
+static int look_through(struct rsock *s, pid_t pid, unsigned *left)
 {
     char path[40], to[32];
     (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
     DIR *d = opendir(path);
     int found = -1;
     struct dirent *e;
-    for (unsigned n = 0; d && found < 0 && n < DESCRIPTORS_MAX && (e = readdir(d)) != NULL; n++) {
+    for (; d && found < 0 && *left > 0 && (e = readdir(d)) != NULL; --*left) {
         ssize_t k = readlinkat(dirfd(d), e->d_name, to, sizeof(to));
         if (k < 7 || memcmp(to, "socket:", 7) != 0)
             continue;
         int fd = (int)strtol(e->d_name, NULL, 10), dup = run_reach(s->run, pid, fd);
         if (dup < 0)
             continue;
-        if (rsock_of_descriptor(s->run, dup) == s) {
+        if (rsock_is_of(s, dup)) {
             s->tid = pid;
             s->fd = fd;
             found = dup;
@@ -101,13 +101,13 @@ int reach_socket(struct rsock *s)
 {
     pid_t list[PROCESSES_MAX];
     int dup = s->fd < 0 ? -1 : run_reach(s->run, s->tid, s->fd);
-    if (dup >= 0 && rsock_of_descriptor(s->run, dup) == s)
+    if (dup >= 0 && rsock_is_of(s, dup))
         return dup;
     if (dup >= 0)
         close(dup);
-    unsigned n = add_children(getpid(), list, 0);
-    for (unsigned i = 0; i < n; i++) {
-        dup = look_through(s, list[i]);
+    unsigned n = add_children(getpid(), list, 0), left = DESCRIPTORS_MAX;
+    for (unsigned i = 0; i < n && left > 0; i++) {
+        dup = look_through(s, list[i], &left);
         if (dup >= 0)
             return dup;
         n = add_children(list[i], list, n);

@@ -2,10 +2,9 @@
  * Inside the handler of run.h: the table of sockets, and what its files say to each other.
  *
  *   run_sock.c        the table, who a socket is, dispatch       run_sock_opt.c    options
- *   run_sock_addr.c   addresses in and out, where they lead      run_sock_info.c   TCP_INFO
- *   run_sock_tcp.c    connect, listen, accept                    run_sock_udp.c    datagrams
- *   run_reach.c       the program's descriptors
- *   run_sock_relay.c  bytes of streams, how they end             run_sock_msg.c    messages, ancillary data
+ *   run_sock_addr.c   addresses in and out, where they lead      run_sock_udp.c    datagrams
+ *   run_sock_tcp.c    connect, listen, accept                    run_sock_msg.c    messages, ancillary data
+ *   run_sock_relay.c  bytes of streams, how they end             run_reach.c       the program's descriptors
  */
 #ifndef ORIEL_HOST_RUN_SOCK_H
 #define ORIEL_HOST_RUN_SOCK_H
@@ -14,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "lab/posix.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -100,7 +100,7 @@ struct rsock {
 
     int32_t opt[RSOCK_OPTS_MAX];     /* by row, as the program set them */
     uint8_t opt_set[RSOCK_OPTS_MAX / 8];
-    int linger_ms;                  /* -1: off */
+    int64_t linger_s;               /* -1: off */
     oriel_time rcv_timeout, snd_timeout;        /* 0: none */
     char congestion[16];
 
@@ -138,7 +138,11 @@ struct run {
 
 /* ---- run_sock.c ---- */
 
-int rsock_errno(int oriel_err);      /* a negative errno */
+/* A negative errno. */
+static inline int rsock_errno(int oriel_err)
+{
+    return -px_errno_of(oriel_err);
+}
 
 /* NULL: too many. It has a handle of the stack where `handle` says so (or takes the one it is given). */
 struct rsock *rsock_new(struct run *n, char name, bool v6, uint64_t cookie);
@@ -149,6 +153,8 @@ void rsock_free(struct rsock *s);
 struct rsock *rsock_of_handle(struct run *n, oriel_handle h);
 /* NULL: none of ours. The ghost: one of ours that is over. */
 struct rsock *rsock_of_descriptor(struct run *n, int fd);
+/* Is it that one's descriptor? No entry is made for another. */
+bool rsock_is_of(const struct rsock *s, int fd);
 /* Another descriptor stands for it from now on, a fresh one. */
 void rsock_rename(struct rsock *s, char name, uint32_t id, int fd);
 
@@ -177,6 +183,7 @@ int reach_socket(struct rsock *s);
 
 /* ---- run_sock_addr.c ---- */
 
+struct oriel_addr raddr_of_in6(const struct in6_addr *a);
 /* The address in the program's memory. 0, or a negative errno. AF_UNSPEC: *unspec. */
 int raddr_read(struct run_request *r, const struct rsock *s, uint64_t from, uint64_t len,
               struct oriel_endpoint *out, bool *unspec);
@@ -237,7 +244,8 @@ int rudp_send_now(struct rsock *s, const void *data, size_t len, const struct or
 int rudp_take(struct rsock *s, int dup, int flags, struct rsock_meta *meta);
 void rudp_stage(struct rsock *s);
 void rudp_wake(struct rsock *s);      /* parked receivers, if there is something */
-void rudp_wait(struct rsock *s, struct run_request *r, int flags);        /* there is nothing: -EAGAIN, or parked */
+/* There is nothing: -EAGAIN, or parked. */
+void rudp_wait(struct rsock *s, struct run_request *r, int flags);
 void rudp_drain(struct rsock *s);     /* what it sent without an address leaves now */
 void rudp_clear_alarm(struct rsock *s, int dup);
 
@@ -257,10 +265,5 @@ void ropt_inherit(struct rsock *s, const struct rsock *listener);
 bool ropt_is_on(const struct rsock *s, int level, int name);
 /* Does it want to be told more about each datagram than the datagram? */
 bool ropt_wants_more(const struct rsock *s);
-
-/* ---- run_sock_info.c ---- */
-
-/* As struct tcp_info of Linux; its length, at most cap. */
-size_t rinfo_tcp(const struct rsock *s, void *buf, size_t cap);
 
 #endif

@@ -15,19 +15,17 @@
 #define DNS_PORT 53
 #define SIN6_LEN_MIN 24             /* RFC 2133: without the scope */
 
-static struct oriel_addr from_in6(const struct sockaddr_in6 *a)
+struct oriel_addr raddr_of_in6(const struct in6_addr *a)
 {
-    uint64_t half[2] = {0, 0};
-    for (int i = 0; i < 16; i++)
-        half[i / 8] = half[i / 8] << 8 | a->sin6_addr.s6_addr[i];
-    struct oriel_addr out = addr_v6(half[0], half[1]);
+    struct rd r = rd_of(span_of(a, sizeof(*a)));
+    struct oriel_addr out = rd_addr6(&r);
     if (addr_is_link_local(&out) && !addr_is_v4(&out))
         out.zone = 1;               /* the node's one interface with neighbours */
     return out;
 }
 
-int raddr_from(const struct rsock *s, const struct sockaddr_storage *sa, socklen_t len, struct oriel_endpoint *out,
-              bool *unspec)
+int raddr_from(const struct rsock *s, const struct sockaddr_storage *sa, socklen_t len,
+              struct oriel_endpoint *out, bool *unspec)
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
@@ -40,7 +38,7 @@ int raddr_from(const struct rsock *s, const struct sockaddr_storage *sa, socklen
     if (s->v6 && len < SIN6_LEN_MIN && (sa->ss_family == AF_INET6 || s->state != RSOCK_DATAGRAM))
         return -EINVAL;
     if (sa->ss_family == AF_INET6 && s->v6) {
-        *out = (struct oriel_endpoint){.addr = from_in6(in6), .port = ntohs(in6->sin6_port)};
+        *out = (struct oriel_endpoint){.addr = raddr_of_in6(&in6->sin6_addr), .port = ntohs(in6->sin6_port)};
         return 0;
     }
     if (sa->ss_family != AF_INET || (s->v6 && s->state != RSOCK_DATAGRAM))
@@ -64,22 +62,16 @@ int raddr_read(struct run_request *r, const struct rsock *s, uint64_t from, uint
 
 socklen_t raddr_to(const struct rsock *s, const struct oriel_endpoint *e, struct sockaddr_storage *sa)
 {
+    uint8_t bytes[PX_SOCKADDR_MAX];
+    struct oriel_endpoint as = *e;
+    if (addr_is_unspecified(&e->addr) || (!s->v6 && !addr_is_v4(&e->addr)))
+        as.addr = s->v6 ? ADDR_NONE : ADDR_V4_ANY;
+    size_t n = px_sockaddr_emit(&as, s->v6, bytes);
     memset(sa, 0, sizeof(*sa));
-    if (!s->v6) {
-        struct sockaddr_in *in = (struct sockaddr_in *)sa;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(e->port);
-        in->sin_addr.s_addr = addr_is_v4(&e->addr) ? htonl(addr_to_v4(&e->addr)) : 0;
-        return sizeof(*in);
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)sa;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(e->port);
-    in6->sin6_scope_id = e->addr.zone;
-    if (!addr_is_unspecified(&e->addr))
-        for (int i = 0; i < 16; i++)
-            in6->sin6_addr.s6_addr[i] = (uint8_t)((i < 8 ? e->addr.hi : e->addr.lo) >> (56 - i % 8 * 8));
-    return sizeof(*in6);
+    memcpy(sa, bytes, n);
+    if (s->v6)
+        ((struct sockaddr_in6 *)sa)->sin6_scope_id = e->addr.zone;
+    return (socklen_t)n;
 }
 
 int raddr_write(struct run_request *r, const struct rsock *s, const struct oriel_endpoint *e, uint64_t to,

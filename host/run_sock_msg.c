@@ -40,14 +40,6 @@ static uint64_t address(const void *p)
 
 /* ---- sending ---- */
 
-static struct oriel_addr addr_of_in6(const struct in6_addr *a)
-{
-    uint64_t half[2] = {0, 0};
-    for (int i = 0; i < 16; i++)
-        half[i / 8] = half[i / 8] << 8 | a->s6_addr[i];
-    return addr_v6(half[0], half[1]);
-}
-
 /* The source to use; loopback is not an address of the way out. */
 static void use_source(struct oriel_msg *m, struct oriel_addr a)
 {
@@ -65,10 +57,11 @@ static void take_control(const struct cmsghdr *c, struct oriel_msg *m)
         struct in_pktinfo i;
         memcpy(&i, data, sizeof(i));
         use_source(m, addr_v4(ntohl(i.ipi_spec_dst.s_addr)));
-    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO && len >= sizeof(struct in6_pktinfo)) {
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO &&
+               len >= sizeof(struct in6_pktinfo)) {
         struct in6_pktinfo i;
         memcpy(&i, data, sizeof(i));
-        use_source(m, addr_of_in6(&i.ipi6_addr));
+        use_source(m, raddr_of_in6(&i.ipi6_addr));
     } else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
                (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
         m->ttl = (uint8_t)value;
@@ -113,10 +106,10 @@ static int send_one(struct rsock *s, struct run_request *r, uint64_t at)
     }
     if (err)
         return err;
-    if (unspec && s->peer_set && m.h.msg_controllen)
+    bool has_to = !unspec || (s->peer_set && m.h.msg_controllen);
+    if (unspec && has_to)
         to = s->asked;
-    return rudp_send_now(s, s->run->buf, n, unspec && !m.h.msg_controllen ? NULL : unspec && !s->peer_set ? NULL : &to,
-                        &more);
+    return rudp_send_now(s, s->run->buf, n, has_to ? &to : NULL, &more);
 }
 
 void rmsg_call_sendmsg(struct rsock *s, struct run_request *r)
@@ -258,7 +251,9 @@ static int64_t take_error_queue(struct rsock *s, struct run_request *r, uint64_t
         struct sockaddr_storage offender;
     } x = {.err = {.ee_errno = (uint32_t)-rsock_errno(e.err), .ee_info = e.mtu, .ee_type = e.icmp_type,
                    .ee_code = e.icmp_code,
-                   .ee_origin = !e.from_net ? SO_EE_ORIGIN_LOCAL : v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6}};
+                   .ee_origin = !e.from_net ? SO_EE_ORIGIN_LOCAL
+                                : v4        ? SO_EE_ORIGIN_ICMP
+                                            : SO_EE_ORIGIN_ICMP6}};
     struct oriel_endpoint offender = {.addr = e.from}, to = raddr_unroute(s, &e.to);
     socklen_t len = raddr_to(s, &offender, &x.offender);
     put(&c, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &x, sizeof(x.err) + len);

@@ -1,6 +1,6 @@
 /*
- * Options, as Linux numbers them: a row each. What the program set is kept and shown again; what the stack has
- * is set there as well; what only the descriptor can do (timeouts, where urgent data is) is set on it.
+ * Options, as Linux numbers them: a row each. What the program set is kept and shown again; what the stack
+ * has is set there as well; what only the descriptor can do (timeouts, where urgent data is) is set on it.
  */
 #define _GNU_SOURCE
 #include "host/run_sock.h"
@@ -12,6 +12,7 @@
 #include <sys/time.h>
 
 #define NONE (-1)
+#define FOREVER_S 1000000000        /* longer is no limit of time */
 
 enum {
     TCP_ONLY = 1,
@@ -161,7 +162,7 @@ void ropt_inherit(struct rsock *s, const struct rsock *listener)
     memcpy(s->opt, listener->opt, sizeof(s->opt));
     memcpy(s->opt_set, listener->opt_set, sizeof(s->opt_set));
     memcpy(s->congestion, listener->congestion, sizeof(s->congestion));
-    s->linger_ms = listener->linger_ms;
+    s->linger_s = listener->linger_s;
 }
 
 /* ---- setting ---- */
@@ -185,7 +186,9 @@ static int set_row(struct rsock *s, struct run_request *r, const struct row *o, 
         return rsock_errno(err);
     if ((o->flags & ON_DESCRIPTOR) && setsockopt(r->dup, o->level, o->name, &value, sizeof(value)) != 0)
         return -errno;
-    s->opt[at(o)] = o->flags & DOUBLED ? (value < 1152 ? 2304 : value > 1 << 29 ? 1 << 30 : 2 * value) : value;
+    if (o->flags & DOUBLED)
+        value = value < 1152 ? 2304 : value > 1 << 29 ? 1 << 30 : 2 * value;
+    s->opt[at(o)] = value;
     s->opt_set[at(o) / 8] |= (uint8_t)(1u << at(o) % 8);
     return 0;
 }
@@ -197,7 +200,7 @@ static int set_linger(struct rsock *s, struct run_request *r)
         return -EINVAL;
     if (!r->asker->read(r, r->arg[3], &l, sizeof(l)))
         return -EFAULT;
-    s->linger_ms = l.l_onoff ? l.l_linger * 1000 : -1;
+    s->linger_s = l.l_onoff ? (int64_t)(unsigned)l.l_linger : -1;
     return 0;
 }
 
@@ -211,7 +214,11 @@ static int set_timeout(struct rsock *s, struct run_request *r)
         return -EFAULT;
     if (setsockopt(r->dup, SOL_SOCKET, name, &t, sizeof(t)) != 0)
         return -errno;
-    oriel_time ns = t.tv_sec < 0 ? 0 : (oriel_time)t.tv_sec * NS_PER_S + (oriel_time)t.tv_usec * NS_PER_US;
+    oriel_time ns = (oriel_time)t.tv_sec * NS_PER_S + (oriel_time)t.tv_usec * NS_PER_US;
+    if (t.tv_sec < 0)
+        ns = 1;                         /* as the kernel has it: no waiting */
+    else if (t.tv_sec > FOREVER_S)
+        ns = 0;
     *(name == SO_RCVTIMEO ? &s->rcv_timeout : &s->snd_timeout) = ns;
     return 0;
 }
@@ -280,8 +287,8 @@ static int set_special(struct rsock *s, struct run_request *r)
     if (level == SOL_SOCKET && (name == SO_MARK || name == SO_RCVBUFFORCE || name == SO_SNDBUFFORCE ||
                                 name == SO_BINDTODEVICE))
         return -EPERM;
-    if (level == SOL_SOCKET && (name == SO_TYPE || name == SO_DOMAIN || name == SO_PROTOCOL || name == SO_ERROR ||
-                                name == SO_ACCEPTCONN))
+    if (level == SOL_SOCKET && (name == SO_TYPE || name == SO_DOMAIN || name == SO_PROTOCOL ||
+                                name == SO_ERROR || name == SO_ACCEPTCONN))
         return -ENOPROTOOPT;
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && !datagram)
         return set_congestion(s, r);
@@ -383,6 +390,14 @@ static bool get_number(struct rsock *s, struct run_request *r, int *value)
     return true;
 }
 
+static int get_info(struct rsock *s)
+{
+    struct oriel_tcp_info i = {.state = ORIEL_TCP_CLOSED};
+    if (s->h && oriel_tcp_info(s->run->stack, s->h, &i) < 0)
+        i = (struct oriel_tcp_info){.state = ORIEL_TCP_CLOSED};
+    return (int)px_tcp_info(&i, s->run->buf, RSOCK_BUFFER);
+}
+
 /* The value's bytes into n->buf: their number, or a negative errno. */
 static int get_bytes(struct rsock *s, struct run_request *r)
 {
@@ -390,7 +405,8 @@ static int get_bytes(struct rsock *s, struct run_request *r)
     int level = (int)r->arg[1], name = (int)r->arg[2];
     bool stream = s->state != RSOCK_DATAGRAM;
     if (level == SOL_SOCKET && name == SO_LINGER) {
-        struct linger l = {.l_onoff = s->linger_ms >= 0, .l_linger = s->linger_ms >= 0 ? s->linger_ms / 1000 : 0};
+        bool on = s->linger_s >= 0;
+        struct linger l = {.l_onoff = on, .l_linger = on ? (int)s->linger_s : 0};
         memcpy(n->buf, &l, sizeof(l));
         return (int)sizeof(l);
     }
@@ -404,7 +420,7 @@ static int get_bytes(struct rsock *s, struct run_request *r)
         return (int)sizeof(nobody);
     }
     if (stream && level == IPPROTO_TCP && name == TCP_INFO)
-        return (int)rinfo_tcp(s, n->buf, RSOCK_BUFFER);
+        return get_info(s);
     if (stream && level == IPPROTO_TCP && name == TCP_CONGESTION) {
         int64_t kind = 1;
         if (s->h)
@@ -417,8 +433,8 @@ static int get_bytes(struct rsock *s, struct run_request *r)
     }
     if (stream && level == IPPROTO_TCP && name == TCP_ULP)
         return 0;
-    bool known = level == SOL_SOCKET || level == (stream ? IPPROTO_TCP : IPPROTO_UDP) || level == IPPROTO_IP ||
-                 (s->v6 && level == IPPROTO_IPV6);
+    bool known = level == SOL_SOCKET || level == (stream ? IPPROTO_TCP : IPPROTO_UDP) ||
+                 level == IPPROTO_IP || (s->v6 && level == IPPROTO_IPV6);
     return known ? -ENOPROTOOPT : -EOPNOTSUPP;
 }
 

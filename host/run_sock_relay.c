@@ -56,6 +56,13 @@ static void wait_writable(struct rsock *s, bool wait)
     (void)loop_change(s->run->loop, &s->source, wait ? EVENTS | EPOLLOUT : EVENTS);
 }
 
+/* The system is short of memory, and nothing will say when it is not any more. */
+static void try_again(struct rsock *s)
+{
+    wait_writable(s, true);
+    (void)loop_again(s->run->loop, &s->source);
+}
+
 /* The urgent byte, where the stream has come to it. */
 static void urgent_in(struct rsock *s)
 {
@@ -104,6 +111,8 @@ void relay_in(struct rsock *s)
         ssize_t k = give(s, piece, n, &all);
         if (k == -EAGAIN)
             return wait_writable(s, true);
+        if (k == -ENOBUFS || k == -ENOMEM)
+            return try_again(s);
         if (k < 0)
             k = (ssize_t)all;           /* it does not read any more: as after shutdown, thrown away */
         (void)!oriel_recv_release(stack, s->h, (size_t)k);
@@ -126,7 +135,7 @@ static void out_ended(struct rsock *s)
 {
     s->held_up = false;
     if (is_hung_up(s)) {
-        rsock_drop_handle(s, s->linger_ms == 0);
+        rsock_drop_handle(s, s->linger_s == 0);
         return rsock_free(s);
     }
     s->out_over = true;
@@ -176,7 +185,7 @@ void relay_out(struct rsock *s)
         s->run->dirty = true;
     }
     if (is_hung_up(s)) {
-        rsock_drop_handle(s, s->linger_ms == 0 && !s->in_over);
+        rsock_drop_handle(s, s->linger_s == 0 && !s->in_over);
         rsock_free(s);
     }
 }

@@ -23,6 +23,7 @@
 #define JUNK          65536         /* makes a socket with the default buffer of 208 KiB unwritable */
 #define BACKLOG_MAX   4096
 #define UNDELIVERED_MAX 64          /* connections that wait for room in a listener's queue */
+#define KNOCKS_MAX    16            /* tries to get through a door that others crowd */
 #define RETRY_AFTER   (2 * NS_PER_MS)
 
 /* ---- binding ---- */
@@ -73,37 +74,66 @@ void rtcp_call_bind(struct rsock *s, struct run_request *r)
 
 /* ---- connecting ---- */
 
-/* Joined to us through the doorbell; strangers that know its name are turned away. */
-static int join(struct run *n, int dup)
+/* Of those at the door the one of that name (NULL: none); others that know the door are turned away. */
+static int let_in(struct run *n, const struct sockaddr_un *who, socklen_t who_len)
 {
-    struct sockaddr_un door, own, peer;
-    socklen_t own_len = sizeof(own), len = rsock_name(n, &door, 'l', false, 0);
-    if (getsockname(dup, (struct sockaddr *)&own, &own_len) != 0 ||
-        connect(dup, (const struct sockaddr *)&door, len) != 0)
-        return -errno;
     for (;;) {
+        struct sockaddr_un peer;
+        socklen_t len = sizeof(peer);
         int end = accept4(n->doorbell, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (end < 0)
             return -errno;
-        len = sizeof(peer);
-        if (getpeername(end, (struct sockaddr *)&peer, &len) == 0 && len == own_len &&
-            memcmp(&peer, &own, len) == 0)
+        if (who && getpeername(end, (struct sockaddr *)&peer, &len) == 0 && len == who_len &&
+            memcmp(&peer, who, len) == 0)
             return end;
         close(end);
     }
 }
 
+/* Who waited for room at the door would wait for us: without waiting, even where the descriptor would. */
+static int knock(struct run *n, int dup)
+{
+    struct sockaddr_un door;
+    socklen_t len = rsock_name(n, &door, 'l', false, 0);
+    int status = fcntl(dup, F_GETFL), err = -EAGAIN;
+    if (!(status & O_NONBLOCK))
+        (void)fcntl(dup, F_SETFL, status | O_NONBLOCK);
+    for (int i = 0; i < KNOCKS_MAX && err == -EAGAIN; i++) {
+        err = connect(dup, (const struct sockaddr *)&door, len) == 0 ? 0 : -errno;
+        if (err == -EAGAIN)
+            (void)let_in(n, NULL, 0);
+    }
+    if (!(status & O_NONBLOCK))
+        (void)fcntl(dup, F_SETFL, status);
+    return err;
+}
+
+/* Joined to us through the doorbell. */
+static int join(struct run *n, int dup)
+{
+    struct sockaddr_un own;
+    socklen_t own_len = sizeof(own);
+    if (getsockname(dup, (struct sockaddr *)&own, &own_len) != 0)
+        return -errno;
+    int err = knock(n, dup);
+    return err ? err : let_in(n, &own, own_len);
+}
+
+/* 0, or a negative errno: there is no connection then, and the descriptor is good for none. */
 static int attach(struct rsock *s, int dup, bool pending)
 {
     struct run *n = s->run;
     int end = join(n, dup);
-    if (end < 0)
-        return end;
-    if (pending) {
+    if (end >= 0 && pending) {
         ssize_t k = send(dup, n->buf, JUNK, MSG_DONTWAIT | MSG_NOSIGNAL);
         s->junk = k > 0 ? (size_t)k : 0;
     }
-    return relay_start(s, end);
+    int err = end < 0 ? end : relay_start(s, end);
+    if (err) {
+        rsock_drop_handle(s, true);
+        s->state = RSOCK_OVER;
+    }
+    return err;
 }
 
 /* The descriptor has a connection behind it that is over: the program gets a fresh one under its number. */
@@ -113,7 +143,8 @@ static int renew(struct rsock *s, struct run_request *r)
     struct sockaddr_un u;
     if (s == &n->ghost)
         return -EISCONN;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (rsock_is_nonblocking(r->dup) ? SOCK_NONBLOCK : 0), 0);
+    int flags = SOCK_CLOEXEC | (rsock_is_nonblocking(r->dup) ? SOCK_NONBLOCK : 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | flags, 0);
     uint32_t id = ++n->names;
     socklen_t len = rsock_name(n, &u, 's', s->v6, id);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&u, len) != 0) {
@@ -202,22 +233,22 @@ void rtcp_call_connect(struct rsock *s, struct run_request *r)
     if (!rsock_is_nonblocking(r->dup))
         return rsock_park(s, r, s->snd_timeout ? host_now() + s->snd_timeout : ORIEL_NEVER);
     err = attach(s, r->dup, true);
-    if (err) {
-        rsock_drop_handle(s, true);
-        s->state = RSOCK_IDLE;
-    }
     r->asker->answer(r, err ? err : -EINPROGRESS);
+}
+
+/* To that request, and to all that wait for the same. */
+static void answer_connects(struct rsock *s, struct run_request *r, int err)
+{
+    for (; r; r = rsock_unpark(s, RUN_CONNECT))
+        r->asker->answer(r, err);
 }
 
 static void established(struct rsock *s)
 {
     struct run_request *r = rsock_unpark(s, RUN_CONNECT);
     int err = s->end < 0 && r ? attach(s, r->dup, false) : 0;
-    if (err < 0) {
-        rsock_drop_handle(s, true);
-        s->state = RSOCK_IDLE;
-        return r->asker->answer(r, err);
-    }
+    if (err < 0)
+        return answer_connects(s, r, err);
     while (s->junk > 0) {
         ssize_t k = recv(s->end, s->run->buf, s->junk < JUNK ? s->junk : JUNK, MSG_DONTWAIT);
         if (k <= 0)
@@ -226,8 +257,7 @@ static void established(struct rsock *s)
     }
     s->state = RSOCK_CONNECTED;
     s->connect_told = r != NULL;
-    for (; r; r = rsock_unpark(s, RUN_CONNECT))
-        r->asker->answer(r, 0);
+    answer_connects(s, r, 0);
     relay_out(s);
 }
 
@@ -247,21 +277,28 @@ static void refused(struct rsock *s)
         s->port = s->bound ? 0 : s->port;
         s->error = r ? 0 : -err;
     }
-    for (; r; r = rsock_unpark(s, RUN_CONNECT))
-        r->asker->answer(r, err);
+    answer_connects(s, r, err);
 }
 
 void rtcp_forget(struct rsock *s, struct run_request *r)
 {
-    if (r->call == RUN_CONNECT && s->state == RSOCK_CONNECTING && s->end < 0)
-        (void)attach(s, r->dup, true);      /* it goes on, and the program may poll for its end */
+    if (r->call != RUN_CONNECT || s->state != RSOCK_CONNECTING || s->end >= 0)
+        return;
+    int err = attach(s, r->dup, true);      /* it goes on, and the program may poll for its end */
+    if (err)
+        answer_connects(s, rsock_unpark(s, RUN_CONNECT), err);
 }
 
 void rtcp_give_up(struct rsock *s, struct run_request *r)
 {
-    if (r->call == RUN_CONNECT && s->state == RSOCK_CONNECTING && s->end < 0)
-        (void)attach(s, r->dup, true);
-    r->asker->answer(r, r->call == RUN_CONNECT ? -EINPROGRESS : -EAGAIN);
+    int err = r->call == RUN_CONNECT ? -EINPROGRESS : -EAGAIN;
+    if (r->call == RUN_CONNECT && s->state == RSOCK_CONNECTING && s->end < 0) {
+        int failed = attach(s, r->dup, true);
+        err = failed ? failed : err;
+    }
+    r->asker->answer(r, err);
+    if (s->state == RSOCK_OVER)
+        answer_connects(s, rsock_unpark(s, RUN_CONNECT), err);
 }
 
 /* ---- listening ---- */
@@ -282,8 +319,8 @@ static void tell_listener(struct rsock *s)
     if (n->told_listen || !n->cfg.say || is_published(s))
         return;
     n->told_listen = true;
-    (void)snprintf(text, sizeof(text), "the program listens on port %u, which nothing of the host leads to; with "
-                   "--publish %u it does", s->port, s->port);
+    (void)snprintf(text, sizeof(text), "the program listens on port %u, which nothing of the host leads to; "
+                   "with --publish %u it does", s->port, s->port);
     n->cfg.say(n->cfg.ctx, text);
 }
 
@@ -388,7 +425,8 @@ static int deliver(struct rsock *s, struct rsock *c)
 {
     struct run *n = s->run;
     struct sockaddr_un own, to;
-    socklen_t own_len = rsock_name(n, &own, 'c', c->v6, c->id), to_len = rsock_name(n, &to, 's', s->v6, s->id);
+    socklen_t own_len = rsock_name(n, &own, 'c', c->v6, c->id);
+    socklen_t to_len = rsock_name(n, &to, 's', s->v6, s->id);
     int end = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (end < 0)
         return -errno;
@@ -499,7 +537,8 @@ void rtcp_on_ready(struct rsock *s, uint32_t events)
         established(s);
     if (rsock_of_handle(n, h) != s || s->state != RSOCK_CONNECTED || s->end < 0)
         return;
-    if (s->in_over && (events & ORIEL_FAILED) && oriel_getopt(n->stack, h, ORIEL_OPT_ERROR, &why) == 0 && why < 0)
+    if (s->in_over && (events & ORIEL_FAILED) &&
+        oriel_getopt(n->stack, h, ORIEL_OPT_ERROR, &why) == 0 && why < 0)
         return relay_fail(s, (int)why);
     relay_in(s);
     if (rsock_of_handle(n, h) == s && s->out_blocked && (events & (ORIEL_WRITABLE | ORIEL_HUNG_UP)))

@@ -1,10 +1,11 @@
 /*
- * Datagram sockets: one end of a SEQPACKET pair is the program's, so datagrams stay whole, and closing is heard.
+ * Datagram sockets: one end of a SEQPACKET pair is the program's, so datagrams stay whole, and closing is
+ * heard.
  *
- * What goes without an address (send, write, read, recv) moves through the pair by itself. Calls that give or ask
- * for an address come to us. So that both kinds tell the same story, the program's queue holds one datagram
- * at a time, and we know all about that one; whatever takes it, the next one follows. Only a connected
- * socket that never asks has more in its queue, since all come from its peer.
+ * What goes without an address (send, write, read, recv) moves through the pair by itself. Calls that give
+ * or ask for an address come to us. So that both kinds tell the same story, the program's queue holds one
+ * datagram at a time, and we know all about that one; whatever takes it, the next one follows. Only a
+ * connected socket that never asks has more in its queue, since all come from its peer.
  */
 #define _GNU_SOURCE
 #include "host/run_sock.h"
@@ -18,6 +19,8 @@
 
 #define DATAGRAM_MAX  65507
 #define QUEUE_MAX     (100 * 1024)  /* of a connected socket's descriptor */
+#define DRAIN_TURN    64            /* datagrams of one socket before others have their turn */
+#define DRAIN_WHOLE   1024          /* more than a descriptor's queue has */
 #define EVENTS        (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 static bool is_deep(const struct rsock *s)
@@ -206,13 +209,15 @@ void rudp_call_sendto(struct rsock *s, struct run_request *r)
     r->asker->answer(r, err);
 }
 
-/* What the program wrote without an address. False: nobody holds the descriptor any more. */
-static bool drain(struct rsock *s)
+/* What the program wrote without an address, so many at most. False: nobody holds the descriptor any more. */
+static bool drain(struct rsock *s, unsigned most)
 {
     struct run *n = s->run;
-    for (;;) {
+    for (unsigned i = 0; i < most; i++) {
         ssize_t k = recv(s->end, n->buf, RSOCK_BUFFER, MSG_DONTWAIT);
         struct pollfd p = {.fd = s->end, .events = POLLRDHUP};
+        if (k < 0 && errno == ECONNRESET)
+            continue;                   /* it closed with some unread: what it sent is here all the same */
         if (k < 0)
             return errno == EAGAIN;
         if (k == 0 && poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP)))
@@ -221,18 +226,20 @@ static bool drain(struct rsock *s)
         if (err < 0)
             s->error = -err;
     }
+    (void)loop_again(n->loop, &s->source);      /* others first */
+    return true;
 }
 
 void rudp_drain(struct rsock *s)
 {
-    (void)drain(s);
+    (void)drain(s, DRAIN_WHOLE);
 }
 
 static void on_end(void *ctx, uint32_t events)
 {
     struct rsock *s = ctx;
     if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
-        if (!drain(s) || (events & EPOLLHUP))
+        if (!drain(s, DRAIN_TURN))
             return rsock_free(s);
     if (events & EPOLLOUT)
         rudp_stage(s);
