@@ -26,18 +26,30 @@
 #define MISSED_MAX 64               /* answers kept for calls that begin again; a power of two */
 #define ROUND      16               /* requests taken at one readiness */
 
+/* Linux 5.14 can answer with a descriptor: nothing is missing then but a call to be answered. */
+static bool gives_descriptors(int listener)
+{
+    struct seccomp_notif_addfd nobody = {.flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)listener};
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &nobody) < 0 && errno == ENOENT;
+}
+
 static int enter(const void *ctx)
 {
     (void)ctx;
-    return run_filter_set(SECCOMP_RET_USER_NOTIF, 0, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    int fd = run_filter_set(SECCOMP_RET_USER_NOTIF, 0, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    if (fd >= 0 && !gives_descriptors(fd)) {
+        close(fd);
+        return -ENOSYS;
+    }
+    return fd;
 }
 
 static void explain(const void *ctx, int err, char error[DRV_ERROR_MAX])
 {
     const char *what = err == -EBUSY
         ? "something else already answers this process's system calls (another `oriel run`, a container's "
-          "supervisor): start it outside of that"
-        : "this kernel has no seccomp user notification (Linux 5.14 or later has)";
+          "supervisor): start it outside of that, or with --mode=preload"
+        : "this kernel has no seccomp user notification (Linux 5.14 or later has); --mode=preload needs none";
     (void)ctx;
     (void)snprintf(error, DRV_ERROR_MAX, "cannot be served: %s (%s)", what, strerror(-err));
 }

@@ -164,6 +164,45 @@ check "io_uring is not there" gives "-1 38" -- "$python" -c "
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 print(libc.syscall(425, 1, None), ctypes.get_errno())"
+
+# What only a broken shim could ask: closed or refused, and whoever asks well is served after it.
+cat > "$tmp/broken.py" << 'END'
+import os, random, socket, struct, sys
+name, magic, r = "\0oriel-preload-" + os.environ["ORIEL_PRELOAD"], 0x6f72696c, random.Random(int(sys.argv[1]))
+def ask(data, fd=None):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.settimeout(10)
+        s.connect(name)
+        if data:
+            socket.send_fds(s, [data], [] if fd is None else [fd])
+            return s.recv(1 << 17)
+def head(nr, args, pieces, n=None):
+    flat = [x for p in (pieces + [(0, 0)] * 6)[:6] for x in p]
+    return struct.pack("<Ii6QQ12Q", magic, nr, *args, len(pieces) if n is None else n, *flat)
+def number():
+    return r.choice([0, 1, 2, 6, 16, r.getrandbits(8), r.getrandbits(32), r.getrandbits(64), (1 << 64) - 1])
+ask(None)
+assert ask(head(42, [0] * 6, [])) != b""        # no descriptor: EBADF
+assert ask(head(42, [0] * 6, [], 7)) == b""
+assert ask(head(42, [0] * 6, [(0, (1 << 64) - 1), (0, 1)])) == b""
+assert ask(head(9999, [0] * 6, []), 1) != b""
+assert ask(head(-1, [0] * 6, [(0, 3)]) + b"abc", 1) != b""
+for i in range(300):
+    assert ask(bytes(r.getrandbits(8) for _ in range(r.randrange(1, 400)))) == b""
+for i in range(2000):
+    s = socket.socket(r.choice([socket.AF_INET, socket.AF_INET6]),
+                      r.choice([socket.SOCK_STREAM, socket.SOCK_DGRAM]))
+    s.setblocking(False)
+    data = bytes(r.choice([0, 2, 10, r.getrandbits(8)]) for _ in range(r.randrange(0, 80)))
+    at = r.choice([0, 4096])
+    pieces = [(at, len(data))] if data else []
+    args = [s.fileno()] + [r.choice([at, number()]) for _ in range(5)]
+    ask(head(r.choice([41, 42, 45, 46, 47, 49, 51, 52, 54, 55, 299, 307]), args, pieces) + data, s.fileno())
+    s.close()
+import urllib.request
+print(urllib.request.urlopen(sys.argv[2]).read().decode())
+END
+check "what makes no sense does no harm" gives "$served" -- "$python" "$tmp/broken.py" 1 "$url"
 if [ -n "$user" ]; then
     cp "$(command -v curl)" "$tmp/setuid"
     chmod 4755 "$tmp/setuid"
