@@ -37,6 +37,15 @@ test)
     need redis-server redis-server
     need redis-benchmark redis-tools
     need node nodejs
+    need go golang-go
+    need iperf3 iperf3
+    need socat socat
+    need sftp openssh-client
+    need_file /usr/sbin/sshd openssh-server
+    need nmap nmap
+    need ping iputils-ping
+    need arping arping
+    need traceroute traceroute
     ls /usr/lib/postgresql/*/bin/pgbench >/dev/null 2>&1 || missing="$missing postgresql"
     need_file /usr/include/cmocka.h libcmocka-dev
     ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
