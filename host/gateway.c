@@ -340,6 +340,14 @@ unsigned gateway_streams(const struct gateway *g)
     return g->streams;
 }
 
+unsigned gateway_handshakes(const struct gateway *g)
+{
+    unsigned n = 0;
+    LIST_EACH(l, &g->ages[GW_AGE_HANDSHAKE])
+        n++;
+    return n;
+}
+
 bool gateway_owes(const struct gateway *g)
 {
     struct oriel_conn_info c;

@@ -67,6 +67,7 @@ void gateway_close(struct gateway *g);
 /* Flows that live now. */
 unsigned gateway_flows(const struct gateway *g);
 unsigned gateway_streams(const struct gateway *g);      /* those of TCP */
+unsigned gateway_handshakes(const struct gateway *g);   /* and of those, where the guest has yet to answer */
 bool gateway_owes(const struct gateway *g);             /* the host has not taken all that the guest sent */
 
 /* What the host does not let it do, in a sentence; NULL: nothing. */

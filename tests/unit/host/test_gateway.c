@@ -432,3 +432,18 @@ TEST("without descriptors both sides are refused with a reset, and afterwards al
     close(s);
     fx_close(f);
 }
+
+TEST("the limit of descriptors is the program's: the gateway keeps to it and leaves it as it is")
+{
+    NEEDS_NET();
+    struct rlimit was, few;
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &was), 0);
+    few = was;
+    few.rlim_cur = was.rlim_max < 300 ? was.rlim_max : 300;
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct fx *f = fx_open(&(struct gateway_config){FX_USUAL}, MEMORY, 64);
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &few), 0);
+    EXPECT_EQ(few.rlim_cur, was.rlim_max < 300 ? was.rlim_max : 300);
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &was), 0);
+    fx_close(f);
+}

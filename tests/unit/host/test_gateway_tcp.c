@@ -206,6 +206,26 @@ TEST("refused by the host is refused for the guest, without a route is unreachab
     fx_close(f);
 }
 
+TEST("a guest that is gone in the middle of a handshake leaves one that can be told from a connection")
+{
+    NEEDS_NET();
+    struct fx *f = USUAL();
+    uint16_t port = 0;
+    int l = fx_host(SOCK_STREAM, "127.0.0.1", &port);
+    struct pair p = {.h = fx_connect(f, "10.0.2.2", port)};
+    UNTIL(f, gateway_streams(f->g) == 1);
+    EXPECT_EQ(gateway_handshakes(f->g), 0);
+    fx_close_handle(f, p.h, true);
+    UNTIL(f, gateway_handshakes(f->g) == 1);
+    EXPECT_EQ(gateway_streams(f->g), 1);
+    p = connected(f, "10.0.2.2", "127.0.0.1");
+    EXPECT_EQ(gateway_streams(f->g), 2);
+    EXPECT_EQ(gateway_handshakes(f->g), 1);
+    close(p.fd);
+    close(l);
+    fx_close(f);
+}
+
 TEST("without an address for it the host's loopback is out of reach")
 {
     NEEDS_NET();
