@@ -12,7 +12,7 @@ if [ "$(id -u)" = 0 ]; then
     tun=$tmp/tun
     mknod "$tun" c 10 200 2> /dev/null && chmod 666 "$tun"
 fi
-cp "$ORIEL" "$tmp/oriel"
+cp "$ORIEL" "$(dirname "$ORIEL")/liboriel-preload.so" "$tmp/"
 python=$(PATH=/usr/bin:/bin command -v python3 || command -v python3)
 
 # $user is several words.
@@ -30,5 +30,6 @@ each()      # each MODE FLAGS
 }
 
 each notify ""
+each preload ""
 each ns "--tun $tun"
 tap_end
