@@ -47,6 +47,7 @@ struct preload {
     struct run *run;
     struct loop *loop;
     struct loop_source source;      /* the listening socket */
+    int spare;                      /* given up for a moment to turn a caller away where no descriptor is left */
     struct ask *asks;               /* under way */
     void (*say)(void *ctx, const char *sentence);
     void *ctx;
@@ -258,7 +259,7 @@ static void handle(struct ask *a)
     if (!exec && !run_call_of(a->said.nr, &r->call))
         return ask_answer(r, -ENOSYS);
     if ((exec || r->call != RUN_SOCKET) && r->dup < 0)
-        return ask_answer(r, -EBADF);
+        return ask_answer(r, -ENFILE);  /* there was no room for the one that came along */
     a->answering = true;
     if (exec)
         hear_exec(a);
@@ -346,12 +347,24 @@ static void take_line(struct preload *p, int line)
     }
 }
 
+/* No descriptor is left: the caller hears that, by the end of the connection, instead of waiting. */
+static void turn_away(struct preload *p)
+{
+    close(p->spare);
+    int line = accept4(p->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (line >= 0)
+        close(line);
+    p->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_ready(void *ctx, uint32_t events)
 {
     struct preload *p = ctx;
     (void)events;
     for (unsigned i = 0; i < ROUND; i++) {
         int line = accept4(p->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (line < 0 && (errno == EMFILE || errno == ENFILE))
+            turn_away(p);
         if (line < 0)
             return;
         take_line(p, line);
@@ -430,6 +443,7 @@ struct preload *preload_prepare(char error[DRV_ERROR_MAX])
                      (unsigned long long)p->key);
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
     p->source = (struct loop_source){.events = EPOLLIN, .on_ready = on_ready, .ctx = p};
+    p->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     p->source.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (preload_find(p->shim, error)) {
         if (p->source.fd >= 0 && bind(p->source.fd, (const struct sockaddr *)&u, len) == 0 &&
@@ -464,5 +478,7 @@ void preload_close(struct preload *p)
         loop_remove(p->loop, &p->source);
     if (p->source.fd >= 0)
         close(p->source.fd);
+    if (p->spare >= 0)
+        close(p->spare);
     free(p);
 }

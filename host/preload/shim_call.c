@@ -110,7 +110,8 @@ static long say(struct talk *t, int line)
     return n;
 }
 
-/* The kind and the places of what comes next, which stays in the queue. */
+/* The kind and the places of what comes next, which stays in the queue. The end without an answer: the
+ * answerer has no room. */
 static long hear(struct talk *t, int line)
 {
     bool waits = t->ask.nr == SYS_connect || t->ask.nr == SYS_recvfrom || t->ask.nr == SYS_recvmsg;
@@ -122,7 +123,7 @@ static long hear(struct talk *t, int line)
         if (n == sizeof(t->reply) && t->reply.pieces_n <= PRELOAD_PIECES)
             return 0;
         if (n != -EINTR)
-            return given_up ? -EINTR : -ENETDOWN;
+            return given_up ? -EINTR : -ENFILE;
         if (waits && !given_up)
             (void)raw(SYS_shutdown, line, SHUT_WR, 0, 0, 0, 0);
         given_up = given_up || waits;

@@ -8,6 +8,7 @@
  *
  *     shim       struct preload_ask, then the bytes of its pieces; the descriptor with it (SCM_RIGHTS)
  *     answerer   any number of PRELOAD_REPLACE, then one of the others; and closes
+ *                without an answer it has no room: ENFILE
  *     shim       shuts down its side: a signal has come; the answerer closes without an answer, unless it
  *                has given one
  *
