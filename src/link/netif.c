@@ -183,14 +183,13 @@ enum link_verdict link_input(struct link *l, struct pkt *p)
     struct netif *nif = netif_at(l, p->nif);
     struct rd r = pkt_rd(p, 0);
     size_t n = pkt_len(p);
-    bool plain = nif && nif->plain && !nif->vouches && !(p->flags & PKT_LOOPED) &&
-                 n <= ether_frame_max(nif, 0) && eth_parse_plain(&r, ETH_IP4, &nif->mac);
+    bool plain = nif && nif->plain && !(p->flags & PKT_LOOPED) && n <= ether_frame_max(nif, 0) &&
+                 eth_parse_plain(&r, ETH_IP4, &nif->mac);
     if (oriel_unlikely(!plain))
         return input_any(l, nif, p);
     nif->stats.rx_pkts++;
     nif->stats.rx_bytes += n;
-    p->csum = CSUM_NONE;                        /* as `doubt` has it */
-    p->gso = GSO_NONE;
+    doubt(nif, p);
     pkt_unwrap(p, ETH_HDR_LEN);
     return LINK_TO_IP4;
 }

@@ -102,14 +102,14 @@ void tcp_known_forget(struct tcp *t, const struct tcp_conn *c)
         t->heard = NULL;
 }
 
-/* Not where translation or the link has a say in each of its packets. */
+/* Not where translation has a say in each of its packets. */
 void tcp_known_learn(struct tcp *t, const uint8_t *began, uint16_t nif)
 {
     struct tcp_conn *c = t->heard;
     struct tcp_known *k = known_slot(t, ports_of(c));
     const struct netif *n = netif_at(t->ip->link, nif);
     /* Marked by the network: the next one is hopefully not. */
-    bool usual = (flow_tos(began) & 3) != 3 && n && n->plain && !n->vouches &&
+    bool usual = (flow_tos(began) & 3) != 3 && n && n->plain &&
                  !ip_if_of(t->ip, nif)->nat && memcmp(began, n->mac.b, sizeof(n->mac.b)) == 0;
     if (!usual || !t->set.fast_path || !flow_learn(&k->form, began)) {
         if (k->c == c)
@@ -130,8 +130,10 @@ static ORIEL_ALWAYS_INLINE bool is_known(const struct tcp *t, const struct tcp_k
 {
     if (oriel_unlikely(!nif->plain || len > ether_frame_max(nif, 0) ||
                        (p->flags & ~PKT_PAYS) != 0 || p->gso != GSO_NONE ||
-                       p->csum == CSUM_PARTIAL || !flow_match(&k->form, pkt_span(p), len, f)))
+                       !flow_match(&k->form, pkt_span(p), len, f)))
         return false;
+    if (nif->vouches && p->csum != CSUM_NONE)
+        return true;
     uint64_t sum = oriel_likely(f->len <= CSUM_SMALL && p->more_n == 0)
                        ? csum_wide(pkt_data(p) + f->at, f->len)
                        : pkt_sum(t->env, p, f->at, f->len);

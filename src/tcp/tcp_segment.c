@@ -52,8 +52,7 @@ static bool path_find(struct tcp *t, struct tcp_path *p, const struct tcp_tuple 
     p->bind_nif = bind_nif;
     p->flowing = ip4_flow_make(t->ip, &p->path, &tx, &p->flow);
     p->bottom = bottom_of(p->path.nif);
-    p->framed = p->flowing && p->path.neigh && p->path.nif->kind == NETIF_ETHER &&
-                !p->path.nif->vouches;
+    p->framed = p->flowing && p->path.neigh && p->path.nif->kind == NETIF_ETHER;
     if (p->framed)
         frame_form_make(&p->frame, &p->path.nif->mac, &p->flow.header);
     p->sum = csum_wide_pseudo(&src, &dst, IP_TCP, 0);
@@ -141,6 +140,13 @@ static ORIEL_ALWAYS_INLINE void hand_over(struct tcp *t, struct pkt *p, const st
     link_hand(t->ip->link, path->path.nif, p, why);
 }
 
+/* The link finishes the checksum of `len` bytes of TCP: what its field holds until then. */
+static inline uint16_t left_to_link(struct pkt *p, const struct tcp_path *path, size_t len)
+{
+    p->csum = CSUM_PARTIAL;
+    return (uint16_t)csum_wide_fold(csum_wide_add(path->sum, len));
+}
+
 /* To a neighbour who is known, by an interface that takes frames as they are and has room. */
 static inline bool may_leave_at_once(const struct tcp_path *path)
 {
@@ -160,14 +166,18 @@ static inline bool leave_at_once(struct tcp *t, struct pkt *p, const struct tcp_
     if (oriel_unlikely(!may_leave_at_once(path) || p->gso != GSO_NONE ||
                        IP4_HDR_LEN + hdr_len + len > path->path.mtu))
         return false;
-    uint64_t sum = csum_wide_add(path->sum + hdr_len + len, frame_tcp_sum(h, hdr_len));
-    if (oriel_unlikely(h->opts.n > 0))
-        sum = csum_wide_add(sum, csum_wide(h->opts.p, h->opts.n));
-    if (oriel_likely(p->more_n == 0 && len <= CSUM_SMALL))
-        sum = csum_wide_add(sum, csum_wide(pkt_data(p), len));
-    else if (len > 0)
-        sum = csum_wide_add(sum, pkt_sum_kept(t->env, p, 0, len));
-    h->csum = csum_wide_finish(sum);
+    if (oriel_likely(!path->path.nif->vouches)) {
+        uint64_t sum = csum_wide_add(path->sum + hdr_len + len, frame_tcp_sum(h, hdr_len));
+        if (oriel_unlikely(h->opts.n > 0))
+            sum = csum_wide_add(sum, csum_wide(h->opts.p, h->opts.n));
+        if (oriel_likely(p->more_n == 0 && len <= CSUM_SMALL))
+            sum = csum_wide_add(sum, csum_wide(pkt_data(p), len));
+        else if (len > 0)
+            sum = csum_wide_add(sum, pkt_sum_kept(t->env, p, 0, len));
+        h->csum = csum_wide_finish(sum);
+    } else {
+        h->csum = left_to_link(p, path, hdr_len + len);
+    }
     frame_emit(pkt_push_within(p, FRAME_TCP_AT + hdr_len), &path->frame, &path->path.neigh->mac, h,
                hdr_len, len);
     hand_over(t, p, path, why);
@@ -461,14 +471,17 @@ int tcp_emit_segment(struct tcp *t, struct tcp_conn *c, seq_t seq, uint32_t len,
     return leave(t, p, path, &h, why);
 }
 
-/* The payload of a turn and its sum; NULL: it does not lie in one piece, or there is no memory. */
+/*
+ * The payload of a turn and its sum, where somebody wants it; NULL: it does not lie in one piece, or there is
+ * no memory.
+ */
 static ORIEL_ALWAYS_INLINE struct pkt *turn_payload(struct tcp *t, struct tcp_conn *c, uint32_t len,
-                                                    uint64_t *sum)
+                                                    bool wanted, uint64_t *sum)
 {
     struct stream *s = &c->flight->sndq;
     if (oriel_unlikely(len > CSUM_SMALL)) {
         struct pkt *p = with_payload(t, c, c->snd.nxt, len, false);
-        *sum = p ? pkt_sum_kept(t->env, p, 0, len) : 0;
+        *sum = p && wanted ? pkt_sum_kept(t->env, p, 0, len) : 0;
         return p;
     }
     const uint8_t *bytes = stream_whole(s);
@@ -489,7 +502,8 @@ bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
     if (oriel_unlikely(!path || !may_leave_at_once(path) ||
                        IP4_HDR_LEN + hdr_len + len > path->path.mtu))
         return false;
-    struct pkt *p = turn_payload(t, c, len, &sum);
+    const bool vouches = path->path.nif->vouches;
+    struct pkt *p = turn_payload(t, c, len, !vouches, &sum);
     if (oriel_unlikely(!p))
         return false;
     uint32_t wnd = tcp_window(t, c);
@@ -508,7 +522,7 @@ bool tcp_emit_turn(struct tcp *t, struct tcp_conn *c, uint32_t len)
     c->nif = path->bottom;
     TRACE_WHY(t->env, EV_TCP_SEG_TX, WHY_DATA_NEW, tcp_conn_id(t, c), h.seq.v, len, h.flags);
     sum = csum_wide_add(sum, path->sum + hdr_len + len + frame_tcp_sum(&h, hdr_len));
-    h.csum = csum_wide_finish(sum);
+    h.csum = oriel_likely(!vouches) ? csum_wide_finish(sum) : left_to_link(p, path, hdr_len + len);
     frame_emit(pkt_push_within(p, FRAME_TCP_AT + hdr_len), &path->frame, &path->path.neigh->mac, &h,
                hdr_len, len);
     hand_over(t, p, path, WHY_DATA_NEW);
