@@ -319,7 +319,7 @@ static void urgent_pointer(const struct tcp_conn *c, seq_t seq, struct tcp_hdr *
     if (!(c->is & TCP_IS_URG_OUT) || !seq_lt(seq, c->snd_up))
         return;
     int32_t up = seq_diff(seq, c->snd_up);      /* MUST-62: the octet after the last urgent one */
-    h->urg = up > UINT16_MAX ? UINT16_MAX : (uint16_t)up;
+    h->urg = up > (int32_t)UINT16_MAX ? UINT16_MAX : (uint16_t)up;
     h->flags |= TCP_URG;
 }
 

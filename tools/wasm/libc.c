@@ -60,6 +60,14 @@ int strcmp(const char *a, const char *b)
     return (unsigned char)*a < (unsigned char)*b ? -1 : (unsigned char)*a > (unsigned char)*b;
 }
 
+int strncmp(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i] || a[i] == '\0')
+            return (unsigned char)a[i] - (unsigned char)b[i];
+    return 0;
+}
+
 char *strchr(const char *s, int c)
 {
     for (; *s != (char)c; s++)
