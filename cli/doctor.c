@@ -37,6 +37,8 @@ static const struct verb_exit exits[] = {
 /* What is known of one mode, for one program on this machine. */
 struct finding {
     const char *mode;
+    const char *needs;              /* of the machine */
+    char missing[DRV_ERROR_MAX];    /* and why it has that not; empty: it has */
     bool works;
     char why_not[DRV_ERROR_MAX + PATH_MAX];
     const char *note;               /* a thing to know where it works; NULL: none */
@@ -48,21 +50,25 @@ static void refuse(struct finding *f, const char *what, const char *why)
     (void)snprintf(f->why_not, sizeof(f->why_not), "%s%s%s", what, *what ? " " : "", why);
 }
 
-/* The machine's word, without what is said of a program that was to be started. */
-static void refuse_machine(struct finding *f, const char *error)
+/* Is the way open? The machine's word is kept, without what is said of a program that was to be started. */
+static bool try_way(struct finding *f, const struct run_way *way, char error[DRV_ERROR_MAX])
 {
     static const char said[] = "cannot be served: ";
-    refuse(f, "", strncmp(error, said, sizeof(said) - 1) == 0 ? error + sizeof(said) - 1 : error);
+    if (way->enter && run_way_works(way, error))
+        return true;
+    bool cut = strncmp(error, said, sizeof(said) - 1) == 0;
+    (void)snprintf(f->missing, sizeof(f->missing), "%s", cut ? error + sizeof(said) - 1 : error);
+    refuse(f, "", f->missing);
+    return false;
 }
 
 static void try_notify(struct finding *f, const struct program *p)
 {
     char error[DRV_ERROR_MAX];
-    f->mode = "notify";
-    f->works = true;
-    if (!run_way_works(&notify_way, error))
-        refuse_machine(f, error);
-    else if (p->foreign)
+    *f = (struct finding){.mode = "notify", .needs = "seccomp's user notification", .works = true};
+    if (!try_way(f, &notify_way, error))
+        return;
+    if (p->foreign)
         refuse(f, p->path, "is of another machine or word size, and its sockets are refused");
     else if (!p->readable && geteuid() != 0)
         refuse(f, p->path, "may be executed and not read, so the system lets nobody look into it; as root it "
@@ -73,13 +79,10 @@ static void try_preload(struct finding *f, const struct program *p)
 {
     char error[DRV_ERROR_MAX];
     const char *why = program_shuts_out(p);
-    f->mode = "preload";
-    f->works = true;
+    *f = (struct finding){.mode = "preload", .needs = "filters of seccomp", .works = true};
     struct preload *shim = preload_prepare(error);
     const struct run_way way = shim ? preload_way(shim) : (struct run_way){0};
-    if (!shim || !run_way_works(&way, error))
-        refuse_machine(f, error);
-    else if (why)
+    if (try_way(f, &way, error) && why)
         refuse(f, p->path, why);
     preload_close(shim);
 }
@@ -99,10 +102,8 @@ static void try_ns(struct finding *f, const char *tun)
     char error[DRV_ERROR_MAX];
     const struct netns_config cfg = {.tun = tun};
     const struct run_way way = {.enter = enter_ns, .explain = explain_ns, .ctx = &cfg};
-    f->mode = "ns";
-    f->works = true;
-    if (!run_way_works(&way, error))
-        refuse_machine(f, error);
+    *f = (struct finding){.mode = "ns", .needs = "namespaces and a TAP device", .works = true};
+    (void)try_way(f, &way, error);
 }
 
 static void add_notes(struct finding f[MODES], const struct program *p)
@@ -135,6 +136,9 @@ static void print_text(const struct finding f[MODES], const struct program *p, c
     for (int i = 0; i < MODES; i++)
         out_f("  %-8s %s%s%s%s\n", f[i].mode, f[i].works ? "works" : "no: ", f[i].works ? "" : f[i].why_not,
               f[i].works && f[i].note ? "; " : "", f[i].works && f[i].note ? f[i].note : "");
+    out_str("this machine:\n");
+    for (int i = 0; i < MODES; i++)
+        out_f("  %-28s %s%s\n", f[i].needs, f[i].missing[0] ? "no: " : "yes", f[i].missing);
 }
 
 static void print_json(const struct finding f[MODES], const struct program *p, const char *path)
@@ -150,6 +154,8 @@ static void print_json(const struct finding f[MODES], const struct program *p, c
         json_open(&j, NULL, '{');
         json_text(&j, "mode", f[i].mode);
         json_bool(&j, "works", f[i].works);
+        json_text(&j, "needs", f[i].needs);
+        json_bool(&j, "machine_has", !f[i].missing[0]);
         if (!f[i].works)
             json_text(&j, "why_not", f[i].why_not);
         else if (f[i].note)
@@ -164,7 +170,7 @@ static int run(const struct args *a)
 {
     char path[PATH_MAX];
     struct program p;
-    struct finding f[MODES] = {0};
+    struct finding f[MODES];
     int err = program_find(a->operands[0], path);
     if (err) {
         out_error("doctor", "%s: %s", a->operands[0],

@@ -321,7 +321,21 @@ doctor()    # doctor STATUS ARGUMENT...
 }
 dynamic() { doctor 0 curl && grep -q 'notify *works' "$tmp/out" && grep -q 'preload *works' "$tmp/out"; }
 static() { doctor 0 "$tmp/raw" && grep -q 'notify *works' "$tmp/out" && says "$tmp/out" "raw is static"; }
-no_tun() { doctor 0 --tun /nowhere/tun curl && grep -q 'ns *no: /nowhere/tun: No such file' "$tmp/out"; }
+uring()
+{
+    cp "$(command -v curl)" "$tmp/uring" && echo liburing.so.2 >> "$tmp/uring"
+    doctor 0 "$tmp/uring" && grep -q 'notify *works; io_uring is answered ENOSYS' "$tmp/out"
+}
+set_id()
+{
+    cp "$(command -v curl)" "$tmp/privileged" && chmod 4755 "$tmp/privileged"
+    doctor 0 "$tmp/privileged" && grep -q 'preload *works; it runs without the privilege' "$tmp/out"
+}
+no_tun()
+{
+    doctor 0 --tun /nowhere/tun "$tmp/raw" && grep -q 'ns *no: /nowhere/tun: No such file' "$tmp/out" &&
+        grep -q 'TAP device *no: /nowhere' "$tmp/out" && grep -q 'filters of seccomp *yes' "$tmp/out"
+}
 json() { doctor 0 --json "$tmp/script" && "$python" -c "
 import json
 d = json.load(open('$tmp/out'))
@@ -337,6 +351,8 @@ within() # within STATUS ARGUMENT...: where another listener is there already, n
 }
 check "doctor: a dynamic program" dynamic
 check "doctor: a static one" static
+check "doctor: a program that would use io_uring" uring
+check "doctor: a set-uid program" set_id
 check "doctor: no device file" no_tun
 check "doctor: as JSON" json
 check "doctor: there is no such program" doctor 127 /nowhere/at/all
