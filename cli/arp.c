@@ -169,7 +169,7 @@ static int resolve(struct netrun *n)
     int err = oriel_udp_open(n->stack, ORIEL_DUAL, &h);
     for (size_t i = 0; i < n->args->operands_n && err >= 0; i++) {
         struct oriel_msg to = {.peer = {.port = 9}};
-        if (!netrun_addr(n, n->args->operands[i], &to.peer.addr))
+        if (!netrun_addr(n, n->args->operands[i], ORIEL_DUAL, &to.peer.addr))
             return EXIT_USAGE;
         err = oriel_send(n->stack, h, "", 1, &to);
         if (err < 0)

@@ -32,7 +32,8 @@ static const struct verb_example examples[] = {
     {"oriel bench -s --link udp:127.0.0.1:4000,addr=10.0.0.2/24", "The other end."},
     {"oriel bench --link udp:127.0.0.1:0,peer=127.0.0.1:4000,addr=10.0.0.1/24 10.0.0.2 rr -t 3s",
      "Round trips of an application, for three seconds."},
-    {"oriel bench --lab two-hosts --on a b", "Inside a lab, time is virtual: what the wire allows."},
+    {"oriel bench --lab fairness --on a1 b1 -p 1 --cc bbr",
+     "Inside a lab, where time is virtual: what its wires allow."},
 };
 
 static const struct verb_exit exits[] = {
@@ -151,9 +152,7 @@ static int run_it(struct bench *b)
     b->times_us = times;
     if (err < 0) {
         out_error("bench", "port %u: %s", b->to.port, app_error_text(err));
-        status = err == ORIEL_ECONNREFUSED ? EXIT_REFUSED : err == ORIEL_ETIMEDOUT ? EXIT_TIMEOUT
-                 : err == ORIEL_ENETUNREACH || err == ORIEL_EHOSTUNREACH ? EXIT_UNREACHABLE
-                                                                         : EXIT_RESET;
+        status = netrun_status(err);
     } else if (!b->serves && b->began != 0 && !watch_takes_stdout(a)) {
         qsort(times, b->times_n, sizeof times[0], by_size);
         netrun_show(b->n);
@@ -195,7 +194,7 @@ static int run(const struct args *a)
         return status;
     b.n = n;
     b.to.port = (uint16_t)opt_u64(a, "port");
-    if (!b.serves && !netrun_addr(n, a->operands[0], &b.to.addr))
+    if (!b.serves && !netrun_addr(n, a->operands[0], ORIEL_DUAL, &b.to.addr))
         return netrun_close(n, EXIT_RESOLVE);
     status = netrun_ready(n, b.serves || addr_is_v4(&b.to.addr), 3 * NS_PER_S);
     return netrun_close(n, status == EXIT_OK ? run_it(&b) : status);

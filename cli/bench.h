@@ -43,7 +43,8 @@ struct bench {
     struct bench_flow *flows;
     oriel_handle listener;
     oriel_time length;          /* how long to measure */
-    oriel_time began, until;    /* began: when every flow was connected; 0: not yet */
+    oriel_time began, until;    /* began: when every flow was connected (conn: one); 0: not yet */
+    bool any_open;              /* one was connected */
     bool over;
     int error;                  /* enum oriel_err that ended it */
     uint64_t bytes, turns;      /* since it began: payload, and answers or connections */

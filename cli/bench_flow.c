@@ -137,6 +137,8 @@ static int connect_flow(struct bench *b, struct bench_flow *f)
     if (err >= 0)
         err = oriel_setopt(s, f->sock, ORIEL_OPT_NODELAY, 1);
     if (err >= 0)
+        err = netrun_congestion(b->n, f->sock);
+    if (err >= 0)
         err = oriel_connect(s, f->sock, &b->to);
     return err < 0 ? err : 0;
 }
@@ -205,7 +207,7 @@ static void move(struct bench *b, struct bench_flow *f, oriel_time now)
     if (!f->open && !(ready & ORIEL_WRITABLE))
         return;
     bool first = !f->open;
-    f->open = true;
+    f->open = b->any_open = true;
     switch (b->kind) {
     case BENCH_BULK:
         n = (int64_t)pour(b, f, UINT64_MAX, first ? 'D' : 0);
@@ -248,7 +250,7 @@ void bench_step(void *ctx, oriel_time now)
     }
     if (b->serves || b->over)
         return;
-    if (b->began == 0 && (all_open(b) || b->kind == BENCH_CONN)) {
+    if (b->began == 0 && (b->kind == BENCH_CONN ? b->any_open : all_open(b))) {
         b->began = now;
         b->until = now + b->length;
     }
@@ -273,6 +275,8 @@ static int start_server(struct bench *b)
 {
     struct oriel_stack *s = b->n->stack;
     int err = oriel_tcp_open(s, ORIEL_DUAL, &b->listener);
+    if (err >= 0)
+        err = netrun_congestion(b->n, b->listener);
     if (err >= 0)
         err = oriel_bind(s, b->listener, &b->to);
     if (err >= 0)

@@ -247,6 +247,7 @@ int control_ask(int pid, const char *line, struct sink out)
     if (fd < 0)
         return -errno;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);  /* of connect, too */
     ssize_t got = connect(fd, (struct sockaddr *)&a, sizeof a);
     if (got < 0 && errno == ECONNREFUSED) {     /* it ended without a chance to tidy up */
         (void)unlink(a.sun_path);
@@ -256,7 +257,7 @@ int control_ask(int pid, const char *line, struct sink out)
         got = send(fd, block, (size_t)snprintf(block, sizeof block, "%s\n", line), MSG_NOSIGNAL);
     while (got > 0 && (got = recv(fd, block, sizeof block, 0)) > 0)
         (void)sink_put(&out, span_of(block, (size_t)got));
-    int err = got < 0 ? -errno : 0;
+    int err = got >= 0 ? 0 : errno == EAGAIN ? -ETIMEDOUT : -errno;
     close(fd);
     return err;
 }

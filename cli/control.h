@@ -6,8 +6,8 @@
  *     ...
  *     control_close(c);
  *
- * Whoever asks connects and writes one line, "ss -i --json"; what that verb prints of the world comes
- * back, and the end of the file. Answers are snapshots, made between two steps. The other end's user is
+ * Whoever asks connects and writes one line of snapshot.h, "ss json info states=12"; what that verb prints
+ * of the world comes back, and the end of the file. Answers are snapshots, made between two steps. The other end's user is
  * asked of the kernel (SO_PEERCRED); the directory belongs to the user and to nobody else.
  */
 #ifndef ORIEL_CLI_CONTROL_H
@@ -29,7 +29,10 @@ void control_close(struct control *c);
 /* Running instances of this user, by pid; the number of them, at most max. */
 unsigned control_list(int pids[], unsigned max);
 
-/* Ask one; the answer goes to `out`. 0, or a negative errno: -ENOENT, -ESRCH: there is none. */
+/*
+ * Ask one; the answer goes to `out`. 0, or a negative errno: -ENOENT, -ESRCH: there is none; -ETIMEDOUT: it
+ * has not moved for a while, stopped by a debugger perhaps.
+ */
 int control_ask(int pid, const char *line, struct sink out);
 
 #endif

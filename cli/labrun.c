@@ -41,6 +41,7 @@ static struct labrun *new_run(const char *verb)
 static void release(struct labrun *r)
 {
     file_close(&r->file);
+    summary_fini(&r->summary);
     arena_init(&r->arena, r->memory, LAB_MEMORY);       /* unpoisoned, for who gets it next */
     free(r->memory);
     free(r->path);
@@ -65,6 +66,8 @@ static int build(struct labrun *r, const struct lab_options *o)
     r->lab = lab_build(&r->arena, r->s, o, &e);
     if (r->lab && r->args)
         watch_init(&r->watch, r->args, r->lab->w, stdout, false);
+    if (r->lab)
+        summary_init(&r->summary, r->lab->w);
     return r->lab ? EXIT_OK : fails(r, &e);
 }
 
@@ -110,6 +113,8 @@ static void on_frame(void *ctx, const struct world_frame *f)
 {
     struct labrun *r = ctx;
     watch_frame(&r->watch, f);
+    if (r->sums)
+        summary_frame(&r->summary, f);
 }
 
 int labrun_open(struct labrun **out, const struct args *a, const char *name, struct sink sink)
@@ -168,17 +173,30 @@ static void not_an_address(const struct labrun *r, const char *text)
               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-bool labrun_addr(const struct labrun *r, const char *text, struct oriel_addr *out)
+static bool port_addr(const struct sc_port *p, enum oriel_family family, struct oriel_addr *out)
+{
+    for (unsigned i = 0; i < p->addrs_n; i++) {
+        *out = p->addrs[i].addr;
+        if (family == ORIEL_DUAL || addr_is_v4(out) == (family == ORIEL_IP4))
+            return true;
+    }
+    return false;
+}
+
+bool labrun_addr(const struct labrun *r, const char *text, enum oriel_family family,
+                 struct oriel_addr *out)
 {
     if (addr_parse(span_str(text), out))
         return true;
     uint16_t node = scenario_node(r->s, span_str(text));
     for (uint16_t i = 0; i < r->s->ports_n && node != SC_NONE; i++)
-        if (r->s->ports[i].node == node && r->s->ports[i].addrs_n > 0) {
-            *out = r->s->ports[i].addrs[0].addr;
+        if (r->s->ports[i].node == node && port_addr(&r->s->ports[i], family, out))
             return true;
-        }
-    not_an_address(r, text);
+    if (node != SC_NONE)
+        out_error(r->verb, "the node '%s' has no %s address", text,
+                  family == ORIEL_DUAL ? "such" : family == ORIEL_IP4 ? "IPv4" : "IPv6");
+    else
+        not_an_address(r, text);
     return false;
 }
 
@@ -336,6 +354,7 @@ int labrun_at(struct labrun **out, const struct args *a, const char *name, const
         return status;
     *node = node_named(*out, on);
     (*out)->about = *node;
+    (*out)->sums = opt_on(a, "verbose");
     status = *node == SC_NONE ? EXIT_USAGE : labrun_start(*out);
     if (status != EXIT_OK) {
         status = labrun_close(*out, status);

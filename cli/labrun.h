@@ -13,6 +13,7 @@
 #ifndef ORIEL_CLI_LABRUN_H
 #define ORIEL_CLI_LABRUN_H
 
+#include "cli/summary.h"
 #include "cli/watch.h"
 #include "lab/vantage_lab.h"
 
@@ -43,6 +44,8 @@ struct labrun {
     struct lab *lab;
     struct watch watch;
     uint16_t about;             /* the node that a verb acts on; SC_NONE */
+    bool sums;                  /* frames are noted in the summary */
+    struct summary summary;     /* of a verb that acts on a node */
 };
 
 /*
@@ -70,8 +73,9 @@ void labrun_run(struct labrun *r, oriel_time until);
 /* The ladder's last line, now: what is printed afterwards stands below it. */
 void labrun_end_ladder(struct labrun *r);
 
-/* An address of text, or the first address of a node of that name. False after a message. */
-bool labrun_addr(const struct labrun *r, const char *text, struct oriel_addr *out);
+/* An address of text, or the first of that family of a node of that name. False after a message. */
+bool labrun_addr(const struct labrun *r, const char *text, enum oriel_family family,
+                 struct oriel_addr *out);
 
 /* Write what is to be written and release everything. `status`, or what went wrong here. */
 int labrun_close(struct labrun *r, int status);

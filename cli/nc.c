@@ -138,24 +138,6 @@ static int check(const struct args *a)
 
 /* ---- one after another ---- */
 
-static int status_of(int err)
-{
-    switch ((enum oriel_err)err) {
-    case ORIEL_OK:           return EXIT_OK;
-    case ORIEL_ECONNREFUSED: return EXIT_REFUSED;
-    case ORIEL_ENETUNREACH:
-    case ORIEL_EHOSTUNREACH:
-    case ORIEL_ENETDOWN:
-    case ORIEL_EACCES:       return EXIT_UNREACHABLE;
-    case ORIEL_ETIMEDOUT:    return EXIT_TIMEOUT;
-    case ORIEL_ECONNRESET:
-    case ORIEL_ECONNABORTED:
-    case ORIEL_EPIPE:
-    case ORIEL_EPROTO:       return EXIT_RESET;
-    default:                 return EXIT_SETUP;
-    }
-}
-
 static void complain(const struct nc *c, int err)
 {
     char text[ADDR_TEXT_MAX];
@@ -174,7 +156,7 @@ static int talk(struct nc *c)
                                    .ctx = c};
     int err = nc_start(c);
     int status = err < 0 ? EXIT_OK : netrun_run(c->n, &app);
-    bool unheard = c->state == NC_LISTENING || c->state == NC_CONNECTING;
+    bool unheard = c->accepted == 0 && (c->state == NC_LISTENING || c->state == NC_CONNECTING);
     nc_stop(c);
     if (err == 0)
         err = c->error;
@@ -186,7 +168,7 @@ static int talk(struct nc *c)
         out_error("nc", "standard input or output: %s", strerror(c->sys_error));
         return EXIT_NEGATIVE;
     }
-    return status != EXIT_OK ? status : status_of(err);
+    return status != EXIT_OK ? status : netrun_status(err);
 }
 
 /* Every port of every range; one that answers is enough. */
@@ -217,6 +199,18 @@ static int choose_family(struct nc *c, const struct args *a, const struct plan *
     return EXIT_OK;
 }
 
+/* An address of text, as -4, -6 and -n will have it. False after a message. */
+static bool find(struct netrun *n, const char *text, struct oriel_addr *out)
+{
+    const struct args *a = n->args;
+    if (opt_on(a, "numeric") && !addr_parse(span_str(text), out)) {
+        out_error("nc", "'%s' is no address, and -n looks up no names", text);
+        return false;
+    }
+    return netrun_addr(n, text, opt_on(a, "ipv4") ? ORIEL_IP4 : opt_on(a, "ipv6") ? ORIEL_IP6 : ORIEL_DUAL,
+                       out);
+}
+
 static int converse(struct netrun *n, const struct plan *p)
 {
     const struct args *a = n->args;
@@ -227,9 +221,9 @@ static int converse(struct netrun *n, const struct plan *p)
         .linger = opt_given(a, "quit") ? opt_u64(a, "quit") : ORIEL_NEVER,
     };
     const char *own = c.listens && p->host ? p->host : opt_text(a, "source");
-    if (own && !netrun_addr(n, own, &c.local.addr))
+    if (own && !find(n, own, &c.local.addr))
         return EXIT_USAGE;
-    if (!c.listens && !netrun_addr(n, p->host, &c.remote.addr))
+    if (!c.listens && !find(n, p->host, &c.remote.addr))
         return EXIT_RESOLVE;
     c.local.port = c.listens ? p->ranges[0].first : (uint16_t)opt_u64(a, "port");
     struct plan known = *p;

@@ -35,6 +35,7 @@ struct nc {
     int error;                  /* enum oriel_err that ended it; 0 */
     int sys_error;              /* errno of standard input or output */
     uint64_t bytes_in, bytes_out;
+    unsigned accepted;          /* who came, with -l */
 };
 
 /* 0, or an enum oriel_err: the socket cannot be made. */

@@ -219,7 +219,7 @@ static void end(struct nc *c, int error)
     if (c->keeps && c->listener && c->sys_error == 0) {
         c->state = NC_LISTENING;
         c->deadline = ORIEL_NEVER;
-        c->peer_done = false;
+        c->error = 0;
         return;
     }
     c->state = c->udp || error ? NC_DONE : NC_CLOSING;
@@ -246,6 +246,15 @@ static int waiting_error(const struct nc *c)
 
 /* ---- states ---- */
 
+/* Each conversation reads standard input, also one after its end: that is read again. */
+static void begin(struct nc *c)
+{
+    c->in_open = !c->no_input && !c->scans;
+    c->peer_done = false;
+    c->deadline = c->quit_at = ORIEL_NEVER;
+    c->error = 0;
+}
+
 static void open_now(struct nc *c, oriel_time now)
 {
     c->state = NC_OPEN;
@@ -256,16 +265,20 @@ static void open_now(struct nc *c, oriel_time now)
         end(c, 0);
 }
 
-static void accept_one(struct nc *c, oriel_time now)
+/* False: nobody waits. */
+static bool accept_one(struct nc *c, oriel_time now)
 {
     struct oriel_stack *s = c->n->stack;
     if (oriel_accept(s, c->listener, &c->sock, &c->remote) < 0)
-        return;
+        return false;
+    c->accepted++;
     if (!c->keeps) {
         best_effort(oriel_close(s, c->listener));
         c->listener = 0;
     }
+    begin(c);
     open_now(c, now);
+    return true;
 }
 
 static void look_at_connect(struct nc *c, oriel_time now)
@@ -307,12 +320,12 @@ static void move(struct nc *c, oriel_time now)
 void nc_step(void *ctx, oriel_time now)
 {
     struct nc *c = ctx;
-    if (c->state == NC_LISTENING)
-        accept_one(c, now);
-    if (c->state == NC_CONNECTING)
-        look_at_connect(c, now);
-    if (c->state == NC_OPEN)
-        move(c, now);
+    do {
+        if (c->state == NC_CONNECTING)
+            look_at_connect(c, now);
+        if (c->state == NC_OPEN)
+            move(c, now);
+    } while (c->state == NC_LISTENING && accept_one(c, now));
     if (c->state == NC_CLOSING && (is_quiet(c) || now >= c->deadline))
         c->state = NC_DONE;
 }
@@ -350,20 +363,13 @@ static int open_datagrams(struct nc *c)
     return err < 0 ? err : 0;
 }
 
-static int set_congestion(struct nc *c, oriel_handle h)
-{
-    const char *cc = opt_text(c->n->args, "cc");
-    int kind = cc ? oriel_congestion_named(cc) : 0;
-    return cc ? oriel_setopt(c->n->stack, h, ORIEL_OPT_CONGESTION, kind) : 0;
-}
-
 static int open_stream(struct nc *c)
 {
     struct oriel_stack *s = c->n->stack;
     oriel_handle h;
     int err = oriel_tcp_open(s, c->family, &h);
     if (err >= 0)
-        err = set_congestion(c, h);
+        err = netrun_congestion(c->n, h);
     if (err >= 0)
         err = oriel_setopt(s, h, ORIEL_OPT_REUSEADDR, 1);
     if (err >= 0 && (c->listens || c->local.port))
@@ -387,9 +393,7 @@ int nc_start(struct nc *c)
                                   .ctx = c};
     c->in_file = is_file(STDIN_FILENO);
     c->out_file = is_file(STDOUT_FILENO);
-    c->in_open = !c->no_input && !c->scans;
-    c->deadline = c->quit_at = ORIEL_NEVER;
-    c->error = 0;
+    begin(c);
     return c->udp ? open_datagrams(c) : open_stream(c);
 }
 

@@ -193,7 +193,6 @@ static int open_lab(struct netrun *n, oriel_time otherwise)
         n->netif = n->me->ports[i].netif;
     if (loop_open(&n->own_loop) < 0)
         return fails(n, EXIT_SETUP, "the system gives no descriptor to wait with");
-    summary_init(&n->summary, n->world);
     return EXIT_OK;
 }
 
@@ -212,7 +211,6 @@ static void release(struct netrun *n)
     live_close(n->live);
     if (n->own_loop.epoll > 0)
         loop_close(&n->own_loop);
-    summary_fini(&n->summary);
     free(n->kept);
     free(n->buffer);
     free(n);
@@ -286,10 +284,15 @@ int netrun_close(struct netrun *n, int status)
     n->svc = NULL;
     if (n->live && n->stack)
         let_leave(n);
+    bool tell = opt_on(n->args, "verbose");
+    if (n->lab && tell) {
+        labrun_end_ladder(n->lab);
+        observe_tell(&n->lab->summary, n->args, n->page);
+    }
     if (n->lab)
         status = labrun_close(n->lab, status);
     else
-        status = observe_close(&n->seen, status, n->interrupted || opt_on(n->args, "verbose"));
+        status = observe_close(&n->seen, status, n->interrupted || tell);
     release(n);
     return status;
 }
@@ -298,7 +301,7 @@ int netrun_close(struct netrun *n, int status)
 
 struct summary *netrun_summary(struct netrun *n)
 {
-    return n->lab ? &n->summary : &n->seen.summary;
+    return n->lab ? &n->lab->summary : &n->seen.summary;
 }
 
 oriel_time netrun_now(const struct netrun *n)
@@ -471,6 +474,30 @@ int netrun_settle(struct netrun *n)
     return netrun_wait(n, 3 * NS_PER_S, is_usable, &f);
 }
 
+int netrun_status(int err)
+{
+    switch ((enum oriel_err)err) {
+    case ORIEL_OK:           return EXIT_OK;
+    case ORIEL_ECONNREFUSED: return EXIT_REFUSED;
+    case ORIEL_ENETUNREACH:
+    case ORIEL_EHOSTUNREACH:
+    case ORIEL_ENETDOWN:
+    case ORIEL_EACCES:       return EXIT_UNREACHABLE;
+    case ORIEL_ETIMEDOUT:    return EXIT_TIMEOUT;
+    case ORIEL_ECONNRESET:
+    case ORIEL_ECONNABORTED:
+    case ORIEL_EPIPE:
+    case ORIEL_EPROTO:       return EXIT_RESET;
+    default:                 return EXIT_SETUP;
+    }
+}
+
+int netrun_congestion(const struct netrun *n, oriel_handle h)
+{
+    const char *cc = opt_text(n->args, "cc");
+    return cc ? oriel_setopt(n->stack, h, ORIEL_OPT_CONGESTION, oriel_congestion_named(cc)) : 0;
+}
+
 /* ---- names ---- */
 
 int netrun_port(const struct netrun *n, const char *name)
@@ -482,11 +509,12 @@ int netrun_port(const struct netrun *n, const char *name)
     return 0;
 }
 
-bool netrun_addr(struct netrun *n, const char *text, struct oriel_addr *out)
+bool netrun_addr(struct netrun *n, const char *text, enum oriel_family family,
+                 struct oriel_addr *out)
 {
     if (n->lab)
-        return labrun_addr(n->lab, text, out);
-    if (!addr_parse(span_str(text), out) && !netrun_lookup(n, text, out))
+        return labrun_addr(n->lab, text, family, out);
+    if (!addr_parse(span_str(text), out) && !netrun_lookup(n, text, family, out))
         return false;
     if (n->gateway && addr_is_loopback(out))
         *out = addr_is_v4(out) ? n->spec.gateways[0] : n->spec.gateways[1];

@@ -69,7 +69,6 @@ struct netrun {
     struct gateway *gateway;        /* user */
     struct live_svc *svc;           /* of a link: DHCP, names */
     struct observe seen;            /* of a link */
-    struct summary summary;         /* of a lab */
     FILE *page;
     struct control *control;
     const struct netrun_app *app;
@@ -124,10 +123,18 @@ int netrun_ready(struct netrun *n, bool v4, oriel_time most);
 
 /*
  * An address of text; on a link also a name, which name servers are asked for (then time passes); in a
- * lab also the name of a node. With `user` loopback is the system's, which the gateway leads to. False
- * after a message.
+ * lab also the name of a node. A name means its address of that family, with ORIEL_DUAL its IPv4
+ * address if it has one. With `user` loopback is the system's, which the gateway leads to. False after a
+ * message.
  */
-bool netrun_addr(struct netrun *n, const char *text, struct oriel_addr *out);
+bool netrun_addr(struct netrun *n, const char *text, enum oriel_family family,
+                 struct oriel_addr *out);
+
+/* --cc, on a socket: in a lab the stacks are the scenario's. 0, or an enum oriel_err. */
+ORIEL_MUST_USE int netrun_congestion(const struct netrun *n, oriel_handle h);
+
+/* What a program ends with whose connection ended with that enum oriel_err, or with 0. */
+int netrun_status(int err);
 
 /*
  * Where an application of a verb prints: as it comes; with a ladder on the same page when netrun_show
@@ -142,7 +149,8 @@ struct summary *netrun_summary(struct netrun *n);
 /* netrun_svc.c: DHCP where no address is given, until there is one, and a resolver. EXIT_OK, or a status
  * after a message. */
 int netrun_open_services(struct netrun *n);
-bool netrun_lookup(struct netrun *n, const char *text, struct oriel_addr *out);
+bool netrun_lookup(struct netrun *n, const char *text, enum oriel_family family,
+                   struct oriel_addr *out);
 
 /* netrun_user.c: the world of --link user, in the live world that is open. False: a sentence. */
 bool netrun_open_user(struct netrun *n, const struct wire_params *wire, char error[DRV_ERROR_MAX]);

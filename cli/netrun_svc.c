@@ -39,7 +39,8 @@ static int await_lease(struct netrun *n)
 int netrun_open_services(struct netrun *n)
 {
     char error[DRV_ERROR_MAX];
-    struct live_svc_config cfg = {.dns = n->spec.dns, .dns_n = n->spec.dns_n};
+    struct live_svc_config cfg = {.dns = n->spec.dns, .dns_n = n->spec.dns_n,
+                                  .hosts = "/etc/hosts"};
     cfg.dhcp = n->drv && (n->spec.dhcp || (n->spec.addrs_n == 0 && !n->drv->caps.ip));
     n->svc = live_svc_open(n->live, n->me, n->netif, &cfg, error);
     if (!n->svc) {
@@ -89,27 +90,45 @@ static bool has_servers(void *ctx)
     return live_svc_resolver(n->svc)->cfg.servers_n > 0;
 }
 
-bool netrun_lookup(struct netrun *n, const char *text, struct oriel_addr *out)
+/* An address of the name; DNS_A first, since a name server may refuse to say that there is no AAAA. */
+static int look_up_family(struct netrun *n, const struct dns_name *name, enum oriel_family family,
+                          struct oriel_addr *out)
+{
+    int err = family == ORIEL_IP6 ? ORIEL_ENOENT : look_up(n, name, DNS_A, out);
+    if (err == 0 || err == ORIEL_ETIMEDOUT || family == ORIEL_IP4)
+        return err;
+    return look_up(n, name, DNS_AAAA, out);
+}
+
+/* An address to ask a name server of IPv6 from. */
+static void await_address(struct netrun *n)
+{
+    if (has_servers(n) && !addr_is_v4(&live_svc_resolver(n->svc)->cfg.servers[0].addr))
+        (void)netrun_ready(n, false, RA_PATIENCE);
+}
+
+bool netrun_lookup(struct netrun *n, const char *text, enum oriel_family family,
+                   struct oriel_addr *out)
 {
     struct dns_name name;
     if (!n->svc || !dns_name_of(span_str(text), &name) || name.n <= 1) {
         out_error(n->args->verb->name, "'%s' is neither an address nor a name", text);
         return false;
     }
-    if (!has_servers(n))
+    await_address(n);
+    int err = look_up_family(n, &name, family, out);
+    if (err == ORIEL_ENETUNREACH && !has_servers(n)) {
         (void)netrun_wait(n, RA_PATIENCE, has_servers, n);
-    if (!has_servers(n)) {
+        await_address(n);
+        err = look_up_family(n, &name, family, out);
+    }
+    if (err == ORIEL_ENOENT)
+        out_error(n->args->verb->name, "there is no host of the name '%s'%s", text,
+                  family == ORIEL_DUAL ? "" : family == ORIEL_IP4 ? " with an IPv4 address"
+                                                                 : " with an IPv6 address");
+    else if (err && !has_servers(n))
         out_error(n->args->verb->name, "'%s' is no address, and no name server is known: dns=A",
                   text);
-        return false;
-    }
-    if (!addr_is_v4(&live_svc_resolver(n->svc)->cfg.servers[0].addr))
-        (void)netrun_ready(n, false, RA_PATIENCE);      /* an address to ask from */
-    int err = look_up(n, &name, DNS_A, out);
-    if (err && err != ORIEL_ETIMEDOUT)          /* some refuse to say that there is none */
-        err = look_up(n, &name, DNS_AAAA, out);
-    if (err == ORIEL_ENOENT)
-        out_error(n->args->verb->name, "there is no host of the name '%s'", text);
     else if (err)
         out_error(n->args->verb->name, "no name server says who '%s' is: %s", text,
                   oriel_strerror(err));

@@ -172,17 +172,20 @@ void observe_turn(struct observe *o)
 
 /* ---- the end ---- */
 
-int observe_close(struct observe *o, int status, bool tell)
+void observe_tell(const struct summary *s, const struct args *a, FILE *page)
 {
-    const struct args *a = o->c.args;
     bool as_json = opt_on(a, "json");
     struct file_sink to;
+    out_flush();
+    summary_print(s, as_json, as_json && page == stdout && !watch_takes_stdout(a)
+                                  ? out_sink() : file_sink_stream(&to, stderr));
+}
+
+int observe_close(struct observe *o, int status, bool tell)
+{
     watch_end_ladder(&o->watch);
-    if (o->failed == EXIT_OK && (o->asked || tell)) {
-        out_flush();
-        summary_print(&o->summary, as_json,
-                      as_json && o->c.page == stdout && !watch_takes_stdout(a)
-                          ? out_sink() : file_sink_stream(&to, stderr));
+    if (o->failed == EXIT_OK && (o->begun || tell)) {
+        observe_tell(&o->summary, o->c.args, o->c.page);
         watch_tell_files(&o->watch);
     }
     status = watch_close(&o->watch, status);

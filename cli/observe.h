@@ -71,6 +71,9 @@ int observe_begin(struct observe *o);
 
 void observe_turn(struct observe *o);
 
+/* The summary, on standard error; with --json on standard output, where that is the page. */
+void observe_tell(const struct summary *s, const struct args *a, FILE *page);
+
 /* tell: say what happened, also where nobody asked to see frames (-v, Ctrl-C). */
 int observe_close(struct observe *o, int status, bool tell);
 

@@ -113,7 +113,7 @@ static int ping(struct netrun *n)
         .df = df_of(opt_text(a, "pmtu")), .broadcast = opt_on(a, "broadcast"),
         .quiet = opt_on(a, "quiet"), .id = n->lab ? 1 : (uint16_t)getpid(),
     };
-    if (!netrun_addr(n, a->operands[0], &p.to) || !interface_of(n, &p.netif))
+    if (!netrun_addr(n, a->operands[0], ORIEL_DUAL, &p.to) || !interface_of(n, &p.netif))
         return EXIT_USAGE;
     if (p.netif && !addr_is_v4(&p.to) && addr_is_link_local(&p.to))
         p.to.zone = (uint32_t)p.netif;

@@ -143,14 +143,6 @@ static void put_u(struct txt *t, const char *name, uint64_t v)
     txt_u(t, v);
 }
 
-static uint64_t limit_sum(const struct oriel_tcp_info *i)
-{
-    uint64_t all = 0;
-    for (unsigned k = 0; k < ORIEL_LIMIT_N; k++)
-        all += i->limit_ns[k];
-    return all;
-}
-
 /* What ss -ti says, with its names; then what Linux does not know. */
 static void print_info(const struct printer *p, const struct oriel_tcp_info *i)
 {
@@ -199,19 +191,9 @@ static void print_info(const struct printer *p, const struct oriel_tcp_info *i)
     put_u(&t, " snd_wnd:", i->snd_wnd);
     put_u(&t, " rcv_wnd:", i->rcv_wnd);
     put(&t, &p->out);
-    uint64_t all = limit_sum(i);
     txt_s(&t, "        now limited by: ");
     txt_s(&t, oriel_tcp_limit_name(i->limit));
-    for (unsigned k = 0; all > 0 && k < ORIEL_LIMIT_N; k++) {
-        uint64_t percent = i->limit_ns[k] / ((all + 99) / 100);
-        if (percent == 0)
-            continue;
-        txt_s(&t, "; ");
-        txt_s(&t, oriel_tcp_limit_name((enum oriel_tcp_limit)k));
-        txt_c(&t, ' ');
-        txt_u(&t, percent);
-        txt_c(&t, '%');
-    }
+    summary_put_limits(&t, i->limit_ns, "; ", "; ");
     put(&t, &p->out);
 }
 

@@ -257,33 +257,30 @@ static void print_reasons(const struct summary *s, struct txt *t, const struct s
     }
 }
 
-static uint64_t limit_total(const struct summary *s)
+void summary_put_limits(struct txt *t, const uint64_t limit_ns[ORIEL_LIMIT_N], const char *before,
+                        const char *between)
 {
     uint64_t all = 0;
     for (unsigned k = 0; k < ORIEL_LIMIT_N; k++)
-        all += s->limit_ns[k];
-    return all;
-}
-
-static void print_limits(const struct summary *s, struct txt *t, const struct sink *out)
-{
-    uint64_t all = limit_total(s);
-    bool first = true;
-    if (all == 0)
-        return;
-    txt_s(t, "limited by ");
-    for (unsigned k = 0; k < ORIEL_LIMIT_N; k++) {
-        uint64_t percent = s->limit_ns[k] / ((all + 99) / 100);
+        all += limit_ns[k];
+    for (unsigned k = 0; k < ORIEL_LIMIT_N && all > 0; k++) {
+        uint64_t percent = limit_ns[k] / ((all + 99) / 100);
         if (percent == 0)
             continue;
-        txt_s(t, first ? "" : ", ");
+        txt_s(t, before);
         txt_s(t, oriel_tcp_limit_name((enum oriel_tcp_limit)k));
         txt_c(t, ' ');
         txt_u(t, percent);
         txt_c(t, '%');
-        first = false;
+        before = between;
     }
-    put_line(t, out);
+}
+
+static void print_limits(const struct summary *s, struct txt *t, const struct sink *out)
+{
+    summary_put_limits(t, s->limit_ns, "limited by ", ", ");
+    if (t->n > 0)
+        put_line(t, out);
 }
 
 static void print_text(const struct summary *s, const struct sink *out)

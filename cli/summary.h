@@ -68,6 +68,10 @@ void summary_info(struct summary *s, const struct oriel_tcp_info *i, int error);
 /* Text of several lines, or one JSON object on a line. */
 void summary_print(const struct summary *s, bool as_json, struct sink out);
 
+/* "cwnd 40%, application 60%": shares of the whole, `before` the first one; nothing where it is nothing. */
+void summary_put_limits(struct txt *t, const uint64_t limit_ns[ORIEL_LIMIT_N], const char *before,
+                        const char *between);
+
 /* What limits a connection, as a key of JSON: "cwnd". */
 const char *summary_limit_key(enum oriel_tcp_limit l);
 

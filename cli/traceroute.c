@@ -80,7 +80,7 @@ static int trace(struct netrun *n)
         .wait = opt_u64(a, "wait"), .icmp = opt_on(a, "icmp"), .size = (uint16_t)opt_u64(a, "size"),
         .id = n->lab ? 1 : (uint16_t)getpid(),
     };
-    if (!netrun_addr(n, a->operands[0], &p.to))
+    if (!netrun_addr(n, a->operands[0], ORIEL_DUAL, &p.to))
         return EXIT_USAGE;
     int status = netrun_ready(n, addr_is_v4(&p.to), 3 * NS_PER_S);
     struct tracer *t = calloc(1, sizeof *t);

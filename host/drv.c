@@ -104,6 +104,12 @@ static const struct drv_kind *kind_named(const char *name, size_t n)
 static bool no_kind(char error[DRV_ERROR_MAX], const char *text)
 {
     struct txt t = txt_of(error, DRV_ERROR_MAX);
+    if (strncmp(text, "user,", 5) == 0 || strncmp(text, "user:", 5) == 0) {
+        txt_s(&t, "link 'user' takes nothing more, found '");
+        txt_s(&t, text + 4);
+        txt_s(&t, "'");
+        return false;
+    }
     txt_s(&t, "link '");
     txt_s(&t, text);
     txt_s(&t, "': expected one of user");

@@ -23,6 +23,8 @@ struct live_svc {
     char host_name[DHCP4_ID_MAX + 1];
     struct dhcp4_client client;
     struct resolver resolver;
+    struct resolve_host *hosts;
+    unsigned hosts_n;
     void *memory;
     struct loop_source timer;
     oriel_time armed;
@@ -108,11 +110,39 @@ static bool open_timer(struct live_svc *s)
     return s->in_loop;
 }
 
+/* "ADDRESS NAME NAME... # words": an entry for each of the names. */
+static void take_hosts_line(struct live_svc *s, char *line)
+{
+    struct resolve_host h;
+    char *more, *word;
+    line[strcspn(line, "#\n")] = '\0';
+    word = strtok_r(line, " \t", &more);
+    if (!word || oriel_addr_parse(word, &h.addr) != 0)
+        return;
+    while (s->hosts_n < LIVE_SVC_HOSTS && (word = strtok_r(NULL, " \t", &more)) != NULL)
+        if (dns_name_of(span_str(word), &h.name))
+            s->hosts[s->hosts_n++] = h;
+}
+
+/* A file that cannot be read knows nobody. */
+static bool read_hosts(struct live_svc *s, const char *path)
+{
+    char line[1024];
+    FILE *f = path ? fopen(path, "re") : NULL;
+    if (!f)
+        return true;
+    s->hosts = malloc(LIVE_SVC_HOSTS * sizeof *s->hosts);
+    while (s->hosts && fgets(line, sizeof line, f))
+        take_hosts_line(s, line);
+    (void)fclose(f);
+    return s->hosts != NULL;
+}
+
 static bool open_resolver(struct live_svc *s, const uint8_t seed[32])
 {
     size_t bytes = resolver_memory(LIVE_SVC_CACHE);
     struct resolver_config c = {.stack = s->node->stack, .cache_entries = LIVE_SVC_CACHE,
-                                .memory_bytes = bytes};
+                                .memory_bytes = bytes, .hosts = s->hosts, .hosts_n = s->hosts_n};
     c.memory = s->memory = malloc(bytes);
     memcpy(c.seed, seed, sizeof c.seed);
     return c.memory && resolver_init(&s->resolver, &c) == 0;
@@ -151,7 +181,7 @@ struct live_svc *live_svc_open(struct live *v, struct node *node, int netif,
         return fail(s, error, "the system gives no randomness (getrandom)"), NULL;
     if (!open_timer(s))
         return fail(s, error, "the system gives no timer (timerfd_create)"), NULL;
-    if (!open_resolver(s, seed))
+    if (!read_hosts(s, cfg->hosts) || !open_resolver(s, seed))
         return fail(s, error, "there is no memory for a resolver"), NULL;
     int err = cfg->dhcp ? start_dhcp(s, seed) : 0;
     if (err)
@@ -178,6 +208,7 @@ void live_svc_close(struct live_svc *s)
         loop_remove(live_loop(s->v), &s->timer);
     if (s->timer.fd >= 0)
         (void)close(s->timer.fd);
+    free(s->hosts);
     free(s->memory);
     free(s);
 }

@@ -1,6 +1,6 @@
 /*
  * Services on a node of a live world: an address by DHCP, and names by a resolver that asks whom
- * DHCP, routers and the caller told of.
+ * DHCP, routers and the caller told of, after the hosts file.
  *
  *     struct live_svc *s = live_svc_open(v, node, netif, &cfg, error);
  *     ... the world runs; live_svc_lease(s) is NULL until there is one ...
@@ -16,6 +16,7 @@
 #include "svc/resolve.h"
 
 #define LIVE_SVC_CACHE 512              /* answers that are kept */
+#define LIVE_SVC_HOSTS 1024             /* lines of the hosts file; what is beyond is not read */
 
 struct live_svc;
 
@@ -24,6 +25,7 @@ struct live_svc_config {
     const struct oriel_addr *dns;       /* name servers before all others */
     unsigned dns_n;
     const char *host_name;              /* told to the DHCP server; NULL: nothing */
+    const char *hosts;                  /* a file such as /etc/hosts, asked before all; NULL: none */
 };
 
 /* NULL: a sentence in `error`. */

@@ -41,8 +41,18 @@ check "the server lives on" served
 stop "$server" INT
 check "until Ctrl-C" [ "$status" -eq 0 ]
 
-nobody() { exits 7 bench --link "$mine" -t 100ms 10.9.0.2 && says "$tmp/err" "timed out"; }
+nobody() { exits 7 bench --link "$mine" -t 100ms 10.9.0.2 "$@" && says "$tmp/err" "timed out" && [ ! -s "$tmp/out" ]; }
 check "nobody there: status 7" nobody
+check "nobody there to connect to: status 7" nobody conn
+lab()
+{
+    exits 0 bench --lab fairness --on a1 b1 -p 1 -t 500ms --json "$@" && all_json && cat "$tmp/out"
+}
+differs() { [ "$(lab --cc newreno)" != "$(lab --cc bbr)" ]; }
+refused() { exits 5 bench --lab two-hosts --on a b conn && says "$tmp/err" "refused"; }
+check "in a lab" lab
+check "in a lab --cc counts" differs
+check "nobody listens in a lab: status 5" refused
 wrong() { text=$1; shift; exits 2 bench --link "$mine" "$@" && says "$tmp/err" "$text"; }
 check "no host" wrong "expected HOST"
 check "-s and a host" wrong "-s waits for others" -s 10.9.0.2

@@ -23,6 +23,7 @@ ip netns exec "$ns" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-fil
     --no-ping --dhcp-range=10.77.0.50,10.77.0.60,2m --dhcp-range=::,constructor:tap0,ra-stateless \
     --enable-ra "--dhcp-option=option6:dns-server,[fd77::1]" --dhcp-option=option:mtu,1400 \
     --local=/test/ --host-record=www.test,10.77.0.1 --host-record=six.test,fd77::1 \
+    --host-record=both.test,10.77.0.1,fd77::1 \
     --cname=alias.test,www.test --edns-packet-max=512 $many &
 server=$!
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -68,6 +69,25 @@ six()
     on ping --link tap:tap0,dhcp,addr=fd77::9/64 -c 1 six.test
     works && says "$tmp/out" "64 bytes from fd77::1"
 }
+# Nobody listens there, so the message says which address it was.
+family()
+{
+    on nc -4 -w 3s --link tap:tap0,dhcp,addr=fd77::9/64 both.test 9
+    [ "$status" -eq 5 ] && says "$tmp/err" "connect to 10.77.0.1 port 9" || return 1
+    on nc -6 -w 3s --link tap:tap0,dhcp,addr=fd77::9/64 both.test 9
+    [ "$status" -eq 5 ] && says "$tmp/err" "connect to fd77::1 port 9" || return 1
+    on nc -6 --link tap:tap0,addr=10.77.0.9/24,dns=10.77.0.1 www.test 9
+    [ "$status" -eq 4 ] && says "$tmp/err" "there is no host of the name 'www.test' with an IPv6 address"
+}
+hosts_file()
+{
+    echo "10.77.0.1 box.lan box # of this test" > "$tmp/hosts"
+    status=0
+    # shellcheck disable=SC2016
+    inside unshare -m sh -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' sh "$tmp/hosts" "$ORIEL" \
+        ping --link tap:tap0,addr=10.77.0.9/24 -c 1 box > "$tmp/out" 2> "$tmp/err" || status=$?
+    works && says "$tmp/out" "64 bytes from 10.77.0.1"
+}
 over_tcp()
 {
     on ping --link tap:tap0 -c 1 -W 100ms -w "$tmp/t.pcapng" many.test
@@ -99,6 +119,8 @@ check "the exchange is the usual one, and the address is given back" exchange
 check "nothing on the wire is malformed, and every sum is right" clean
 check "an alias leads to its address" alias_of
 check "a name with an IPv6 address alone is found" six
+check "-4 and -6 choose the address of a name" family
+check "the hosts file is asked first" hosts_file
 check "an answer that was cut is asked for again over TCP" over_tcp
 check "a name that does not exist is said to be none" nobody
 check "a router's name servers are asked where DHCP told of none" told_by_router

@@ -189,6 +189,25 @@ for s in idle:
     s.connect(sys.argv[1])
 END
 }
+# A process that a debugger holds, with a queue in front of its socket.
+stopped()
+{
+    start still ping --link "udp:127.0.0.1:0,addr=10.9.9.1/24" -c 1000 -q 10.9.9.2
+    kill -STOP "$started"
+    python3 - "$XDG_RUNTIME_DIR/oriel/$started.sock" "$ORIEL" "$started" <<'END'
+import socket, subprocess, sys
+queue = []
+while not queue or queue[-1].connect_ex(sys.argv[1]) == 0:
+    queue.append(socket.socket(socket.AF_UNIX))
+    queue[-1].setblocking(False)
+r = subprocess.run([sys.argv[2], "ss", "--pid", sys.argv[3]], timeout=20, capture_output=True, text=True)
+assert r.returncode == 3 and "timed out" in r.stderr, r
+END
+    code=$?
+    kill -CONT "$started"
+    stop "$started"
+    return "$code"
+}
 check "ss shows the sockets of what runs" asked
 check "stat counts, each with its sentence" counted
 check "stat --prometheus" metrics
@@ -197,6 +216,7 @@ check "--json of each prints objects" as_objects
 check "a process that has no stack: status 3" wrong_pid
 check "what a killed process left behind is tidied up" stale
 check "nonsense and silence at the control socket do no harm" garbage
+check "a process that does not move is not waited for for ever" stopped
 stop "$peer"
 none() { exits 1 ss && says "$tmp/err" "no process of yours has a stack"; }
 check "nobody runs: status 1" none
@@ -234,6 +254,13 @@ wrong()
     exits "$wanted" "$@" && says "$tmp/err" "$text"
 }
 check "a kind that is none" wrong 2 "expected one of" ping --link foo:bar 10.0.0.1
+check "user with an option" wrong 2 "link 'user' takes nothing more, found ',mtu=1500'" ping --link user,mtu=1500 10.0.0.1
+no_link()
+{
+    wrong 3 "cannot take UDP" ping --link udp:192.0.2.1:1,addr=10.0.0.1/24 -w "$tmp/none.pcapng" 10.0.0.2 &&
+        [ "$(wc -l < "$tmp/err")" -eq 1 ]
+}
+check "a link that cannot be opened: nothing is summed up" no_link
 check "an address that is none" wrong 2 "addr '10.0.0.1/99'" ping --link udp:1,addr=10.0.0.1/99 10.0.0.2
 check "no peer and no port" wrong 3 "peer=HOST:PORT" ping --link udp 10.0.0.2
 check "a port that is taken" wrong 3 "cannot take UDP" ping --link udp:192.0.2.1:1,addr=10.0.0.1/24 10.0.0.2

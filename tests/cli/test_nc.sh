@@ -38,6 +38,7 @@ nobody() { sends 7 '' -w 200ms 10.9.0.99 7 && says "$tmp/err" "timed out"; }
 no_way() { sends 6 '' 192.0.2.1 7 && says "$tmp/err" "unreachable"; }
 silence() { sends 0 '' -d -w 200ms 10.9.0.2 7; }
 no_name() { sends 4 '' nowhere.invalid 7; }
+numeric() { sends 4 '' -n localhost 7 && says "$tmp/err" "-n looks up no names"; }
 check "what is typed arrives, and -N ends it" one
 check "-q ends it, -p is our port, -v says what happened" two
 check "nobody listens: status 5" refused
@@ -45,6 +46,7 @@ check "nobody answers: status 7" nobody
 check "no way there: status 6" no_way
 check "-w ends silence: status 0" silence
 check "a name that nobody knows: status 4" no_name
+check "-n: a name is not looked up: status 4" numeric
 
 ranges() { sends 0 '' -zv 10.9.0.2 5-8 9 && says "$tmp/err" "10.9.0.2 7 port [tcp] succeeded!" && [ "$(grep -c refused "$tmp/err")" -eq 4 ]; }
 none_open() { sends 5 '' -z 10.9.0.2 8-9 && [ ! -s "$tmp/err" ]; }
@@ -61,6 +63,27 @@ check "ss shows the listener" sockets
 check "the one who keeps listening heard everybody" heard keeper 'one\ntwo\n'
 stop "$keeper" INT
 check "Ctrl-C ends a listener: status 0" [ "$status" -eq 0 ]
+
+cat > "$tmp/two.lab" <<'EOF'
+title "Two at once"
+about "Both connect to one listener; who is second speaks when the first has gone."
+host a  eth0 10.0.0.1/24 fd00::1/64
+host b  eth0 10.0.0.2/24
+link a.eth0 b.eth0  delay 5ms
+at 0 a tcp connect 10.0.0.2:7 say "one"
+at 0 a tcp connect 10.0.0.2:7 say "two" write 1 every 150ms shutdown
+EOF
+second()
+{
+    exits 0 nc -lk -q 200ms --lab "$tmp/two.lab" --on b 7 < /dev/null && [ "$(cat "$tmp/out")" = onetwo ]
+}
+told()
+{
+    exits 0 nc -lkv -q 200ms --lab "$tmp/two.lab" --on b 7 < /dev/null && says "$tmp/err" "2 connections; 0 bytes sent, 6 received" &&
+        says "$tmp/err" "a > b: "
+}
+check "-k: -q counts anew for the second one" second
+check "-v in a lab: what happened on it" told
 
 both_ways()
 {
@@ -139,7 +162,13 @@ in_lab()
 }
 in_lab_refused() { exits 5 nc --lab two-hosts --on a b 7 && says "$tmp/err" "refused"; }
 in_lab_alone() { exits 7 nc -l --lab two-hosts --on a 7; }
+of_family()
+{
+    exits 4 nc -6 --lab "$tmp/two.lab" --on a b 7 && says "$tmp/err" "the node 'b' has no IPv6 address" &&
+        exits 6 nc -6 --lab "$tmp/two.lab" --on b a 9 && says "$tmp/err" "connect to fd00::1 port 9"
+}
 check "in a lab" in_lab
+check "-6 is the family of a node's address" of_family
 check "refused in a lab: status 5" in_lab_refused
 check "listening in a lab where nobody comes: status 7" in_lab_alone
 
