@@ -32,20 +32,13 @@ static bool data_of(uint16_t type, struct span text, struct dns_data *d)
 
 bool name_row_parse(struct span text, struct name_row *out)
 {
-    static const struct {
-        const char *name;
-        uint16_t type;
-    } types[] = {{"A", DNS_A}, {"AAAA", DNS_AAAA}, {"CNAME", DNS_CNAME}, {"PTR", DNS_PTR},
-                 {"NS", DNS_NS}};
     struct rd r = rd_of(text);
     struct span name = next_word(&r), type = next_word(&r), data = next_word(&r);
     struct span ttl = next_word(&r);
     uint64_t ttl_s = NAMES_TTL_S;
     *out = (struct name_row){.type = 0};
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (span_is(type, types[i].name))
-            out->type = types[i].type;
-    if (!dns_name_of(name, &out->name) || out->type == 0 || !data_of(out->type, data, &out->data) ||
+    if (!dns_type_named(type, &out->type) || !dns_answer_holds(out->type) ||
+        !dns_name_of(name, &out->name) || !data_of(out->type, data, &out->data) ||
         (ttl.n > 0 && !txt_parse_u(ttl, UINT32_MAX, &ttl_s)) || next_word(&r).n > 0)
         return false;
     out->ttl_s = (uint32_t)ttl_s;

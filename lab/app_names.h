@@ -8,7 +8,7 @@
 #define ORIEL_LAB_APP_NAMES_H
 
 #include "lab/app.h"
-#include "wire/dns.h"
+#include "svc/dns_answer.h"
 
 #define NAMES_ROWS_MAX    64
 #define NAMES_STREAMS_MAX 4

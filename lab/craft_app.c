@@ -6,12 +6,6 @@
 
 /* ---- DNS ---- */
 
-static const struct craft_name dns_types[] = {
-    {"A", DNS_A},     {"NS", DNS_NS},   {"CNAME", DNS_CNAME}, {"SOA", DNS_SOA},
-    {"PTR", DNS_PTR}, {"MX", DNS_MX},   {"TXT", DNS_TXT},     {"AAAA", DNS_AAAA},
-    {"SRV", DNS_SRV}, {"ANY", DNS_ANY}, {NULL, 0},
-};
-
 #define DNS_TO_QUESTION 0xc00c      /* a pointer to the name behind the header */
 
 static void put_name(struct craft *c, struct span text)
@@ -22,6 +16,20 @@ static void put_name(struct craft *c, struct span text)
         return;
     }
     dns_name_emit(c->w, &name);
+}
+
+/* type=AAAA, or a number */
+static uint16_t question_type(struct craft *c)
+{
+    struct span v = craft_value(c, "type");
+    uint16_t type = DNS_A;
+    uint64_t number;
+    if (!v.p || dns_type_named(v, &type))
+        return type;
+    if (txt_parse_u(v, UINT16_MAX, &number))
+        return (uint16_t)number;
+    craft_fail(c, v, "a type of record such as AAAA, or a number");
+    return type;
 }
 
 static const struct craft_name answer_types[] = {
@@ -77,12 +85,12 @@ void craft_dns(struct craft *c)
     h.ra = h.is_response;
     h.rcode = (uint8_t)craft_u(c, "rcode", 15, 0);
     uint64_t ttl = craft_u(c, "ttl", UINT32_MAX, 300);
-    uint64_t type = craft_named(c, "type", dns_types, UINT16_MAX, DNS_A);
+    uint16_t type = question_type(c);
     struct span name = craft_value(c, "q");
     dns_emit(c->w, &h);
     if (name.p) {
         put_name(c, name);
-        wr_u16(c->w, (uint16_t)type);
+        wr_u16(c->w, type);
         wr_u16(c->w, DNS_IN);
     }
     struct craft_word word;

@@ -8,20 +8,15 @@
 #define RA_WORDS    "prefix, dns, mtu, interval or no-default"
 #define NAMES_WORDS "port, cut, silent, refuse, no-edns, no-chase or no-stream, or rows in quotes"
 
-static const struct {
-    const char *name;
-    uint16_t type;
-} types[] = {{"A", DNS_A}, {"AAAA", DNS_AAAA}, {"CNAME", DNS_CNAME}, {"PTR", DNS_PTR},
-             {"NS", DNS_NS}};
-
-static bool record_type(struct sc_parser *p, uint16_t *out)
+/* The next word if it is a type that the resolver can ask for. */
+static void record_type(struct sc_parser *p, uint16_t *out)
 {
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (sc_take(p, types[i].name)) {
-            *out = types[i].type;
-            return true;
-        }
-    return false;
+    const struct sc_word *w = sc_look(p);
+    uint16_t type;
+    if (!p->bad && w && w->kind == SC_WORD && dns_type_named(w->text, &type) && dns_answer_holds(type)) {
+        *out = type;
+        p->at++;
+    }
 }
 
 static bool domain_name(struct sc_parser *p, struct dns_name *out)
@@ -83,7 +78,7 @@ static bool resolve_line(struct sc_parser *p, struct svc_params *v)
     v->ask.type = DNS_A;
     if (!domain_name(p, &v->ask.name))
         return false;
-    (void)record_type(p, &v->ask.type);
+    record_type(p, &v->ask.type);
     while (sc_look(p)) {
         if (!sc_take(p, "server"))
             return sc_fail_words(p, "A, AAAA, CNAME, PTR, NS or server");
@@ -126,13 +121,23 @@ static bool range(struct sc_parser *p, struct svc_params *v)
     return good || sc_fail_word(p, &p->words[p->at - 1], expected);
 }
 
-static bool seconds(struct sc_parser *p, uint32_t *out)
+/* In the message it is a number of seconds, where the greatest means for ever and ours 0 nothing said. */
+static bool lease(struct sc_parser *p, struct svc_params *v)
 {
     oriel_time t;
     if (!sc_time(p, &t))
         return false;
-    *out = (uint32_t)(t / NS_PER_S);
+    if (t % NS_PER_S != 0 || t == 0 || t / NS_PER_S >= UINT32_MAX)
+        return sc_fail_word(p, &p->words[p->at - 1], "a lease of whole seconds, such as 10m");
+    v->serve.lease_s = (uint32_t)(t / NS_PER_S);
     return true;
+}
+
+/* What DHCP or an advertisement tells of name servers. */
+static bool add_dns(struct sc_parser *p, struct oriel_addr *list, uint8_t *n)
+{
+    static_assert(DHCP4_ADDRS_MAX == 4 && NDP_DNS_MAX == 4, "the message says four");
+    return *n < 4 ? sc_host_addr(p, &list[(*n)++]) : sc_fail(p, "at most 4 name servers");
 }
 
 static bool reserve(struct sc_parser *p, struct svc_params *v)
@@ -150,9 +155,9 @@ static bool serve_line(struct sc_parser *p, struct svc_params *v)
     while (sc_look(p)) {
         bool good = sc_take(p, "pool")     ? range(p, v)
                     : sc_take(p, "router") ? sc_host_addr(p, &v->serve.router)
-                    : sc_sees(p, "dns") && v->serve.dns_n < DHCP4_ADDRS_MAX
-                        ? sc_take(p, "dns") && sc_host_addr(p, &v->serve.dns[v->serve.dns_n++])
-                    : sc_take(p, "lease")  ? seconds(p, &v->serve.lease_s)
+                    : sc_take(p, "dns")
+                        ? add_dns(p, v->serve.dns, &v->serve.dns_n)
+                    : sc_take(p, "lease")  ? lease(p, v)
                     : sc_take(p, "mtu")    ? sc_u16(p, 576, &v->serve.mtu)
                     : sc_take(p, "domain") ? sc_name(p, "a domain", &v->serve.domain)
                     : sc_take(p, "reserve") ? reserve(p, v)
@@ -182,8 +187,7 @@ static bool ra_line(struct sc_parser *p, struct svc_params *v)
     struct ra_config *c = &v->ra;
     while (sc_look(p)) {
         bool good = sc_take(p, "prefix") ? ra_prefix_word(p, c)
-                    : sc_sees(p, "dns") && c->dns_n < NDP_DNS_MAX
-                        ? sc_take(p, "dns") && sc_host_addr(p, &c->dns[c->dns_n++])
+                    : sc_take(p, "dns") ? add_dns(p, c->dns, &c->dns_n)
                     : sc_take(p, "mtu")        ? sc_u32(p, 1280, UINT16_MAX, &c->mtu)
                     : sc_take(p, "interval")   ? sc_time(p, &c->interval_max)
                     : sc_take(p, "no-default") ? (c->no_default = true)
@@ -279,7 +283,7 @@ bool sc_ex_resolve(struct sc_parser *p, struct expect *e)
     e->svc->type = DNS_A;
     if (!domain_name(p, &e->svc->name))
         return false;
-    (void)record_type(p, &e->svc->type);
+    record_type(p, &e->svc->type);
     while (sc_look(p)) {
         bool good = sc_take(p, "address") ? an_address(p, e)
                     : sc_take(p, "name")  ? (e->svc->has_end = true) && domain_name(p, &e->svc->end)
@@ -293,8 +297,9 @@ bool sc_ex_resolve(struct sc_parser *p, struct expect *e)
 
 bool sc_ex_dhcp(struct sc_parser *p, struct expect *e)
 {
-    static const char *const states[] = {"STOPPED", "INIT", "SELECTING", "REQUESTING", "REBOOTING",
-                                         "CHECKING", "BOUND", "RENEWING", "REBINDING"};
+    const char *states[DHCP4_STATES];
+    for (unsigned i = 0; i < DHCP4_STATES; i++)
+        states[i] = dhcp4_state_name((enum dhcp4_state)i);
     e->kind = EX_DHCP;
     e->svc = arena_take_zeroed(p->arena, sizeof(*e->svc));
     if (!e->svc)

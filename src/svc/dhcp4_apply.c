@@ -9,7 +9,7 @@ static void route(struct dhcp4_client *c, const struct dhcp4_route *e, bool add)
     struct oriel_stack *s = c->cfg.stack;
     const struct oriel_addr *via = addr_is_unspecified(&e->via) ? NULL : &e->via;
     if (add)
-        best_effort(oriel_route_add(s, &e->to.addr, e->to.len, via, c->cfg.netif, c->cfg.metric));
+        best_effort(oriel_route_add(s, &e->to.addr, e->to.len, via, c->cfg.netif, 0));
     else
         best_effort(oriel_route_remove(s, &e->to.addr, e->to.len, via, c->cfg.netif));
 }

@@ -457,8 +457,36 @@ static void on_deadline(struct dhcp4_client *c, oriel_time now)
     }
 }
 
+static bool link_works(const struct dhcp4_client *c)
+{
+    struct oriel_netif_info n;
+    for (uint32_t at = 0; oriel_netif_each(c->cfg.stack, &at, &n);)
+        if (n.netif == c->cfg.netif)
+            return n.up && n.carrier;
+    return false;
+}
+
+/* The link was away and is back: is it the same one? The lease holds until a server says no. */
+static void on_link_up(struct dhcp4_client *c, oriel_time now)
+{
+    if (c->has_lease) {
+        c->hint = c->lease.addr;
+        c->has_hint = true;
+        if (c->state != DHCP4_REBOOTING)
+            set_state(c, DHCP4_REBOOTING);
+        send_request(c, now);
+        wait_for_answer(c, now);
+    } else if (c->state != DHCP4_INIT && c->state != DHCP4_REBOOTING) {
+        enter_init(c, now, 0);
+    }
+}
+
 oriel_time dhcp4_client_step(struct dhcp4_client *c, oriel_time now)
 {
+    bool had_link = c->has_link;
+    c->has_link = link_works(c);
+    if (c->state != DHCP4_STOPPED && c->has_link && !had_link)
+        on_link_up(c, now);
     receive(c, now);
     if (c->has_lease)
         check_address(c, now);
@@ -491,7 +519,7 @@ int dhcp4_client_start(struct dhcp4_client *c, oriel_time now,
                        const struct dhcp4_client_config *cfg)
 {
     struct wr id;
-    *c = (struct dhcp4_client){.cfg = *cfg, .deadline = ORIEL_NEVER};
+    *c = (struct dhcp4_client){.cfg = *cfg, .deadline = ORIEL_NEVER, .has_link = true};
     ORIEL_ASSERT(cfg->client_id.n <= DHCP4_ID_MAX);
     ORIEL_ASSERT(cfg->host_name.n <= DHCP4_ID_MAX);
     c->xid_key = siphash_derive(cfg->seed, "dhcp4 xid");
@@ -513,29 +541,13 @@ int dhcp4_client_start(struct dhcp4_client *c, oriel_time now,
         begin_reboot(c, now);
         return 0;
     }
-    enter_init(c, now, cfg->start_delay ? rng_below(&c->rng, cfg->start_delay) : 0);
+    enter_init(c, now, 0);
     return 0;
 }
 
 const struct dhcp4_lease *dhcp4_client_lease(const struct dhcp4_client *c)
 {
     return c->has_routes ? &c->lease : NULL;
-}
-
-void dhcp4_client_on_link_up(struct dhcp4_client *c, oriel_time now)
-{
-    if (c->state == DHCP4_STOPPED)
-        return;
-    if (c->has_lease) {
-        c->hint = c->lease.addr;
-        c->has_hint = true;
-        if (c->state != DHCP4_REBOOTING)
-            set_state(c, DHCP4_REBOOTING);
-        send_request(c, now);
-        wait_for_answer(c, now);
-    } else if (c->state != DHCP4_INIT && c->state != DHCP4_REBOOTING) {
-        enter_init(c, now, 0);
-    }
 }
 
 void dhcp4_client_stop(struct dhcp4_client *c)

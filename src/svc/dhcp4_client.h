@@ -52,9 +52,6 @@ struct dhcp4_client_config {
     struct span client_id;      /* type and identifier; empty: 1 and the link address */
     struct span host_name;      /* told to the server; may be empty */
     struct oriel_addr requested;        /* the address of last time, asked for first; ADDR_NONE */
-    uint32_t metric;            /* of the default route */
-    /* RFC 2131, 4.4.1 would have hosts that boot together wait up to 10 s, each by chance. */
-    oriel_time start_delay;     /* at most; 0: begin at once */
 };
 
 struct dhcp4_lease {
@@ -76,6 +73,7 @@ struct dhcp4_client {
     uint8_t state;
     bool has_lease;             /* lease holds, and its address is on the interface */
     bool has_routes;            /* and so are its routes and MTU */
+    bool has_link;              /* the interface worked when it was looked at last */
     bool has_hint;              /* hint: an address that would be liked again */
     oriel_handle sock;
     struct siphash_key xid_key;
@@ -107,9 +105,6 @@ oriel_time dhcp4_client_step(struct dhcp4_client *c, oriel_time now);
 
 /* What holds now; NULL: no address, or it is being checked. */
 const struct dhcp4_lease *dhcp4_client_lease(const struct dhcp4_client *c);
-
-/* The link was away and is back: is it the same one? The lease holds until a server says no. */
-void dhcp4_client_on_link_up(struct dhcp4_client *c, oriel_time now);
 
 /* Give the address back (RFC 2131, 4.4.6), then as dhcp4_client_stop. */
 void dhcp4_client_release(struct dhcp4_client *c);

@@ -28,8 +28,8 @@ static uint32_t lifetime_s(const struct ra_sender *r)
 static struct ndp_msg message(const struct ra_sender *r)
 {
     const struct ra_config *c = &r->cfg;
-    struct ndp_msg m = {.type = ICMP6_RA, .hop_limit = RA_HOP_LIMIT, .managed = c->managed,
-                        .other = c->other, .has_slla = !mac_is_zero(&r->mac), .slla = r->mac,
+    struct ndp_msg m = {.type = ICMP6_RA, .hop_limit = RA_HOP_LIMIT,
+                        .has_slla = !mac_is_zero(&r->mac), .slla = r->mac,
                         .has_mtu = c->mtu != 0, .mtu = c->mtu, .prefixes_n = c->prefixes_n,
                         .dns_n = c->dns_n, .dns_lifetime_s = lifetime_s(r)};
     if (!c->no_default && !r->stopped)

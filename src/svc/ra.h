@@ -31,8 +31,6 @@ struct ra_config {
     uint64_t seed;              /* of the intervals */
     oriel_time interval_max;    /* 4 s..1,800 s; 0: RA_INTERVAL_MAX. The least is a third of it */
     bool no_default;            /* addresses and name servers only: no default route over us */
-    bool managed;
-    bool other;
     uint32_t mtu;               /* 0: not said */
     uint8_t prefixes_n;
     struct ndp_prefix prefixes[NDP_PREFIXES_MAX];

@@ -284,8 +284,6 @@ static void begin(struct resolver *r, struct resolve_query *q, oriel_time now)
     q->attempt = q->refused = 0;
     q->err = 0;
     q->first = r->current;
-    if (r->cfg.rotate && r->cfg.servers_n > 0)
-        r->current = (uint8_t)((r->current + 1u) % r->cfg.servers_n);
     ask(r, q, now);
 }
 
@@ -308,8 +306,7 @@ static void on_answer(struct resolver *r, struct resolve_query *q, oriel_time no
                       enum dns_verdict v)
 {
     struct dns_answer *a = &q->answer;
-    if (!r->cfg.rotate)
-        r->current = (uint8_t)server_of(r, q);
+    r->current = (uint8_t)server_of(r, q);
     if (q->aliases > 0)
         dns_cache_put(&r->cache, now, &q->asked.name, q->asked.qtype, v, a);
     if (q->ttl_s < a->ttl_s)

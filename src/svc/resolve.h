@@ -44,7 +44,6 @@ struct resolver_config {
     uint8_t seed[32];           /* from the system's random source */
     struct oriel_endpoint servers[RESOLVE_SERVERS_MAX]; /* port 0: 53 */
     uint8_t servers_n;
-    bool rotate;                /* each question begins with another server */
     uint8_t rounds;             /* 0: RESOLVE_ROUNDS; at most RESOLVE_ROUNDS_MAX */
     oriel_time timeout;         /* 0: RESOLVE_TIMEOUT */
     const struct resolve_host *hosts;   /* borrowed */
@@ -83,7 +82,7 @@ struct resolver {
     struct resolver_config cfg;
     struct siphash_key id_key;
     uint64_t ids;               /* drawn so far */
-    uint8_t current;            /* where to begin: it answered last, or it is its turn */
+    uint8_t current;            /* where to begin: it answered last */
     uint8_t no_edns;            /* bit i: server i does not understand it */
     uint8_t *buffer;            /* one message, in or out */
     struct resolve_query *query;        /* RESOLVE_QUERIES_MAX */

@@ -457,19 +457,31 @@ void dns_rr_emit(struct wr *w, const struct dns_rr *rr, const struct dns_data *d
 
 /* ---- showing ---- */
 
+static const struct {
+    uint16_t type;
+    const char *name;
+} type_names[] = {
+    {DNS_A, "A"},     {DNS_NS, "NS"},   {DNS_CNAME, "CNAME"}, {DNS_SOA, "SOA"},
+    {DNS_PTR, "PTR"}, {DNS_MX, "MX"},   {DNS_TXT, "TXT"},     {DNS_AAAA, "AAAA"},
+    {DNS_SRV, "SRV"}, {DNS_OPT, "OPT"}, {DNS_ANY, "ANY"},
+};
+
+bool dns_type_named(struct span name, uint16_t *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(type_names); i++) {
+        if (span_is(name, type_names[i].name)) {
+            *out = type_names[i].type;
+            return true;
+        }
+    }
+    return false;
+}
+
 void dns_type_print(struct txt *t, uint16_t type)
 {
-    static const struct {
-        uint16_t type;
-        const char *name;
-    } names[] = {
-        {DNS_A, "A"},     {DNS_NS, "NS"},   {DNS_CNAME, "CNAME"}, {DNS_SOA, "SOA"},
-        {DNS_PTR, "PTR"}, {DNS_MX, "MX"},   {DNS_TXT, "TXT"},     {DNS_AAAA, "AAAA"},
-        {DNS_SRV, "SRV"}, {DNS_OPT, "OPT"}, {DNS_ANY, "ANY"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (names[i].type == type) {
-            txt_s(t, names[i].name);
+    for (size_t i = 0; i < ARRAY_LEN(type_names); i++) {
+        if (type_names[i].type == type) {
+            txt_s(t, type_names[i].name);
             return;
         }
     }

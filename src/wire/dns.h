@@ -181,5 +181,6 @@ void dns_rr_emit(struct wr *w, const struct dns_rr *rr, const struct dns_data *d
                  const struct dns_name *first);
 
 void dns_type_print(struct txt *t, uint16_t type);      /* "AAAA", "TYPE257" */
+bool dns_type_named(struct span name, uint16_t *out);   /* "AAAA"; false: a name that we do not know */
 
 #endif

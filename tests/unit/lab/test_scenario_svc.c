@@ -26,6 +26,15 @@ static const struct {
     {"at 1s a dhcp-serve eth0", "4:24: found the end, expected pool"},
     {"at 1s a dhcp-serve eth0 pool 10.0.0.9-10.0.0.3",
      "4:30: found `10.0.0.9-10.0.0.3`, expected a range such as 10.0.0.100-10.0.0.199"},
+    {"at 1s a dhcp-serve eth0 pool 10.0.0.9-10.0.0.9 lease 500ms",
+     "4:54: found `500ms`, expected a lease of whole seconds, such as 10m"},
+    {"at 1s a dhcp-serve eth0 pool 10.0.0.9-10.0.0.9 lease 1500ms",
+     "4:54: found `1500ms`, expected a lease of whole seconds, such as 10m"},
+    {"at 1s a dhcp-serve eth0 pool 10.0.0.9-10.0.0.9 dns 1.1.1.1 dns 1.1.1.2 dns 1.1.1.3 dns "
+     "1.1.1.4 dns 1.1.1.5",
+     "4:100: found `1.1.1.5`, expected at most 4 name servers"},
+    {"at 1s a ra eth0 dns fd00::1 dns fd00::2 dns fd00::3 dns fd00::4 dns fd00::5",
+     "4:69: found `fd00::5`, expected at most 4 name servers"},
     {"at 1s a ra eth0 interval 2s", "4:26: found `2s`, expected an interval between 4s and 30m"},
     {"at 1s a ra eth0 prefx fd00::/64",
      "4:17: found `prefx`, expected prefix, dns, mtu, interval or no-default; did you mean "
@@ -49,6 +58,15 @@ TEST("mistakes about services name their place and what could stand there")
         EXPECT_STR(fx.error + 6, mistakes[i].error);
         fx_lab_fini(&fx);
     }
+}
+
+TEST("a host whose link was away asks whether it has its address still")
+{
+    fx_lab_holds(SERVED "at 1s a dhcp eth0\nat 10s link a.eth0 down\n"
+                 "at 20s link a.eth0 up\nstop 30s\n"
+                 "expect a dhcp eth0 state BOUND address 10.0.0.100/32 naks 0\n"
+                 "expect a.eth0 sends \"dhcp.option.dhcp == 1\" count 1\n"
+                 "expect a.eth0 sends \"dhcp.option.dhcp == 3 && frame.time_relative >= 20\" count 1\n");
 }
 
 TEST("a host that gets its address asks the name server that it was told of")

@@ -47,7 +47,7 @@ static inline struct fx_dhcp *fx_dhcp_new(bool probe)
         .lease_s = FX_LEASE};
     f->client = (struct dhcp4_client_config){.stack = f->net->a->stack, .seed = {2},
                                              .netif = f->net->pa->netif,
-                                             .mac = f->net->pa->mac, .metric = 7};
+                                             .mac = f->net->pa->mac};
     f->net->step = fx_dhcp_step;
     f->net->ctx = f;
     return f;
@@ -108,7 +108,7 @@ static inline bool fx_dhcp_has(const struct fx_dhcp *f, const char *text)
     return false;
 }
 
-/* a's route to that prefix over that gateway (NULL: on the link), with that metric; 0: none. */
+/* a has a route to that prefix over that gateway (NULL: on the link). */
 static inline bool fx_dhcp_routes(const struct fx_dhcp *f, const char *prefix, const char *gateway)
 {
     struct prefix p;

@@ -352,20 +352,6 @@ TEST("where all are silent it ends after three rounds, each twice as patient")
     fx_free(f);
 }
 
-TEST("with rotation each question begins with another server")
-{
-    struct fx *f = fx_new(.rotate = true);
-    struct dns_answer a;
-    char name[] = "0.example";
-    serve(f);
-    for (unsigned i = 0; i < 4; i++) {
-        name[0] = (char)('0' + i);
-        EXPECT_EQ(ask(f, name, DNS_A, &a), ORIEL_ENOENT);
-    }
-    EXPECT(f->server[0].over_udp == 2 && f->server[1].over_udp == 2);
-    fx_free(f);
-}
-
 TEST("without servers, or without a way there, the answer comes at once")
 {
     struct fx *f = fx_new();

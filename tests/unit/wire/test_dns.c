@@ -37,6 +37,21 @@ PROP_FORMAT(dns, struct dns_hdr, gen_dns(g, h), dns_parse(r, h), dns_emit(w, h),
                 PROP_EQ(additional_n),
             .faults = BIT(FAULT_SHORT));
 
+TEST("a type is known by the name that it is shown with")
+{
+    static const uint16_t known[] = {DNS_A, DNS_NS, DNS_CNAME, DNS_SOA, DNS_PTR, DNS_MX,
+                                     DNS_TXT, DNS_AAAA, DNS_SRV, DNS_OPT, DNS_ANY};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        char text[16];
+        struct txt t = txt_of(text, sizeof text);
+        uint16_t type = 0;
+        dns_type_print(&t, known[i]);
+        EXPECT(dns_type_named(span_of(t.p, t.n), &type) && type == known[i]);
+    }
+    uint16_t type = 7;
+    EXPECT(!dns_type_named(span_str("TYPE257"), &type) && !dns_type_named(span_str("a"), &type));
+}
+
 TEST("a header that is emitted parses back, and emits the same bytes")
 {
     prop_round_trip(&dns_format);
