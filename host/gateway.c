@@ -27,7 +27,6 @@
 #define HANDSHAKE_LIFE (75 * NS_PER_S)      /* the guest asked, and then said nothing more */
 #define PING_LIFE      (10 * NS_PER_S)
 #define UDP_LIFE       (60 * NS_PER_S)
-#define DNS_LIFE       (5 * NS_PER_S)
 
 /* ---- the table ---- */
 
@@ -62,7 +61,6 @@ static oriel_time life_of(const struct gateway *g, enum gw_age age)
     switch (age) {
     case GW_AGE_HANDSHAKE: return HANDSHAKE_LIFE;
     case GW_AGE_UDP:       return g->cfg.udp_life ? g->cfg.udp_life : UDP_LIFE;
-    case GW_AGE_DNS:       return g->cfg.udp_life ? g->cfg.udp_life : DNS_LIFE;
     case GW_AGE_PING:      return PING_LIFE;
     case GW_AGE_TCP:
     case GW_AGES:          break;
@@ -122,6 +120,7 @@ static void on_tick(void *ctx, uint32_t events)
         more = more || l != NULL;
     }
     gw_publish_tick(g);
+    more = gw_dns_tick(g) || more;
     for (unsigned i = 0; i < g->cfg.publish_n; i++)
         more = more || g->publish[i].deaf;
     set_ticking(g, more ? GW_TICK : 0);
@@ -238,7 +237,7 @@ static void on_kick(void *ctx, uint32_t events)
 
 static struct gw_flow *oldest_datagrams(const struct gateway *g)
 {
-    static const enum gw_age from[] = {GW_AGE_DNS, GW_AGE_PING, GW_AGE_UDP};
+    static const enum gw_age from[] = {GW_AGE_PING, GW_AGE_UDP};
     for (unsigned i = 0; i < ARRAY_LEN(from); i++) {
         struct list *l = list_first(&g->ages[from[i]]);
         if (l)
@@ -364,7 +363,8 @@ const char *gateway_note(const struct gateway *g)
 
 /* ---- what the guest's side has to say ---- */
 
-static void ready(struct gateway *g, const struct oriel_readiness *r)
+/* False: it is none of a flow, nor one that hears all. */
+static bool ready(struct gateway *g, const struct oriel_readiness *r)
 {
     uint32_t slot = (uint32_t)r->handle;
     struct gw_flow *f = slot < g->slots ? g->by_slot[slot] : NULL;
@@ -376,16 +376,22 @@ static void ready(struct gateway *g, const struct oriel_readiness *r)
         gw_udp_guest_ready(g);
     else if (r->handle == g->icmp4 || r->handle == g->icmp6)
         gw_ping_guest_ready(g, r->handle);
+    else
+        return false;
+    return true;
 }
 
 static void step(void *ctx)
 {
     struct gateway *g = ctx;
     struct oriel_readiness r[READY_BATCH];
+    bool asked = false;
     unsigned n;
     while ((n = oriel_ready_take(g->s, r, READY_BATCH)) > 0)
         for (unsigned i = 0; i < n; i++)
-            ready(g, &r[i]);
+            asked = !ready(g, &r[i]) || asked;
+    if (asked)
+        gw_dns_guest_ready(g);
 }
 
 /* ---- made, and taken down ---- */
@@ -455,7 +461,8 @@ struct gateway *gateway_open(struct live *v, struct node *node, int netif,
     for (unsigned i = 0; i < GW_AGES; i++)
         list_init(&g->ages[i]);
     if (!open_tables(g, error) || !open_sources(g, error) || !gw_tcp_open(g, error) ||
-        !gw_udp_open(g, error) || !gw_ping_open(g, error) || !gw_publish_open(g, error)) {
+        !gw_udp_open(g, error) || !gw_ping_open(g, error) || !gw_dns_open(g, error) ||
+        !gw_publish_open(g, error)) {
         gateway_close(g);
         return NULL;
     }
@@ -486,6 +493,7 @@ void gateway_close(struct gateway *g)
 {
     const oriel_handle handles[] = {g->listener, g->udp, g->icmp4, g->icmp6};
     close_flows(g);
+    gw_dns_close(g);
     gw_publish_close(g);
     live_poke(g->v, g->node);                   /* resets leave */
     live_app_remove(g->v, g);

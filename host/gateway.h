@@ -13,8 +13,8 @@
  * UDP: one host socket a flow (guest's endpoint), to any destination, kept while it is used; a closed port
  * comes back as port unreachable. ICMP echo: through the host's ping sockets where it allows them; elsewhere
  * it is answered as prohibited, except for addresses that are ours, and gateway_note says why.
- * DNS: what is sent to dns4 or dns6, port 53, goes to the host's name servers; one that does not answer
- * gives way to the next.
+ * DNS: at dns4 and dns6, port 53, questions are answered by a proxy with a cache, which asks the host's
+ * name servers; one that does not answer gives way to the next. These addresses must be the node's own.
  * Published ports: a guest sees the peer's own address, or, where that means nothing to it (loopback, the
  * other family), the gateway's.
  *
@@ -53,7 +53,7 @@ struct gateway_config {
     struct oriel_endpoint name_servers[4];      /* instead of those in /etc/resolv.conf */
     unsigned name_servers_n;
     uint32_t flows;                 /* at most, as far as descriptors go; 0: 16,384 */
-    oriel_time udp_life;            /* idle; 0: 60 s (5 s for DNS) */
+    oriel_time udp_life;            /* idle; 0: 60 s */
     /* A flow begins or ends, for summaries; may be NULL. */
     void (*on_flow)(void *ctx, const struct gateway_flow_info *f);
     void *on_flow_ctx;

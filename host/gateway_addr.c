@@ -1,7 +1,6 @@
 /*
- * Whose address is whose. The guest sees the host's loopback at self4 and self6, and the host's name
- * servers at dns4 and dns6; every other address means the same on both sides. /etc/resolv.conf is read
- * again when a question comes a second after it was read.
+ * Whose address is whose. The guest sees the host's loopback at self4 and self6; dns4 and dns6 are the
+ * gateway's own; every other address means the same on both sides.
  */
 #define _GNU_SOURCE
 #include "host/gateway_flow.h"
@@ -9,7 +8,6 @@
 #include "stack/stack.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- sockets' addresses ---- */
@@ -44,52 +42,14 @@ struct oriel_endpoint gw_endpoint(const struct sockaddr_storage *a)
     return (struct oriel_endpoint){.addr = rd_addr6(&r), .port = ntohs(in6.sin6_port)};
 }
 
-/* ---- name servers ---- */
-
-static void read_servers(struct gateway *g)
-{
-    char line[256], text[64];
-    FILE *f = fopen("/etc/resolv.conf", "re");
-    g->servers_n = 0;
-    while (f && g->servers_n < ARRAY_LEN(g->servers) && fgets(line, sizeof(line), f)) {
-        struct oriel_endpoint *e = &g->servers[g->servers_n];
-        *e = (struct oriel_endpoint){.port = GW_DNS_PORT};
-        if (sscanf(line, " nameserver %63[0-9a-fA-F.:]", text) == 1 &&
-            oriel_addr_parse(text, &e->addr) == 0)
-            g->servers_n++;
-    }
-    if (f)
-        (void)fclose(f);
-}
-
-static bool server_of(struct gateway *g, unsigned n, struct oriel_endpoint *out)
-{
-    if (g->cfg.name_servers_n > 0) {
-        g->servers_n = g->cfg.name_servers_n;
-        memcpy(g->servers, g->cfg.name_servers, sizeof(g->servers));
-    } else if (g->servers_read == 0 || live_now(g->v) - g->servers_read > NS_PER_S) {
-        g->servers_read = live_now(g->v) + 1;   /* 0: never */
-        read_servers(g);
-    }
-    if (g->servers_n > 0)
-        *out = g->servers[n % g->servers_n];
-    return g->servers_n > 0;
-}
-
 /* ---- both ways ---- */
 
-bool gw_to_host(struct gateway *g, const struct oriel_endpoint *asked, unsigned server,
-                struct oriel_endpoint *host, bool *dns)
+bool gw_to_host(struct gateway *g, const struct oriel_endpoint *asked, struct oriel_endpoint *host)
 {
     const struct gateway_config *cfg = &g->cfg;
     bool v4 = addr_is_v4(&asked->addr);
     const struct oriel_addr *self = v4 ? &cfg->self4 : &cfg->self6;
-    const struct oriel_addr *resolver = v4 ? &cfg->dns4 : &cfg->dns6;
     *host = *asked;
-    *dns = asked->port == GW_DNS_PORT && addr_same_bits(&asked->addr, resolver) &&
-           server_of(g, server, host);
-    if (*dns)
-        return true;
     if (addr_same_bits(&asked->addr, self)) {
         host->addr = v4 ? addr_v4(INADDR_LOOPBACK) : addr_v6(0, 1);
         return true;
@@ -110,12 +70,8 @@ struct oriel_addr gw_own_addr(const struct gateway *g, bool v4)
     return ADDR_NONE;
 }
 
-struct oriel_endpoint gw_to_guest(const struct gateway *g, const struct oriel_endpoint *host, bool v4,
-                                  bool dns)
+struct oriel_endpoint gw_to_guest(const struct gateway *g, const struct oriel_endpoint *host, bool v4)
 {
-    const struct oriel_addr resolver = v4 ? g->cfg.dns4 : g->cfg.dns6;
-    if (dns)
-        return (struct oriel_endpoint){.addr = resolver, .port = GW_DNS_PORT};
     if (addr_is_loopback(&host->addr) || addr_is_v4(&host->addr) != v4)
         return (struct oriel_endpoint){.addr = gw_own_addr(g, v4), .port = host->port};
     return *host;

@@ -5,7 +5,8 @@
  *   gateway_tcp.c    connections outward, and the bytes of all of them
  *   gateway_in.c     published ports: what comes from the host's side
  *   gateway_udp.c    datagrams          gateway_ping.c   ICMP echo, and errors for the guest
- *   gateway_addr.c   whose address is whose; name servers
+ *   gateway_addr.c   whose address is whose
+ *   gateway_dns.c    names
  *
  * A flow has one socket of the host. It is in the table under who the guest is and whom it asked, on one
  * list by age, and on `again` while it has work left from its last turn, or on `starved` while the stack
@@ -53,7 +54,6 @@ enum gw_age {                   /* the lists by age, each with its own life */
     GW_AGE_TCP,                 /* does not end by itself */
     GW_AGE_HANDSHAKE,
     GW_AGE_UDP,
-    GW_AGE_DNS,
     GW_AGE_PING,
     GW_AGES
 };
@@ -79,9 +79,6 @@ struct gw_flow {
     bool ending;                    /* it has more to tell than data: read until it says so */
     bool starves;
     bool host_ended, guest_ended;   /* that side's end was passed on to the other */
-    /* UDP */
-    uint8_t server;                 /* of the name servers, counted from the current one */
-    uint8_t unanswered;             /* questions to it */
 };
 
 struct gw_publish {
@@ -119,9 +116,7 @@ struct gateway {
     int spare_fd;                   /* given up to accept and refuse when there are no more */
     bool no_ping;
     char note[DRV_NOTE_MAX];
-    struct oriel_endpoint servers[4];
-    unsigned servers_n, server;     /* the current one */
-    oriel_time servers_read;
+    struct gw_dns *dns;             /* NULL: names are not looked up here */
     uint8_t *buffer;                /* GW_BUFFER, for a datagram under way */
 };
 
@@ -186,15 +181,20 @@ void gw_unreachable(struct gateway *g, const struct oriel_endpoint *guest,
 socklen_t gw_sockaddr(const struct oriel_endpoint *e, struct sockaddr_storage *out);
 struct oriel_endpoint gw_endpoint(const struct sockaddr_storage *a);
 
-/* Where on the host leads what the guest asked for? False: nowhere. dns: to a name server. */
-bool gw_to_host(struct gateway *g, const struct oriel_endpoint *asked, unsigned server,
-                struct oriel_endpoint *host, bool *dns);
+/* Where on the host leads what the guest asked for? False: nowhere. */
+bool gw_to_host(struct gateway *g, const struct oriel_endpoint *asked, struct oriel_endpoint *host);
 
 /* The host's loopback is seen as the gateway. */
 struct oriel_addr gw_own_addr(const struct gateway *g, bool v4);
 
 /* As whom does the guest see that endpoint of the host's side? v4: of which family it must be. */
-struct oriel_endpoint gw_to_guest(const struct gateway *g, const struct oriel_endpoint *host, bool v4,
-                                  bool dns);
+struct oriel_endpoint gw_to_guest(const struct gateway *g, const struct oriel_endpoint *host, bool v4);
+
+/* ---- gateway_dns.c ---- */
+
+bool gw_dns_open(struct gateway *g, char error[DRV_ERROR_MAX]);
+void gw_dns_close(struct gateway *g);
+void gw_dns_guest_ready(struct gateway *g);
+bool gw_dns_tick(struct gateway *g);            /* every GW_TICK, while it says that more is due */
 
 #endif

@@ -62,7 +62,7 @@ static void inward(struct gw_publish *p, int fd, const struct sockaddr_storage *
     struct gateway *g = p->g;
     const struct oriel_endpoint *guest = &p->what->guest;
     struct oriel_endpoint host = gw_endpoint(peer);
-    struct oriel_endpoint from = gw_to_guest(g, &host, addr_is_v4(&guest->addr), false);
+    struct oriel_endpoint from = gw_to_guest(g, &host, addr_is_v4(&guest->addr));
     oriel_handle h;
     if (ip_is_own(&g->s->ip, &from.addr) || addr_same_bits(&from.addr, &guest->addr))
         from.addr = gw_own_addr(g, addr_is_v4(&guest->addr));
@@ -148,7 +148,7 @@ static void datagram_ready(void *port, uint32_t events)
         if (n < 0)
             return;
         struct oriel_endpoint host = gw_endpoint(&peer);
-        struct oriel_endpoint from = gw_to_guest(g, &host, addr_is_v4(&guest->addr), false);
+        struct oriel_endpoint from = gw_to_guest(g, &host, addr_is_v4(&guest->addr));
         const struct oriel_msg m = {.peer = *guest, .local = from.addr, .local_port = from.port};
         best_effort(oriel_send(g->s, g->udp, g->buffer, (size_t)n, &m));
     }

@@ -147,9 +147,8 @@ static struct gw_flow *ping_flow(struct gateway *g, const struct oriel_endpoint 
     struct gw_flow *f = gw_flow_find(g, GW_PING, guest, asked);
     struct oriel_endpoint host;
     struct sockaddr_storage to;
-    bool dns;
     *err = g->no_ping ? EACCES : EHOSTUNREACH;
-    if (f || g->no_ping || !gw_has_room(g) || !gw_to_host(g, asked, 0, &host, &dns))
+    if (f || g->no_ping || !gw_has_room(g) || !gw_to_host(g, asked, &host))
         return f;
     int fd = ping_socket(addr_is_v4(&host.addr));
     socklen_t len = gw_sockaddr(&host, &to);

@@ -344,11 +344,10 @@ static int begin_connect(struct gateway *g, const struct oriel_held *held,
 static void outward(struct gateway *g, const struct oriel_held *held)
 {
     struct oriel_endpoint host;
-    bool dns;
     int err = ECONNREFUSED;
     if (named_again(g, held))
         return;
-    if (gw_has_room(g) && gw_to_host(g, &held->local, g->server, &host, &dns))
+    if (gw_has_room(g) && gw_to_host(g, &held->local, &host))
         err = begin_connect(g, held, &host);
     if (err)
         best_effort(oriel_admit(g->s, g->listener, held->id, refusal(err)));

@@ -4,8 +4,7 @@
  * an endpoint of the guest is one endpoint of the host, whomever it talks to (RFC 4787, REQ-1).
  *
  * The host's kernel reports closed ports through the socket's error queue, with the destination that it
- * was about: the guest is told in its words. A name server that leaves two questions of a flow without
- * an answer, or has its port closed, gives way to the next.
+ * was about: the guest is told in its words.
  */
 #define _GNU_SOURCE
 #include "host/gateway_flow.h"
@@ -17,7 +16,6 @@
 #include <unistd.h>
 
 #define RCVBUF     ((int64_t)4 << 20)   /* of the stack's socket, for all flows together */
-#define PATIENCE   2                    /* questions that a name server may leave unanswered */
 
 bool gw_udp_open(struct gateway *g, char error[DRV_ERROR_MAX])
 {
@@ -41,18 +39,9 @@ static void to_guest(struct gateway *g, const struct oriel_endpoint *guest,
     best_effort(oriel_send(g->s, g->udp, g->buffer, n, &m));    /* no room: lost, as datagrams are */
 }
 
-static bool is_server(const struct gw_flow *f, const struct oriel_endpoint *host)
-{
-    const struct gateway *g = f->g;
-    for (unsigned i = 0; f->age == GW_AGE_DNS && i < g->servers_n; i++)
-        if (host->port == g->servers[i].port && addr_same_bits(&host->addr, &g->servers[i].addr))
-            return true;
-    return false;
-}
-
 static struct oriel_endpoint seen_as(const struct gw_flow *f, const struct oriel_endpoint *host)
 {
-    return gw_to_guest(f->g, host, addr_is_v4(&f->guest.addr), is_server(f, host));
+    return gw_to_guest(f->g, host, addr_is_v4(&f->guest.addr));
 }
 
 /* What the kernel heard of datagrams of this socket. False: nothing more. */
@@ -75,8 +64,6 @@ static bool take_error(struct gw_flow *f)
             continue;
         memcpy(&e, CMSG_DATA(c), sizeof(e));
         f->error = (int)e.ee_errno;
-        if (is_server(f, &host))
-            f->server++;
         gw_unreachable(f->g, &f->guest, &asked, f->error);
     }
     return true;
@@ -96,7 +83,6 @@ void gw_udp_host_ready(void *flow, uint32_t events)
         if (n < 0)
             continue;           /* an error, which waits in the queue of errors too */
         struct oriel_endpoint host = gw_endpoint(&from), as = seen_as(f, &host);
-        f->unanswered = 0;
         f->bytes_in += (uint64_t)n;
         to_guest(f->g, &f->guest, &as, (size_t)n);
         gw_flow_used(f, (enum gw_age)f->age);
@@ -125,7 +111,7 @@ static int host_socket(bool v4)
 
 /* The flow of that endpoint of the guest into that family of the host; NULL: refused. */
 static struct gw_flow *flow_of(struct gateway *g, const struct oriel_endpoint *guest,
-                               const struct oriel_endpoint *host, bool dns)
+                               const struct oriel_endpoint *host)
 {
     bool v4 = addr_is_v4(&host->addr);
     const struct oriel_endpoint family = {.port = v4 ? AF_INET : AF_INET6};
@@ -133,7 +119,7 @@ static struct gw_flow *flow_of(struct gateway *g, const struct oriel_endpoint *g
     if (f || !gw_has_room(g))
         return f;
     int fd = host_socket(v4);
-    f = fd < 0 ? NULL : gw_flow_new(g, GW_UDP, fd, dns ? GW_AGE_DNS : GW_AGE_UDP, guest, &family);
+    f = fd < 0 ? NULL : gw_flow_new(g, GW_UDP, fd, GW_AGE_UDP, guest, &family);
     if (f) {
         f->host = *host;
         gw_flow_begins(f);
@@ -157,14 +143,6 @@ static bool is_published(struct gateway *g, const struct oriel_endpoint *guest,
     return false;
 }
 
-static void count_question(struct gw_flow *f)
-{
-    if (++f->unanswered <= PATIENCE)
-        return;
-    f->unanswered = 1;
-    f->server++;
-}
-
 /* 0, or an errno that the guest has not been told of. */
 static int send_on(struct gw_flow *f, const struct oriel_endpoint *host, size_t n)
 {
@@ -185,28 +163,23 @@ static void to_host(struct gateway *g, const struct oriel_msg *m, size_t n)
 {
     const struct oriel_endpoint asked = {.addr = m->local, .port = m->local_port};
     struct oriel_endpoint host;
-    bool dns;
-    if (!gw_to_host(g, &asked, 0, &host, &dns)) {
+    if (!gw_to_host(g, &asked, &host)) {
         gw_unreachable(g, &m->peer, &asked, ECONNREFUSED);
         return;
     }
-    if (!dns && is_published(g, &m->peer, &host, n))
+    if (is_published(g, &m->peer, &host, n))
         return;
-    struct gw_flow *f = flow_of(g, &m->peer, &host, dns);
+    struct gw_flow *f = flow_of(g, &m->peer, &host);
     if (!f) {
         gw_unreachable(g, &m->peer, &asked, ENETUNREACH);
         return;
-    }
-    if (dns) {
-        count_question(f);
-        (void)gw_to_host(g, &asked, f->server, &host, &dns);
     }
     int err = send_on(f, &host, n);
     if (err)
         gw_unreachable(g, &m->peer, &asked, err);
     f->host = host;
     f->bytes_out += n;
-    gw_flow_used(f, dns ? GW_AGE_DNS : GW_AGE_UDP);
+    gw_flow_used(f, GW_AGE_UDP);
 }
 
 void gw_udp_guest_ready(struct gateway *g)

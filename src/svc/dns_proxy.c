@@ -275,18 +275,18 @@ static uint16_t draw_id(struct dns_proxy *p, oriel_time now)
     return id;
 }
 
-/* The same client, and the same words: it has not heard from us. */
-static struct dns_proxy_ask *find_same(struct dns_proxy *p, const struct dns_proxy_ask *a)
+/* By the same client, in the same words: it has not heard from us. */
+static bool is_asked(const struct dns_proxy *p, const struct dns_proxy_ask *a)
 {
     LIST_EACH(n, &p->waiting) {
-        struct dns_proxy_ask *o = ask_of(n);
+        const struct dns_proxy_ask *o = ask_of(n);
         if (o->stream == a->stream && o->socket == a->socket && o->client_id == a->client_id &&
             o->client.port == a->client.port && addr_eq(&o->client.addr, &a->client.addr) &&
             o->question.qtype == a->question.qtype &&
             dns_name_eq(&o->question.name, &a->question.name))
-            return o;
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 /* The question waits for somebody outside. False: there is no place. */
@@ -321,10 +321,7 @@ static void take_question(struct dns_proxy *p, oriel_time now, struct span msg,
         reply_bare(p, a, rcode, false);
         return;
     }
-    struct dns_proxy_ask *same = find_same(p, a);
-    if (same)
-        same->handed_out = false;
-    else if (!answer_from_cache(p, a, now) && !let_wait(p, now, msg, a))
+    if (!is_asked(p, a) && !answer_from_cache(p, a, now) && !let_wait(p, now, msg, a))
         reply_bare(p, a, DNS_SERVFAIL, false);
 }
 
@@ -356,26 +353,29 @@ static void accept_some(struct dns_proxy *p, unsigned i, oriel_time now)
     }
 }
 
-/* Every question that has come whole; false: the stream is over. */
+/* Every question that has come whole and finds a place; false: the stream is over. */
 static bool step_stream(struct dns_proxy *p, unsigned i, oriel_time now)
 {
     struct dns_proxy_stream *t = &p->stream[i];
-    for (;;) {
+    while (t->waiting == 0 || t->waiting < p->cfg.asks / 4) {
         struct oriel_msg peek = {.flags = ORIEL_MSG_PEEK};
         struct dns_proxy_ask a = {.stream = (uint8_t)i};
-        int n = oriel_recv(p->cfg.stack, t->sock, p->buffer, BUFFER_BYTES, &peek);
+        int n = oriel_recv(p->cfg.stack, t->sock, p->buffer, 2 + DNS_PROXY_QUERY_MAX, &peek);
         if (n == ORIEL_EAGAIN)
             return true;
         if (n <= 0)
             return n == 0 && t->waiting > 0;    /* it said all that it wants to ask */
         struct rd r = rd_of(span_of(p->buffer, (size_t)n));
         size_t len = rd_u16(&r);
+        if (len > DNS_PROXY_QUERY_MAX)
+            return false;
         if (r.bad || rd_left(&r) < len)
             return true;
         best_effort(oriel_recv_release(p->cfg.stack, t->sock, len + 2));
         t->until = time_after(now, DNS_PROXY_IDLE);
         take_question(p, now, rd_bytes(&r, len), &a);
     }
+    return true;
 }
 
 /* ---- time ---- */
@@ -396,15 +396,18 @@ static oriel_time step_streams(struct dns_proxy *p, oriel_time now)
     return next;
 }
 
+static void fail(struct dns_proxy *p, struct dns_proxy_ask *a)
+{
+    p->failed++;
+    reply_bare(p, a, DNS_SERVFAIL, false);
+    forget(p, a);
+}
+
 /* Questions wait in the order in which they came, and all equally long. */
 static oriel_time give_up(struct dns_proxy *p, oriel_time now)
 {
-    while (!list_empty(&p->waiting) && ask_of(p->waiting.next)->until <= now) {
-        struct dns_proxy_ask *a = ask_of(p->waiting.next);
-        p->failed++;
-        reply_bare(p, a, DNS_SERVFAIL, false);
-        forget(p, a);
-    }
+    while (!list_empty(&p->waiting) && ask_of(p->waiting.next)->until <= now)
+        fail(p, ask_of(p->waiting.next));
     return list_empty(&p->waiting) ? ORIEL_NEVER : ask_of(p->waiting.next)->until;
 }
 
@@ -428,11 +431,18 @@ bool dns_proxy_next(struct dns_proxy *p, struct dns_proxy_out *out)
         if (a->handed_out)
             continue;
         a->handed_out = true;
-        *out = (struct dns_proxy_out){.msg = span_of(a->msg, a->n),
+        *out = (struct dns_proxy_out){.id = a->id, .msg = span_of(a->msg, a->n),
                                       .stream = a->stream < DNS_PROXY_STREAMS};
         return true;
     }
     return false;
+}
+
+void dns_proxy_fail(struct dns_proxy *p, uint16_t id)
+{
+    struct dns_proxy_ask *a = find_id(p, id);
+    if (a)
+        fail(p, a);
 }
 
 bool dns_proxy_answer(struct dns_proxy *p, oriel_time now, struct span msg)

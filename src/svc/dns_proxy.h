@@ -11,9 +11,10 @@
  *
  * Each question gets an id of its own, drawn by chance, so that two clients with one id do not meet
  * outside; an answer must bear it and repeat the question, and goes back under the client's. Plain
- * questions are answered from a cache where that knows. Who asks again while nothing has come is
- * handed out again; a question that nobody answers in time, or for which there is no place, is
- * answered with SERVFAIL. What is too long for a client's datagram is cut, and asked for over TCP.
+ * questions are answered from a cache where that knows. Who asks again while nothing has come waits
+ * on; a question that nobody answers in time, or for which there is no place, is answered with
+ * SERVFAIL. What is too long for a client's datagram is cut, and asked for over TCP. A stream has a
+ * quarter of the places at most; what it asks beyond that is read later.
  *
  * A client of the surface. It lives in the memory that it is given; a struct dns_proxy stays where
  * it is.
@@ -82,6 +83,7 @@ struct dns_proxy {
 
 /* What is to be sent to a name server. */
 struct dns_proxy_out {
+    uint16_t id;                /* that msg has */
     struct span msg;            /* until the next call of ours */
     bool stream;                /* the client asked over TCP: so should you */
 };
@@ -94,8 +96,11 @@ void dns_proxy_stop(struct dns_proxy *p);
 
 oriel_time dns_proxy_step(struct dns_proxy *p, oriel_time now);
 
-/* The next question that was not handed out yet. */
+/* The next question that was not handed out yet: each once. */
 bool dns_proxy_next(struct dns_proxy *p, struct dns_proxy_out *out);
+
+/* Nobody can be asked about it: the client is told so at once. An id that nobody waits for is none. */
+void dns_proxy_fail(struct dns_proxy *p, uint16_t id);
 
 /* A message from a name server. False: it answers nothing that was asked. */
 bool dns_proxy_answer(struct dns_proxy *p, oriel_time now, struct span msg);

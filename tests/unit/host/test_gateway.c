@@ -1,6 +1,8 @@
 /* The gateway beside its connections outward: datagrams, names, ping, published ports, no descriptors. */
 #include "fx_gateway.h"
 
+#include "wire/dns.h"
+
 #include <sys/resource.h>
 
 #define MEMORY ((size_t)32 << 20)
@@ -177,6 +179,76 @@ TEST("a datagram as large as they get goes both ways whole")
 
 /* ---- names ---- */
 
+
+struct message {
+    uint8_t b[600];
+    size_t n;
+};
+
+/* "www.example" of that type; as an answer with one record of it, whose data is that number. */
+static struct message message(uint16_t id, uint16_t type, bool response, uint32_t data)
+{
+    struct message m;
+    struct wr w = wr_of(m.b, sizeof(m.b));
+    struct dns_hdr h = {.id = id, .is_response = response, .rd = true, .ra = response, .questions_n = 1,
+                        .answers_n = response};
+    struct dns_question q = {.qtype = type, .qclass = DNS_IN};
+    EXPECT(dns_name_of(span_str("www.example"), &q.name));
+    dns_emit(&w, &h);
+    dns_question_emit(&w, &q);
+    if (response) {
+        wr_u16(&w, 0xc00c);             /* the name behind the header */
+        wr_u16(&w, type);
+        wr_u16(&w, DNS_IN);
+        wr_u32(&w, 60);
+        wr_u16(&w, 4);
+        wr_u32(&w, data);
+    }
+    EXPECT(!w.bad);
+    m.n = wr_len(&w);
+    return m;
+}
+
+static void ask(struct fx *f, oriel_handle h, uint16_t id, uint16_t type)
+{
+    struct message m = message(id, type, false, 0);
+    EXPECT_EQ(fx_send(f, h, m.b, m.n), (int)m.n);
+}
+
+/* The question reached that server, under what id, and who is told the answer. */
+static uint16_t reached(struct fx *f, int fd, uint16_t type, struct sockaddr_in *from)
+{
+    uint8_t got[600];
+    socklen_t len = sizeof(*from);
+    ssize_t n = 0;
+    UNTIL(f, (n = recvfrom(fd, got, sizeof(got), 0, (struct sockaddr *)from, &len)) >= 0);
+    struct rd r = rd_of(span_of(got, (size_t)n));
+    uint16_t id = rd_u16(&r);
+    struct message m = message(id, type, false, 0);
+    EXPECT_EQ(n, (ssize_t)m.n);
+    EXPECT_MEM(got, m.b, m.n);
+    return id;
+}
+
+static void say_answer(int fd, const struct sockaddr_in *to, uint16_t id, uint16_t type, uint32_t data)
+{
+    struct message m = message(id, type, true, data);
+    EXPECT_EQ(sendto(fd, m.b, m.n, 0, (const struct sockaddr *)to, sizeof(*to)), (ssize_t)m.n);
+}
+
+static void told(struct fx *f, oriel_handle h, uint16_t id, uint16_t type, uint32_t data)
+{
+    struct message m = message(id, type, true, data);
+    uint8_t got[600];
+    int n = 0;
+    UNTIL(f, (n = fx_recv(f, h, got, sizeof(got))) >= 0);
+    EXPECT_EQ(n, (int)m.n);
+    uint8_t *ttl = &m.b[m.n - 7];               /* the last byte of it; what is left, from the cache */
+    EXPECT(got[m.n - 7] > 50 && got[m.n - 7] <= *ttl);
+    *ttl = got[m.n - 7];
+    EXPECT_MEM(got, m.b, m.n);
+}
+
 TEST("questions go to a name server of the host, and to the next where one does not answer")
 {
     NEEDS_NET();
@@ -185,15 +257,21 @@ TEST("questions go to a name server of the host, and to the next where one does 
     struct fx *f = fx_open(&(struct gateway_config){FX_USUAL, .name_servers_n = 2, .name_servers = {
                                fx_at("127.0.0.1", deaf_port), fx_at("127.0.0.1", port)}}, MEMORY, 64);
     oriel_handle h = fx_udp(f, 5000, "10.0.2.3", 53);
-    for (unsigned i = 0; i < 3; i++)
-        EXPECT_EQ(fx_send(f, h, "who?", 4), 4);
-    (void)heard(f, deaf, "who?");
-    (void)heard(f, deaf, "who?");
-    struct sockaddr_in from = heard(f, s, "who?");
-    answer(s, &from, "me");
-    expect_from(f, h, "10.0.2.3", 53, "me");
-    EXPECT_EQ(fx_send(f, h, "and?", 4), 4);     /* and stays with who answers */
-    (void)heard(f, s, "and?");
+    struct sockaddr_in from, again;
+    ask(f, h, 7, DNS_A);
+    (void)reached(f, deaf, DNS_A, &from);
+    uint16_t id = reached(f, s, DNS_A, &from);
+    say_answer(s, &from, (uint16_t)(id + 1), DNS_A, 1);         /* not to that question */
+    say_answer(s, &from, id, DNS_A, 2);
+    told(f, h, 7, DNS_A, 2);
+    ask(f, h, 8, DNS_TXT);                      /* and stays with who answers, from another port */
+    uint16_t other = reached(f, s, DNS_TXT, &again);
+    EXPECT(other != id && again.sin_port != from.sin_port);
+    say_answer(s, &again, other, DNS_TXT, 0x03414243);
+    told(f, h, 8, DNS_TXT, 0x03414243);
+    ask(f, h, 9, DNS_A);                        /* known */
+    told(f, h, 9, DNS_A, 2);
+    EXPECT_EQ(gateway_flows(f->g), 0);
     close(deaf);
     close(s);
     fx_close(f);
@@ -208,28 +286,62 @@ TEST("a name server whose port is closed gives way at once, and IPv6 asks the sa
     struct fx *f = fx_open(&(struct gateway_config){FX_USUAL, .name_servers_n = 2, .name_servers = {
                                fx_at("127.0.0.1", closed_port), fx_at("127.0.0.1", port)}}, MEMORY, 64);
     oriel_handle h = fx_udp(f, 5000, "fd00::3", 53);
-    struct oriel_error_info e;
-    EXPECT_EQ(fx_send(f, h, "who?", 4), 4);
-    UNTIL(f, oriel_last_error(f->guest->stack, h, &e) == 0);
-    EXPECT_EQ(oriel_recv(f->guest->stack, h, &e, sizeof(e), NULL), ORIEL_ECONNREFUSED);
-    EXPECT_EQ(fx_send(f, h, "who?", 4), 4);
-    struct sockaddr_in from = heard(f, s, "who?");
-    answer(s, &from, "me");
-    expect_from(f, h, "fd00::3", 53, "me");
+    struct sockaddr_in from;
+    ask(f, h, 7, DNS_A);
+    say_answer(s, &from, reached(f, s, DNS_A, &from), DNS_A, 3);
+    told(f, h, 7, DNS_A, 3);
     close(s);
     fx_close(f);
 }
 
-TEST("a question over TCP goes to the name server too")
+TEST("where every name server's port is closed the question fails at once")
 {
     NEEDS_NET();
     uint16_t port = 0;
-    int l = fx_host(SOCK_STREAM, "127.0.0.1", &port);
+    close(fx_host(SOCK_DGRAM, "127.0.0.1", &port));
+    struct fx *f = fx_open(&(struct gateway_config){FX_USUAL, .name_servers_n = 1,
+                               .name_servers = {fx_at("127.0.0.1", port)}}, MEMORY, 64);
+    oriel_handle h = fx_udp(f, 5000, "10.0.2.3", 53);
+    uint8_t got[600];
+    int n = 0;
+    oriel_time began = host_now();
+    ask(f, h, 7, DNS_A);
+    UNTIL(f, (n = fx_recv(f, h, got, sizeof(got))) >= 0);
+    struct rd r = rd_of(span_of(got, (size_t)n));
+    struct dns_hdr d;
+    EXPECT(dns_parse(&r, &d) && d.id == 7 && d.rcode == DNS_SERVFAIL);
+    EXPECT(host_now() - began < NS_PER_S);
+    fx_close(f);
+}
+
+TEST("a question over TCP goes to the name server over TCP, and its answer comes back so")
+{
+    NEEDS_NET();
+    uint16_t port = 0;
+    int l = fx_host(SOCK_STREAM, "127.0.0.1", &port), n = 0;
     struct fx *f = fx_open(&(struct gateway_config){FX_USUAL, .name_servers_n = 1,
                                .name_servers = {fx_at("127.0.0.1", port)}}, MEMORY, 64);
     oriel_handle h = fx_connect(f, "10.0.2.3", 53);
-    int fd = fx_accept(f, l);
+    struct message m = message(7, DNS_A, false, 0);
+    const uint8_t length[2] = {0, (uint8_t)m.n};
+    uint8_t got[600] = {0};
     UNTIL(f, fx_ready(f, h) & ORIEL_WRITABLE);
+    EXPECT_EQ(fx_send(f, h, length, 2), 2);
+    EXPECT_EQ(fx_send(f, h, m.b, m.n), (int)m.n);
+    int fd = fx_accept(f, l);
+    UNTIL(f, recv(fd, got, sizeof(got), MSG_PEEK) == (ssize_t)m.n + 2);
+    EXPECT_EQ(recv(fd, got, sizeof(got), 0), (ssize_t)m.n + 2);
+    EXPECT_MEM(got + 4, m.b + 2, m.n - 2);
+    struct message a = message((uint16_t)(got[2] << 8 | got[3]), DNS_A, true, 4);
+    const uint8_t back[2] = {0, (uint8_t)a.n};
+    EXPECT_EQ(send(fd, back, 2, 0), 2);         /* in pieces */
+    EXPECT_EQ(send(fd, a.b, 20, 0), 20);
+    fx_turn(f);
+    EXPECT_EQ(send(fd, a.b + 20, a.n - 20, 0), (ssize_t)(a.n - 20));
+    UNTIL(f, (n = fx_recv(f, h, got, sizeof(got))) >= 0);
+    a = message(7, DNS_A, true, 4);
+    EXPECT_EQ(n, (int)a.n + 2);
+    EXPECT_MEM(got + 2, a.b, a.n);
     close(fd);
     close(l);
     fx_close(f);

@@ -182,18 +182,26 @@ TEST("what is known is answered without asking, with what is left of its time; n
     fx_free(f);
 }
 
-TEST("a question that nobody answers fails in the end; asked again, it goes out again")
+TEST("a question that nobody answers fails in the end, or when it is said so; asked again, it waits on")
 {
     struct fx *f = fx_new(0, 0);
     struct dns_proxy_out out;
     ask(f, "www.example");
     uint16_t id = outside(f, &out).id;
     ask(f, "www.example");
-    EXPECT_EQ(outside(f, &out).id, id);         /* it is the same question */
+    EXPECT(!dns_proxy_next(&f->p, &out));       /* it is the same question */
     EXPECT_EQ(f->p.asks.live, 1);
     fx_svc_run(f->net, DNS_PROXY_TIMEOUT);
     EXPECT_EQ(heard(f).rcode, DNS_SERVFAIL);
     EXPECT(!answer(f, id, "www.example", 1, 60) && silent(f) && f->p.asks.live == 0);
+    ask(f, "www.example");
+    id = outside(f, &out).id;
+    EXPECT_EQ(out.id, id);
+    dns_proxy_fail(&f->p, (uint16_t)(id + 1));
+    EXPECT_EQ(f->p.asks.live, 1);
+    dns_proxy_fail(&f->p, id);
+    fx_svc_run(f->net, 10 * NS_PER_MS);
+    EXPECT_EQ(heard(f).rcode, DNS_SERVFAIL);
     fx_free(f);
 }
 
@@ -293,6 +301,41 @@ TEST("a stream that ends takes its questions with it; more streams than there is
     fx_svc_run(f->net, 50 * NS_PER_MS);
     EXPECT_EQ(f->p.asks.live, DNS_PROXY_STREAMS);       /* one went, and the one that waited came */
     EXPECT(!answer(f, id, "a.example", 1, 60));
+    fx_free(f);
+}
+
+TEST("a stream has a quarter of the places at most, and the rest of what it asks is read later")
+{
+    struct fx *f = fx_new(8, 0);
+    struct oriel_stack *s = f->net->a->stack;
+    struct dns_proxy_out out;
+    struct oriel_endpoint to = {.addr = fx_svc_ip("10.0.0.2"), .port = 53};
+    char name[] = "0.example";
+    uint8_t buf[600];
+    oriel_handle h;
+    EXPECT_EQ(oriel_tcp_open(s, ORIEL_IP4, &h), 0);
+    EXPECT_EQ(oriel_connect(s, h, &to), 0);
+    fx_svc_run(f->net, 50 * NS_PER_MS);
+    for (unsigned i = 0; i < 5; i++) {
+        name[0] = (char)('0' + i);
+        size_t n = question(buf + 2, sizeof(buf) - 2, name, DNS_A, 0);
+        struct wr w = wr_of(buf, 2);
+        wr_u16(&w, (uint16_t)n);
+        EXPECT_EQ(oriel_send(s, h, buf, n + 2, NULL), (int)(n + 2));
+    }
+    fx_svc_run(f->net, 100 * NS_PER_MS);
+    EXPECT_EQ(f->p.asks.live, 2);
+    EXPECT(answer(f, outside(f, &out).id, "0.example", 1, 60));
+    EXPECT_EQ(f->p.asks.live, 2);
+    EXPECT(answer(f, outside(f, &out).id, "1.example", 1, 60));
+    EXPECT(answer(f, outside(f, &out).id, "2.example", 1, 60));
+    EXPECT(answer(f, outside(f, &out).id, "3.example", 1, 60));
+    EXPECT(answer(f, outside(f, &out).id, "4.example", 1, 60));
+    EXPECT_EQ(f->p.asks.live, 0);
+    static const uint8_t endless[] = {0xff, 0xff, 1, 2, 3};
+    EXPECT_EQ(oriel_send(s, h, endless, sizeof(endless), NULL), (int)sizeof(endless));
+    fx_svc_run(f->net, 100 * NS_PER_MS);        /* no question is as long as that */
+    EXPECT((oriel_ready(s, h) & (ORIEL_PEER_CLOSED | ORIEL_HUNG_UP)) != 0);
     fx_free(f);
 }
 
