@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""compare.py NATIVE OURS DIFFERENCES: two outputs of tests/run/semantics, a TAP line a check.
+"""compare.py NATIVE OURS DIFFERENCES...: two outputs of tests/run/semantics, a TAP line a check.
 
 A check that differs must stand in DIFFERENCES with both answers, and what stands there must differ.
 """
@@ -16,14 +16,16 @@ def stated(path):
     with open(path, encoding="utf-8") as f:
         for line in f:
             if not line.startswith("#") and line.strip():
-                name, native, ours = (part.strip() for part in line.split("|"))
+                name, native, ours = (part.strip() for part in line.split(" | "))
                 out[name] = (native, ours)
     return out
 
 
 def main():
     native, ours = read(sys.argv[1]), read(sys.argv[2])
-    known = stated(sys.argv[3])
+    known = {}
+    for path in sys.argv[3:]:
+        known.update(stated(path))
     names = [name for name, _ in native]
     bad = 0
     if names != [name for name, _ in ours]:
