@@ -3,7 +3,7 @@
  * and beside the program without it, in the same run. Needs root, pasta and slirp4netns for --mode=ns; nginx
  * and curl for the default mode; build/oriel.
  *
- *     build/bench/run [ns] [get] [--strict]
+ *     build/bench/run [ns] [conn] [get] [--strict]
  *
  *     run.ns.out.MTU, run.ns.in.MTU   Gbit/s from the program to a server on the host's loopback, and back
  *     run.ns.conn                     connections a second: connect, a byte each way, close
@@ -30,13 +30,10 @@ static uint8_t buffer[BUFFER];
 
 /* ---- the server on the host's loopback: a byte says what it is to do ---- */
 
-static void serve_one(int s)
+static void serve_bulk(int s, char what)
 {
-    char what;
     uint64_t total = 0;
     ssize_t n;
-    if (read(s, &what, 1) != 1)
-        _exit(0);
     if (what == 'i')
         while (send(s, buffer, sizeof(buffer), MSG_NOSIGNAL) > 0) {
         }
@@ -45,12 +42,23 @@ static void serve_one(int s)
             total += (uint64_t)n;
         (void)!write(s, &total, sizeof(total));
     }
-    while (what == 'c' && read(s, buffer, 1) == 1)
-        (void)!write(s, buffer, 1);
     _exit(0);
 }
 
-static pid_t serve(uint16_t *port)
+/* Connections that come one after the other are served without a process each, which would cost the most. */
+static void serve_one(int s)
+{
+    char what;
+    if (read(s, &what, 1) != 1)
+        return;
+    while (what == 'c' && read(s, buffer, 1) == 1)
+        (void)!write(s, buffer, 1);
+    if (what != 'c' && fork() == 0)
+        serve_bulk(s, what);
+}
+
+/* A listener on the loopback, at a port that the system chose. */
+static int listener(uint16_t *port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
@@ -60,6 +68,12 @@ static pid_t serve(uint16_t *port)
         getsockname(s, (struct sockaddr *)&a, &len) != 0)
         bench_skip("no socket on loopback");
     *port = ntohs(a.sin_port);
+    return s;
+}
+
+static pid_t serve(uint16_t *port)
+{
+    int s = listener(port);
     pid_t pid = fork();
     if (pid != 0) {
         close(s);
@@ -67,8 +81,7 @@ static pid_t serve(uint16_t *port)
     }
     signal(SIGCHLD, SIG_IGN);
     for (int c; (c = accept(s, NULL, NULL)) >= 0; close(c))
-        if (fork() == 0)
-            serve_one(c);
+        serve_one(c);
     _exit(0);
 }
 
@@ -193,6 +206,17 @@ static void compare(const char *name, char what, unsigned mtu, uint16_t port, do
     bench_reach_bound(name, &r[ORIEL], what == 'c' ? "/s" : "Gbit/s", &best, &ratio, to_reach);
 }
 
+/* What no carrier can reach: the same program and server on the loopback, nobody between them. */
+static void nobody_between(uint16_t port)
+{
+    char command[768];
+    struct bench_runs r = {0};
+    (void)snprintf(command, sizeof(command), "%s client c 127.0.0.1 %u", self, port);
+    for (int i = 0; i < REPS; i++)
+        bench_add(&r, ask(command));
+    bench_peer("run.ns.conn.loopback", &r, "/s");
+}
+
 static bool has(const char *program)
 {
     char command[64];
@@ -203,7 +227,7 @@ static bool has(const char *program)
     return false;
 }
 
-static bool measure_ns(void)
+static bool measure_ns(bool bulk)
 {
     uint16_t port;
     if (geteuid() != 0)
@@ -211,11 +235,14 @@ static bool measure_ns(void)
     if (geteuid() != 0 || !has("pasta") || !has("slirp4netns") || !has("ip"))
         return false;
     pid_t server = serve(&port);
-    compare("run.ns.out.1500", 'o', 1500, port, 2);
-    compare("run.ns.in.1500", 'i', 1500, port, 2);
-    compare("run.ns.out.65520", 'o', 65520, port, 2);
-    compare("run.ns.in.65520", 'i', 65520, port, 1.1);
+    if (bulk) {
+        compare("run.ns.out.1500", 'o', 1500, port, 2);
+        compare("run.ns.in.1500", 'i', 1500, port, 2);
+        compare("run.ns.out.65520", 'o', 65520, port, 2);
+        compare("run.ns.in.65520", 'i', 65520, port, 1.1);
+    }
     compare("run.ns.conn", 'c', 1500, port, 2);
+    nobody_between(port);
     kill(server, SIGTERM);
     (void)waitpid(server, NULL, 0);
     return true;
@@ -251,11 +278,12 @@ static pid_t start_nginx(uint16_t port)
 
 static bool measure_get(void)
 {
-    const uint16_t port = 42480;
+    uint16_t port;
     char plain[256], ours[1024];
     struct bench_runs r = {0}, bound = {0}, ratio = {0};
     if (!has("nginx") || !has("curl"))
         return false;
+    close(listener(&port));
     pid_t server = start_nginx(port);
     (void)snprintf(plain, sizeof(plain), "curl -s -o /dev/null --retry 9 --retry-connrefused --retry-delay 0 "
                    "-w '%%{speed_download}\\n' http://127.0.0.1:%u/file", port);
@@ -282,12 +310,13 @@ static void clean_up(void)
 
 int main(int argc, char **argv)
 {
-    bool strict = false, ns = false, get = false;
+    bool strict = false, ns = false, conn = false, get = false;
     if (argc == 5 && strcmp(argv[1], "client") == 0)
         return client(argv);
     for (int i = 1; i < argc; i++) {
         strict = strict || strcmp(argv[i], "--strict") == 0;
         ns = ns || strcmp(argv[i], "ns") == 0;
+        conn = conn || strcmp(argv[i], "conn") == 0;
         get = get || strcmp(argv[i], "get") == 0;
     }
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -299,8 +328,9 @@ int main(int argc, char **argv)
     atexit(clean_up);
     if (access(oriel, X_OK) != 0)
         bench_skip("build/oriel is not there");
-    bool any = (ns || !get) && measure_ns();
-    any = ((get || !ns) && measure_get()) || any;
+    bool all = !ns && !conn && !get;
+    bool any = (all || ns || conn) && measure_ns(all || ns);
+    any = ((all || get) && measure_get()) || any;
     if (!any)
         bench_skip("nothing could be measured");
     return strict && *bench_short() > 0;
