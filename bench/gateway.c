@@ -172,19 +172,29 @@ static void enqueue(struct bench *b, uint32_t i)
     b->queue[(b->first + b->waiting++) % b->n] = i;
 }
 
-/* One piece; the flow waits for its next turn until there is no more room. */
+/*
+ * A piece, as a program with a buffer of its own would write it; then the flow waits for its next turn, or
+ * where there is no more room for the stack to say that there is.
+ */
 static size_t write_one(struct bench *b, uint32_t i)
 {
+    struct oriel_stack *s = b->guest->stack;
     struct flow *w = &b->flows[i];
-    struct oriel_room r = oriel_send_window(b->guest->stack, w->h);
+    struct oriel_room r = {0};
+    size_t all = 0;
     int64_t unsent = 0;
-    if (r.n == 0 && oriel_getopt(b->guest->stack, w->h, ORIEL_OPT_UNSENT, &unsent) == 0 && unsent == 0)
-        enqueue(b, i);          /* for want of memory, of which nobody tells */
-    if (r.n == 0 || oriel_send_commit(b->guest->stack, w->h, r.n) != 0)
-        return 0;
-    moved(b, w, r.n);
-    enqueue(b, i);
-    return r.n;
+    while (all < CHUNK && (r = oriel_send_window(s, w->h)).n > 0) {
+        size_t n = r.n < CHUNK - all ? r.n : CHUNK - all;
+        if (oriel_send_commit(s, w->h, n) != 0)
+            return all;
+        all += n;
+    }
+    if (all > 0)
+        moved(b, w, all);
+    bool starves = r.n == 0 && oriel_getopt(s, w->h, ORIEL_OPT_UNSENT, &unsent) == 0 && unsent == 0;
+    if (r.n > 0 || starves)
+        enqueue(b, i);          /* for want of memory: nobody tells when there is some */
+    return all;
 }
 
 static void on_ready(struct bench *b, const struct oriel_readiness *r)
