@@ -114,6 +114,7 @@ static int plug(struct netrun *n, struct wire_params *wire)
     if (!n->drv)
         return fails(n, EXIT_SETUP, error);
     tell(n);
+    drv_adopt(&n->spec, n->drv);
     struct oriel_netif_config netif = {.name = "eth0", .ip6 = true, .accept_ra = true};
     n->netif = live_door(n->live, n->drv, n->me, &netif, wire, error);
     if (n->netif < 0)
@@ -349,9 +350,8 @@ static int turn_live(struct netrun *n, oriel_time until)
         out_error(n->args->verb->name, "the world cannot go on: %s", strerror(-err));
         return err;
     }
-    if (n->drv && n->drv->error < 0) {
-        out_error(n->args->verb->name, "the link %s is gone: %s", n->drv->name,
-                  strerror(-n->drv->error));
+    if (n->drv && n->drv->error < 0 && n->app->busy(n->app->ctx)) {
+        out_error(n->args->verb->name, "the link %s is gone: %s", n->drv->name, drv_gone(n->drv));
         return n->drv->error;
     }
     return 0;

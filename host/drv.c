@@ -1,6 +1,7 @@
 /* What all drivers share: the words that describe a link, opening, notes. */
 #include "host/drv.h"
 
+#include "base/addr.h"
 #include "base/text.h"
 
 #include <stdarg.h>
@@ -9,7 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-extern const struct drv_kind drv_packet, drv_pcap, drv_qemu, drv_tap, drv_tun, drv_udp, drv_vxlan;
+extern const struct drv_kind drv_packet, drv_pcap, drv_qemu, drv_serial, drv_tap, drv_tun, drv_udp,
+    drv_vxlan;
 
 const struct drv_kind *const drv_kinds[] = {
     &drv_tap,
@@ -17,6 +19,7 @@ const struct drv_kind *const drv_kinds[] = {
     &drv_packet,
     &drv_pcap,
     &drv_qemu,
+    &drv_serial,
     &drv_udp,
     &drv_vxlan,
     NULL,
@@ -83,6 +86,42 @@ void drv_choose_mac(struct drv *d, const struct drv_spec *s)
     if (getrandom(mac, 6, GRND_NONBLOCK) != 6)
         memset(mac, 0x0e, 6);
     mac[0] = (uint8_t)((mac[0] & ~1) | 2);      /* administered here, of one station */
+}
+
+const char *drv_gone(const struct drv *d)
+{
+    return d->gone ? d->gone : strerror(-d->error);
+}
+
+/* ---- what the link was given ---- */
+
+static bool has_addr(const struct drv_spec *s, const struct drv_addr *a)
+{
+    for (unsigned i = 0; i < s->addrs_n; i++)
+        if (addr_same_bits(&s->addrs[i].addr, &a->addr))
+            return true;
+    return false;
+}
+
+static bool has_gateway(const struct drv_spec *s, bool v4)
+{
+    for (unsigned i = 0; i < s->gateways_n; i++)
+        if (addr_is_v4(&s->gateways[i]) == v4)
+            return true;
+    return false;
+}
+
+void drv_adopt(struct drv_spec *s, const struct drv *d)
+{
+    const struct drv_given *g = &d->given;
+    for (unsigned i = 0; i < g->addrs_n && s->addrs_n < DRV_ADDRS_MAX; i++)
+        if (!has_addr(s, &g->addrs[i]))
+            s->addrs[s->addrs_n++] = g->addrs[i];
+    for (unsigned i = 0; i < g->gateways_n && s->gateways_n < ARRAY_LEN(s->gateways); i++)
+        if (!has_gateway(s, addr_is_v4(&g->gateways[i])))
+            s->gateways[s->gateways_n++] = g->gateways[i];
+    for (unsigned i = 0; i < g->dns_n && s->dns_n < ARRAY_LEN(s->dns); i++)
+        s->dns[s->dns_n++] = g->dns[i];
 }
 
 /* ---- what the user said ---- */

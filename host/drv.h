@@ -89,9 +89,17 @@ enum drv_lost {
     DRV_LOST_N,
 };
 
+/* What the link itself was told by its other end: addresses of ours, and who is there. */
+struct drv_given {
+    struct drv_addr addrs[2];
+    struct oriel_addr gateways[2], dns[2];
+    uint8_t addrs_n, gateways_n, dns_n;
+};
+
 struct drv {
     const struct drv_kind *kind;
     int fd;                         /* readable: frames wait; writable: tx goes on */
+    bool resumed;                   /* of an fd that is never writable: after rx, tx goes on */
     struct drv_caps caps;
     char name[DRV_NAME_MAX];        /* "oriel0" */
     char notes[DRV_NOTES_MAX][DRV_NOTE_MAX];    /* what it got, and what it does without */
@@ -103,6 +111,8 @@ struct drv {
     uint64_t tx_full;               /* times it took no more */
     bool unsent;                    /* of what tx took some is still here: it is called again, with none at need */
     int error;                      /* a negative errno once the link is gone: its fd is not waited on */
+    const char *gone;               /* ... what happened, where the errno does not say it */
+    struct drv_given given;
 };
 
 struct drv_kind {
@@ -159,6 +169,12 @@ static inline unsigned drv_iov(struct iovec v[], const struct pkt *p)
         v[1 + i] = (struct iovec){p->more[i].blk->bytes + p->more[i].off, p->more[i].len};
     return 1u + p->more_n;
 }
+
+/* What the link was given becomes part of what the user said, who has the last word. */
+void drv_adopt(struct drv_spec *s, const struct drv *d);
+
+/* Why the link is gone, for people. */
+const char *drv_gone(const struct drv *d);
 
 /* For drivers: one more sentence for people. */
 void drv_note(struct drv *d, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -229,6 +229,7 @@ static bool door_in(struct live *v, struct door *d)
         world_door_put(&v->w, d->node, pkts, n);
     adapt(d, n, most);
     d->readable = n > 0;
+    d->stuck = d->stuck && !d->drv->resumed;
     if (d->drv->error)
         door_lost(v, d);
     return d->readable;
@@ -293,6 +294,7 @@ int live_door(struct live *v, struct drv *drv, struct node *node, struct oriel_n
         drv_close(drv);
         return ORIEL_EINVAL;
     }
+    live_enter(v);                              /* to open the link may have taken its time */
     *d = (struct door){.v = v, .drv = drv, .readable = true, .quota = 1, .patience = 1};
     fill_in(n, &drv->caps, wire->direct);
     d->source = (struct loop_source){.fd = drv->fd, .events = EPOLLIN, .on_ready = door_ready, .ctx = d};

@@ -378,6 +378,8 @@ static const struct port *make_link(struct oriel_px *p, const char *link, bool s
         return NULL;
     to->plain = to->plain || seen;
     struct drv *d = drv_open(to, error);
+    if (d)
+        drv_adopt(to, d);
     int netif = d ? live_door(p->live, d, p->node, &n, &wire, error) : -1;
     if (netif < 0 || !live_addrs(p->live, p->node, netif, to, error))
         return NULL;

@@ -26,6 +26,8 @@ test)
     need ip iproute2
     need dnsmasq dnsmasq-base
     need dig bind9-dnsutils
+    need slirp-fullbolt slirp
+    need_file /usr/sbin/pppd ppp
     need git git
     need man man-db
     need curl curl

@@ -176,7 +176,8 @@ struct ppp {
     } out;                          /* bytes for the line */
     struct ppp_neg lcp, ipcp, ipv6cp;
     struct ppp_lcp_peer lcp_peer;
-    uint32_t peer4;                 /* the peer's address; 0: it has not said */
+    bool asked4;                    /* the peer's last request was about its address */
+    uint32_t peer4;                 /* which it is; 0: it has not said */
     uint64_t peer_ifid;
     struct ppp_proof us, them;
     uint32_t nak_magic;             /* the last that we proposed to the peer */

@@ -155,6 +155,9 @@ static void on_request(struct ppp *l, struct ppp_neg *g, const struct ppp_cp *in
         else if (verdict == PPP_BETTER)
             emit_value(&nak, &v);
     }
+    struct ppp_value missing;
+    if (g->failures == 0 && wr_len(&rej) == 0 && g->kind->misses && g->kind->misses(l, &missing))
+        emit_value(&nak, &missing);             /* RFC 1661, 5.3: a Nak may say more than was asked */
     if (rej.bad || nak.bad) {
         l->dropped++;
         return;
@@ -262,6 +265,8 @@ static bool on_terminate(struct ppp *l, struct ppp_neg *g, const struct ppp_cp *
     if (g == &l->lcp && g->state == PPP_OPENED && l->end == PPP_END_NONE)
         l->end = PPP_END_BY_PEER;
     act(l, g, PPP_EV_TERM_REQUEST, in, NULL);
+    if (g == &l->lcp && g->state == PPP_REQ_SENT && l->hint != PPP_END_NONE)
+        ppp_fail(l, (enum ppp_end)l->hint);     /* it asked for what we do not have, and gave up */
     return true;
 }
 

@@ -19,6 +19,8 @@ struct ppp_neg_kind {
     /* A request begins: what the peer did not mention is as the protocol has it by default. */
     void (*begin)(struct ppp *l);
     enum ppp_verdict (*judge)(struct ppp *l, struct ppp_value *o);
+    /* It ends: is there something that the peer should have mentioned? It is asked for once; may be NULL. */
+    bool (*misses)(const struct ppp *l, struct ppp_value *o);
     /* The peer would rather have o: change our own, which asks for the same, or do not. */
     void (*on_nak)(struct ppp *l, struct ppp_value *own, const struct ppp_value *o);
     void (*on_reject)(struct ppp *l, struct ppp_value *own);

@@ -18,12 +18,21 @@ static bool is_host4(uint32_t a)
 static void begin4(struct ppp *l)
 {
     l->peer4 = 0;
+    l->asked4 = false;
+}
+
+/* An end that does not say which address it has may not know. */
+static bool misses4(const struct ppp *l, struct ppp_value *o)
+{
+    *o = (struct ppp_value){.type = IPCP_OPT_ADDR, .n = 4, .v = l->cfg.peer4};
+    return l->cfg.peer4 != 0 && l->peer4 == 0 && !l->asked4;
 }
 
 static enum ppp_verdict judge_addr4(struct ppp *l, struct ppp_value *o)
 {
     const struct ppp_value *own = ppp_neg_has(&l->ipcp, IPCP_OPT_ADDR);
     uint32_t a = (uint32_t)o->v, wanted = l->cfg.peer4;
+    l->asked4 = true;
     bool good = is_host4(a) && (!own || a != own->v);
     if (good && (wanted == 0 || a == wanted)) {
         l->peer4 = a;
@@ -70,7 +79,8 @@ static void on_reject_any(struct ppp *l, struct ppp_value *own)
 }
 
 const struct ppp_neg_kind ppp_ipcp_kind = {
-    .proto = PPP_IPCP, .begin = begin4, .judge = judge4, .on_nak = on_nak4, .on_reject = on_reject_any,
+    .proto = PPP_IPCP, .begin = begin4, .judge = judge4, .misses = misses4,
+    .on_nak = on_nak4, .on_reject = on_reject_any,
 };
 
 /* ---- IPV6CP ---- */

@@ -60,6 +60,21 @@ TEST("an end without an address is given one, and name servers")
     EXPECT(fx_said(&fx, "a: IPCP Configuration Nak id 2 <Address 10.0.0.66,DNS1 8.8.8.8>"));
 }
 
+TEST("a peer that says no address is told the one that it should have")
+{
+    COVERS("1332-1");
+    static const uint8_t empty[] = {1, 5, 0, 4};
+    fx_init(&fx);
+    fx.end[0].cfg.peer4 = 0x0a000002;
+    fx_begin(&fx);
+    fx_run(&fx, NS_PER_S);
+    fx_forget(&fx);
+    fx_inject(&fx, 0, PPP_IPCP, empty, sizeof empty);
+    EXPECT(fx_said(&fx, "a: IPCP Configuration Nak id 5 <Address 10.0.0.2>"));
+    fx_inject(&fx, 0, PPP_IPCP, empty, sizeof empty);
+    EXPECT(fx_said(&fx, "a: IPCP Configuration Ack id 5"));
+}
+
 TEST("an address that no host can have is refused")
 {
     COVERS("1332-1");
