@@ -25,7 +25,7 @@ static const struct verb_example examples[] = {
     {"oriel addr show 2001:db8::1/64", "The same of an IPv6 address."},
     {"oriel addr --link tap:oriel0,addr=192.0.2.2/24 --at 3s",
      "What a stack has on a link after three seconds."},
-    {"oriel addr --lab slaac --on host --at 5s", "The addresses of a node after five seconds."},
+    {"oriel addr --lab slaac --on a --at 5s", "The addresses of a node after five seconds."},
 };
 
 static const struct verb_exit exits[] = {

@@ -77,14 +77,22 @@ static void agreed(const struct tcp_conn *c, struct oriel_tcp_info *o)
     o->rcv_wscale = c->rcv.wscale;
 }
 
+/* Bytes of the application that are not acknowledged: SYN and FIN are none. */
+static uint32_t unacknowledged(const struct tcp_conn *c)
+{
+    uint32_t n = (uint32_t)seq_diff(c->snd.una, c->snd.nxt);
+    bool syn = seq_eq(c->snd.una, c->iss) && c->stat.bytes_acked == 0;
+    bool fin = (c->is & TCP_IS_FIN_SENT) != 0;
+    return n == 0 ? 0 : n - syn - fin;
+}
+
 static void counters(const struct tcp_conn *c, struct oriel_tcp_info *o)
 {
     o->total_retrans = c->stat.rtx;
     o->bytes_acked = c->stat.bytes_acked;
     o->bytes_received = c->stat.bytes_in;
     o->bytes_retrans = c->stat.bytes_rtx;
-    o->bytes_sent = c->stat.bytes_acked + c->stat.bytes_rtx +
-                    (uint32_t)seq_diff(c->snd.una, c->snd.nxt);
+    o->bytes_sent = c->stat.bytes_acked + c->stat.bytes_rtx + unacknowledged(c);
     o->segs_out = c->stat.segs_out;
     o->segs_in = c->stat.segs_in;
     o->data_segs_in = c->stat.data_in;

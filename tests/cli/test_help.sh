@@ -45,6 +45,23 @@ while read -r verb; do
     check "the help of $verb fits 60 columns" fits "$verb" 60
 done < "$tmp/names"
 
+# Examples that need nothing but the labs do what they say.
+mkdir "$tmp/bin" "$tmp/place"
+ln -s "$ORIEL" "$tmp/bin/oriel"
+ln -s "$(cd "$here/../../labs" && pwd)" "$tmp/place/labs"
+works()
+{
+    (cd "$tmp/place" && PATH=$tmp/bin:$PATH sh -c "$1" < /dev/null)
+}
+while read -r verb; do
+    # shellcheck disable=SC2086
+    oriel help $verb
+    sed -n 's/^  \(oriel .*--lab [a-z].*\)/\1/p; s/^  \(oriel lab .*\)/\1/p' "$tmp/out"
+done < "$tmp/names" > "$tmp/examples"
+while read -r line; do
+    check "$line" works "$line"
+done < "$tmp/examples"
+
 ln -s "$ORIEL" "$tmp/oriel-dump"
 check "a link named oriel-dump is the verb" sh -c "'$tmp/oriel-dump' --help | grep -q 'oriel dump'"
 tap_end

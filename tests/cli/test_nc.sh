@@ -34,6 +34,7 @@ keeper=$started
 one() { sends 0 'one\n' -N 10.9.0.2 7 && [ ! -s "$tmp/err" ]; }
 two() { sends 0 'two\n' -q 50ms -p 5555 -v 10.9.0.2 7 && says "$tmp/err" "Connection to 10.9.0.2 7 port [tcp] succeeded!"; }
 refused() { sends 5 '' 10.9.0.2 8 && says "$tmp/err" "connect to 10.9.0.2 port 8 (tcp) failed: Connection refused"; }
+nothing() { sends 5 '' -v 10.9.0.2 8 && says "$tmp/err" "1 connection, 1 failed; 0 bytes sent, 0 received"; }
 nobody() { sends 7 '' -w 200ms 10.9.0.99 7 && says "$tmp/err" "timed out"; }
 no_way() { sends 6 '' 192.0.2.1 7 && says "$tmp/err" "unreachable"; }
 silence() { sends 0 '' -d -w 200ms 10.9.0.2 7; }
@@ -42,6 +43,7 @@ numeric() { sends 4 '' -n localhost 7 && says "$tmp/err" "-n looks up no names";
 check "what is typed arrives, and -N ends it" one
 check "-q ends it, -p is our port, -v says what happened" two
 check "nobody listens: status 5" refused
+check "a connection that was refused sent nothing" nothing
 check "nobody answers: status 7" nobody
 check "no way there: status 6" no_way
 check "-w ends silence: status 0" silence
