@@ -11,12 +11,13 @@
 #include <sys/random.h>
 
 extern const struct drv_kind drv_packet, drv_pcap, drv_qemu, drv_serial, drv_tap, drv_tun, drv_udp,
-    drv_vxlan;
+    drv_vxlan, drv_xdp;
 
 const struct drv_kind *const drv_kinds[] = {
     &drv_tap,
     &drv_tun,
     &drv_packet,
+    &drv_xdp,
     &drv_pcap,
     &drv_qemu,
     &drv_serial,

@@ -100,6 +100,8 @@ struct drv {
     const struct drv_kind *kind;
     int fd;                         /* readable: frames wait; writable: tx goes on */
     bool resumed;                   /* of an fd that is never writable: after rx, tx goes on */
+    int beside;                     /* another one that becomes readable, where has_beside says so */
+    bool has_beside;
     struct drv_caps caps;
     char name[DRV_NAME_MAX];        /* "oriel0" */
     char notes[DRV_NOTES_MAX][DRV_NOTE_MAX];    /* what it got, and what it does without */

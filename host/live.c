@@ -30,7 +30,7 @@ struct door {
     struct drv *drv;
     struct node *node;              /* the door itself */
     struct port *inside;            /* what it is plugged into */
-    struct loop_source source;
+    struct loop_source source, beside;      /* the latter of a driver that has two descriptors */
     bool readable;                  /* more may wait than was taken */
     unsigned quota;                 /* frames that it is asked for at once: as many as probably wait, */
     unsigned full;                  /* times in a row that there were as many, */
@@ -174,6 +174,8 @@ static void door_ready(void *ctx, uint32_t events)
 static void door_look(struct live *v, struct door *d)
 {
     uint32_t events = d->gone ? 0 : loop_ready(&v->loop, &d->source);
+    if (d->drv->has_beside && !d->gone)
+        events |= loop_ready(&v->loop, &d->beside) & ~(uint32_t)EPOLLOUT;
     if ((events & (EPOLLERR | EPOLLHUP)) && d->drv->kind->trouble)
         d->drv->kind->trouble(d->drv);
     d->readable = d->readable || (events & (EPOLLIN | EPOLLERR | EPOLLHUP));
@@ -189,6 +191,8 @@ static void door_lost(struct live *v, struct door *d)
     d->gone = true;
     d->readable = false;
     loop_remove(&v->loop, &d->source);
+    if (d->drv->has_beside)
+        loop_remove(&v->loop, &d->beside);
     world_set_wire(&v->w, d->inside->wire, false);
 }
 
@@ -278,6 +282,20 @@ static void fill_in(struct oriel_netif_config *n, const struct drv_caps *caps, b
     n->gso = n->vouches && caps->gso4 && caps->gso6;
 }
 
+static int listen_to(struct live *v, struct door *d)
+{
+    d->source = (struct loop_source){.fd = d->drv->fd, .events = EPOLLIN, .on_ready = door_ready, .ctx = d};
+    d->beside = d->source;
+    d->beside.fd = d->drv->beside;
+    int err = loop_add(&v->loop, &d->source);
+    if (err < 0 || !d->drv->has_beside)
+        return err;
+    err = loop_add(&v->loop, &d->beside);
+    if (err < 0)
+        loop_remove(&v->loop, &d->source);
+    return err;
+}
+
 int live_door(struct live *v, struct drv *drv, struct node *node, struct oriel_netif_config *n,
               const struct wire_params *wire, char error[DRV_ERROR_MAX])
 {
@@ -297,9 +315,8 @@ int live_door(struct live *v, struct drv *drv, struct node *node, struct oriel_n
     live_enter(v);                              /* to open the link may have taken its time */
     *d = (struct door){.v = v, .drv = drv, .readable = true, .quota = 1, .patience = 1};
     fill_in(n, &drv->caps, wire->direct);
-    d->source = (struct loop_source){.fd = drv->fd, .events = EPOLLIN, .on_ready = door_ready, .ctx = d};
     netif = plug(v, d, node, n, wire);
-    int err = netif < 0 ? 0 : loop_add(&v->loop, &d->source);
+    int err = netif < 0 ? 0 : listen_to(v, d);
     if (netif < 0 || err < 0) {
         (void)snprintf(error, DRV_ERROR_MAX, "%s: %s", drv->name,
                        netif < 0 ? oriel_strerror(netif) : strerror(-err));

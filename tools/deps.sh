@@ -50,12 +50,16 @@ test)
     need traceroute traceroute
     ls /usr/lib/postgresql/*/bin/pgbench >/dev/null 2>&1 || missing="$missing postgresql"
     need_file /usr/include/cmocka.h libcmocka-dev
+    need_file /usr/include/xdp/xsk.h libxdp-dev
+    need_file /usr/include/bpf/bpf.h libbpf-dev
     ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
         ls /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
         missing="$missing libclang-rt-14-dev"
     ;;
 bench)
     need valgrind valgrind
+    need_file /usr/include/xdp/xsk.h libxdp-dev
+    need_file /usr/include/bpf/bpf.h libbpf-dev
     need python3 python3
     need ip iproute2
     need pasta passt
