@@ -173,7 +173,7 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(B)/core.a
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
 
 # Those that meet the system's links.
-$(B)/bench/tap $(B)/bench/packet $(B)/bench/gateway: $(B)/bench/%: $(B)/obj/bench/%.o $(call obj,$(HOST)) $(B)/core.a
+$(B)/bench/tap $(B)/bench/packet $(B)/bench/xdp $(B)/bench/gateway: $(B)/bench/%: $(B)/obj/bench/%.o $(call obj,$(HOST)) $(B)/core.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@
 bench: deps-bench benches

@@ -26,6 +26,11 @@
 
 struct raw {
     int fd;
+    /* how frames are got and given, where that is not the descriptor's read and write; `flush`: those that were
+     * given leave */
+    const uint8_t *(*get)(struct raw *r, size_t *n);
+    void (*put)(struct raw *r, const struct iovec v[2], unsigned n);
+    void (*flush)(struct raw *r);
     bool vnet, super;
     size_t hdr;                         /* before a frame */
     uint8_t mac[6];
@@ -84,8 +89,13 @@ static inline void raw_send(struct raw *r, unsigned flags, size_t len)
         store_be16(tcp + 16, csum_finish(sum));
     }
     struct iovec v[2] = {{h, r->hdr + RAW_TCP + tcp_len}, {r->out, len}};
-    if (writev(r->fd, v, len > 0 ? 2 : 1) < 0)
+    unsigned n = len > 0 ? 2 : 1;
+    if (r->put)
+        r->put(r, v, n);
+    else if (writev(r->fd, v, (int)n) < 0)
         perror("bound: write");
+    if (r->flush && n == 1)
+        r->flush(r);
     r->acked = r->rcv_nxt;
     r->pending = 0;
 }
@@ -123,9 +133,9 @@ static inline void raw_data(struct raw *r, const uint8_t *data, size_t len)
     r->snd_nxt += 1u + last;
 }
 
-static inline void raw_take(struct raw *r, size_t n)
+static inline void raw_take(struct raw *r, const uint8_t *in, size_t n)
 {
-    const uint8_t *e = r->in + r->hdr, *ip = e + RAW_IP, *tcp = e + RAW_TCP;
+    const uint8_t *e = in + r->hdr, *ip = e + RAW_IP, *tcp = e + RAW_TCP;
     if (n < r->hdr + 54 || load_be16(e + 12) != 0x0800 || ip[9] != 6)
         return;
     unsigned flags = tcp[13];
@@ -166,21 +176,33 @@ static inline bool raw_produce(struct raw *r)
     return did;
 }
 
+/* The next frame; NULL: none waits. */
+static inline const uint8_t *raw_get(struct raw *r, size_t *n)
+{
+    if (r->get)
+        return r->get(r, n);
+    ssize_t got = read(r->fd, r->in, sizeof(r->in));
+    *n = got > 0 ? (size_t)got : 0;
+    return got > 0 ? r->in : NULL;
+}
+
 static inline void raw_turn(struct raw *r)
 {
     struct pollfd p = {.fd = r->fd, .events = POLLIN};
     bool did = false;
-    ssize_t n;
-    for (unsigned most = r->port == KERN_RECV ? 256 : 1u << 30;
-         most > 0 && (n = read(r->fd, r->in, sizeof(r->in))) > 0; most--) {
+    const uint8_t *in;
+    size_t n;
+    for (unsigned most = r->port == KERN_RECV ? 256 : 1u << 30; most > 0 && (in = raw_get(r, &n)); most--) {
         did = true;
-        raw_take(r, (size_t)n);
+        raw_take(r, in, n);
         if (++r->pending >= RAW_ACK_EVERY && r->up && r->rcv_nxt != r->acked)
             raw_send(r, TCP_ACK, 0);
     }
     if (r->up && r->rcv_nxt != r->acked && r->todo == 0)
         raw_send(r, TCP_ACK, 0);
     did = raw_produce(r) || did;
+    if (r->flush)
+        r->flush(r);
     if (r->up && r->port == KERN_SEND && r->finished && !r->said) {
         r->said = true;
         raw_send(r, TCP_ACK | TCP_PSH | TCP_FIN, 1);
@@ -188,6 +210,15 @@ static inline void raw_turn(struct raw *r)
     }
     if (!did)
         (void)poll(&p, 1, -1);
+}
+
+_Noreturn static inline void raw_run(struct raw *r, const uint8_t mac[6])
+{
+    r->csum = csum_ops_for(bench_cpu());
+    memcpy(r->mac, mac, 6);
+    kern_ready();
+    for (;;)
+        raw_turn(r);
 }
 
 /* On an open descriptor, to a device with that link address. */
@@ -198,11 +229,7 @@ _Noreturn static inline void raw_serve_on(int fd, bool vnet, bool super, const u
     r.vnet = vnet;
     r.super = super;
     r.hdr = r.vnet ? 10 : 0;
-    r.csum = csum_ops_for(bench_cpu());
-    memcpy(r.mac, mac, 6);
-    kern_ready();
-    for (;;)
-        raw_turn(&r);
+    raw_run(&r, mac);
 }
 
 /* For kern_start: ctx is a TAP's description. */
