@@ -20,7 +20,6 @@ struct live_svc {
     bool dhcp;
     struct live_svc_config cfg;
     struct oriel_addr dns[RESOLVE_SERVERS_MAX];         /* of the caller */
-    char host_name[DHCP4_ID_MAX + 1];
     struct dhcp4_client client;
     struct resolver resolver;
     struct resolve_host *hosts;
@@ -150,8 +149,7 @@ static bool open_resolver(struct live_svc *s, const uint8_t seed[32])
 
 static int start_dhcp(struct live_svc *s, const uint8_t seed[32])
 {
-    struct dhcp4_client_config c = {.stack = s->node->stack, .netif = s->netif,
-                                    .host_name = span_str(s->host_name)};
+    struct dhcp4_client_config c = {.stack = s->node->stack, .netif = s->netif};
     struct oriel_netif_info n;
     for (uint32_t at = 0; oriel_netif_each(s->node->stack, &at, &n);)
         if (n.netif == s->netif)
@@ -175,8 +173,6 @@ struct live_svc *live_svc_open(struct live *v, struct node *node, int netif,
         s->cfg.dns_n = RESOLVE_SERVERS_MAX;
     if (s->cfg.dns_n > 0)
         memcpy(s->dns, cfg->dns, s->cfg.dns_n * sizeof s->dns[0]);
-    if (cfg->host_name)
-        (void)snprintf(s->host_name, sizeof s->host_name, "%s", cfg->host_name);
     if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         return fail(s, error, "the system gives no randomness (getrandom)"), NULL;
     if (!open_timer(s))

@@ -24,7 +24,6 @@ struct live_svc_config {
     bool dhcp;                          /* ask for an address */
     const struct oriel_addr *dns;       /* name servers before all others */
     unsigned dns_n;
-    const char *host_name;              /* told to the DHCP server; NULL: nothing */
     const char *hosts;                  /* a file such as /etc/hosts, asked before all; NULL: none */
 };
 

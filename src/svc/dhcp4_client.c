@@ -520,17 +520,12 @@ int dhcp4_client_start(struct dhcp4_client *c, oriel_time now,
 {
     struct wr id;
     *c = (struct dhcp4_client){.cfg = *cfg, .deadline = ORIEL_NEVER, .has_link = true};
-    ORIEL_ASSERT(cfg->client_id.n <= DHCP4_ID_MAX);
     ORIEL_ASSERT(cfg->host_name.n <= DHCP4_ID_MAX);
     c->xid_key = siphash_derive(cfg->seed, "dhcp4 xid");
     rng_seed(&c->rng, siphash(&c->xid_key, span_of(cfg->seed, sizeof(cfg->seed))), 1);
     id = wr_of(c->id, sizeof(c->id));
-    if (cfg->client_id.n > 0) {
-        wr_bytes(&id, cfg->client_id);
-    } else {
-        wr_u8(&id, 1);                  /* RFC 2132, 9.14: the type is that of the hardware */
-        wr_mac(&id, &cfg->mac);
-    }
+    wr_u8(&id, 1);                      /* RFC 2132, 9.14: the type is that of the hardware */
+    wr_mac(&id, &cfg->mac);
     c->id_n = (uint8_t)wr_len(&id);
     int err = open_socket(c);
     if (err)

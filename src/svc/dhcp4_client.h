@@ -49,7 +49,6 @@ struct dhcp4_client_config {
     int netif;
     struct mac mac;             /* of that interface */
     uint8_t seed[32];           /* from the system's random source */
-    struct span client_id;      /* type and identifier; empty: 1 and the link address */
     struct span host_name;      /* told to the server; may be empty */
     struct oriel_addr requested;        /* the address of last time, asked for first; ADDR_NONE */
 };

@@ -32,12 +32,7 @@ int resolver_init(struct resolver *r, const struct resolver_config *cfg)
     struct arena a;
     struct siphash_key cache_key = siphash_derive(cfg->seed, "dns cache");
     ORIEL_ASSERT(cfg->servers_n <= RESOLVE_SERVERS_MAX);
-    ORIEL_ASSERT(cfg->rounds <= RESOLVE_ROUNDS_MAX);
     *r = (struct resolver){.cfg = *cfg, .id_key = siphash_derive(cfg->seed, "dns id")};
-    if (r->cfg.rounds == 0)
-        r->cfg.rounds = RESOLVE_ROUNDS;
-    if (r->cfg.timeout == 0)
-        r->cfg.timeout = RESOLVE_TIMEOUT;
     arena_init(&a, cfg->memory, cfg->memory_bytes);
     r->buffer = arena_take(&a, BUFFER_BYTES);
     r->query = arena_take_zeroed(&a, RESOLVE_QUERIES_MAX * sizeof(r->query[0]));
@@ -204,7 +199,7 @@ static struct span write_question(struct resolver *r, struct resolve_query *q, b
 
 static oriel_time patience(const struct resolver *r, const struct resolve_query *q)
 {
-    return r->cfg.timeout << (q->attempt / r->cfg.servers_n);
+    return RESOLVE_TIMEOUT << (q->attempt / r->cfg.servers_n);
 }
 
 static struct oriel_endpoint endpoint_of(const struct resolver *r, const struct resolve_query *q)
@@ -257,7 +252,7 @@ static int ask_tcp(struct resolver *r, struct resolve_query *q, oriel_time now)
 /* The server of this attempt, or the first after it that may be asked. */
 static void ask(struct resolver *r, struct resolve_query *q, oriel_time now)
 {
-    for (; q->attempt < r->cfg.rounds * r->cfg.servers_n; q->attempt++) {
+    for (; q->attempt < RESOLVE_ROUNDS * r->cfg.servers_n; q->attempt++) {
         if ((q->refused & BIT(server_of(r, q))) != 0)
             continue;
         int err = ask_udp(r, q, now);

@@ -26,7 +26,6 @@
 #define RESOLVE_QUERIES_MAX 32          /* at a time */
 #define RESOLVE_ALIASES_MAX 8           /* further questions that aliases lead to */
 #define RESOLVE_ROUNDS      3           /* over all servers */
-#define RESOLVE_ROUNDS_MAX  16
 #define RESOLVE_TIMEOUT     (2 * NS_PER_S)      /* in the first round */
 #define RESOLVE_EDNS_SIZE   1232        /* what we take over UDP: RFC 6891, 6.2.5 */
 
@@ -44,8 +43,6 @@ struct resolver_config {
     uint8_t seed[32];           /* from the system's random source */
     struct oriel_endpoint servers[RESOLVE_SERVERS_MAX]; /* port 0: 53 */
     uint8_t servers_n;
-    uint8_t rounds;             /* 0: RESOLVE_ROUNDS; at most RESOLVE_ROUNDS_MAX */
-    oriel_time timeout;         /* 0: RESOLVE_TIMEOUT */
     const struct resolve_host *hosts;   /* borrowed */
     uint32_t hosts_n;
 };
