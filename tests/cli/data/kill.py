@@ -85,11 +85,13 @@ def first_child(pid):
 
 
 def send(pid, number):
+    """False: there is none."""
     try:
         if pid:
             os.kill(pid, number)
     except ProcessLookupError:
         pass
+    return pid is not None
 
 
 def namespace(pid):
@@ -107,18 +109,15 @@ def is_held(name):
 
 
 def strike(run):
+    """False: it is not there yet."""
     guard = first_child(run.pid)
     program = first_child(guard) if guard else None
-    if whom == "oriel":
-        send(run.pid, signal.SIGKILL)
-    elif whom == "guard":
-        send(guard, signal.SIGKILL)
-    elif whom == "program":
-        send(program, signal.SIGKILL)
-    elif whom == "child":
-        send(random.choice(children(program) or [None]) if program else None, signal.SIGKILL)
-    else:
+    if whom == "group":
         os.killpg(run.pid, signal.SIGKILL)
+        return True
+    who = {"oriel": run.pid, "guard": guard, "program": program,
+           "child": random.choice(children(program) or [None]) if program else None}[whom]
+    return send(who, signal.SIGKILL)
 
 
 def one(number):
@@ -133,7 +132,8 @@ def one(number):
     moment = random.random() * (0.15 if early else 0.1)
     time.sleep(moment)
     inside = namespace(first_child(first_child(run.pid)))
-    strike(run)
+    while not strike(run) and run.poll() is None:
+        time.sleep(0.001)
     if whom in ("program", "child"):            # whom they leave stay until somebody says that it is enough
         time.sleep(0.05)
         end = time.monotonic() + PATIENCE
@@ -145,9 +145,10 @@ def one(number):
         time.sleep(0.02)
     left = processes(mark)
     if run.poll() is None or left:
-        print(f"round {number}, {'early, ' * early}{moment:.3f} s: status {run.poll()}, left:")
-        for pid in {run.pid, *left}:
-            subprocess.run(["ps", "-o", "pid,ppid,sid,stat,wchan:20,args", "--no-headers", "-p", str(pid)])
+        print(f"round {number}, {'early, ' * early}{moment:.3f} s: status {run.poll()}, left:", flush=True)
+        everybody = ",".join(map(str, [run.pid, *left]))
+        subprocess.run(["ps", "-o", "pid,ppid,sid,stat,wchan:20,args", "--no-headers", "-p", everybody])
+        for pid in [run.pid, *left]:
             send(pid, signal.SIGKILL)
     run.stdout.close()
     run.wait()

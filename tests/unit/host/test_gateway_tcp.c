@@ -278,6 +278,7 @@ TEST("a host that does not read stops the guest, and loses nothing")
         fx_turn(f);
     }
     EXPECT(w.sent > 100000 && w.sent < 32u << 20);      /* buffers of two kernels and two stacks */
+    EXPECT(gateway_owes(f->g));
     w.want = w.sent;
     fx_shutdown(f, w.p.h);
     while (got < w.want) {
@@ -286,6 +287,7 @@ TEST("a host that does not read stops the guest, and loses nothing")
         EXPECT(fx_right(data, (size_t)n, 0, got));
         got += (uint64_t)n;
     }
+    EXPECT(!gateway_owes(f->g));
     finish(f, &w.p);
     fx_close(f);
 }
