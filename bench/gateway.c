@@ -182,7 +182,6 @@ static size_t write_one(struct bench *b, uint32_t i)
     struct flow *w = &b->flows[i];
     struct oriel_room r = {0};
     size_t all = 0;
-    int64_t unsent = 0;
     while (all < CHUNK && (r = oriel_send_window(s, w->h)).n > 0) {
         size_t n = r.n < CHUNK - all ? r.n : CHUNK - all;
         if (oriel_send_commit(s, w->h, n) != 0)
@@ -191,9 +190,8 @@ static size_t write_one(struct bench *b, uint32_t i)
     }
     if (all > 0)
         moved(b, w, all);
-    bool starves = r.n == 0 && oriel_getopt(s, w->h, ORIEL_OPT_UNSENT, &unsent) == 0 && unsent == 0;
-    if (r.n > 0 || starves)
-        enqueue(b, i);          /* for want of memory: nobody tells when there is some */
+    if (r.n > 0)
+        enqueue(b, i);
     return all;
 }
 

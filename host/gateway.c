@@ -68,19 +68,13 @@ static oriel_time life_of(const struct gateway *g, enum gw_age age)
     return ORIEL_NEVER;
 }
 
-static void set_ticking(struct gateway *g, oriel_time every)
+static void set_ticking(struct gateway *g, bool on)
 {
-    const struct itimerspec t = {.it_interval = {.tv_nsec = (long)every}, .it_value = {.tv_nsec = (long)every}};
-    if (g->ticking != every)
+    const struct timespec every = {.tv_nsec = on ? (long)GW_TICK : 0};
+    const struct itimerspec t = {.it_interval = every, .it_value = every};
+    if (g->ticking != on)
         (void)timerfd_settime(g->tick.fd, 0, &t, NULL);
-    g->ticking = every;
-}
-
-/* At least that often. */
-static void tick_within(struct gateway *g, oriel_time every)
-{
-    if (g->ticking == 0 || g->ticking > every)
-        set_ticking(g, every);
+    g->ticking = on;
 }
 
 static void expire(struct gw_flow *f)
@@ -89,14 +83,6 @@ static void expire(struct gw_flow *f)
         gw_tcp_expire(f);
     else
         gw_flow_free(f);
-}
-
-/* Flows that starved have their turn with the others that wait. */
-static void feed(struct gateway *g)
-{
-    struct list *l;
-    while ((l = list_first(&g->starved)) != NULL)
-        gw_flow_again(CONTAINER_OF(l, struct gw_flow, again));
 }
 
 static void on_tick(void *ctx, uint32_t events)
@@ -123,8 +109,7 @@ static void on_tick(void *ctx, uint32_t events)
     more = gw_dns_tick(g) || more;
     for (unsigned i = 0; i < g->cfg.publish_n; i++)
         more = more || g->publish[i].deaf;
-    set_ticking(g, more ? GW_TICK : 0);
-    feed(g);
+    set_ticking(g, more);
 }
 
 void gw_flow_used(struct gw_flow *f, enum gw_age age)
@@ -135,12 +120,12 @@ void gw_flow_used(struct gw_flow *f, enum gw_age age)
     f->age = (uint8_t)age;
     list_push_back(&g->ages[age], &f->aged);
     if (age != GW_AGE_TCP)
-        tick_within(g, GW_TICK);
+        set_ticking(g, true);
 }
 
 void gw_tick_soon(struct gateway *g)
 {
-    tick_within(g, GW_TICK);
+    set_ticking(g, true);
 }
 
 void gw_enter(struct gateway *g)
@@ -161,32 +146,19 @@ static void set_kicked(struct gateway *g, bool on)
     ORIEL_ASSERT(done == sizeof(n));
 }
 
-/* Off whichever list it is on. */
 static void stop_waiting(struct gw_flow *f)
 {
     list_remove(&f->again);
-    f->g->waiting -= !f->starves;
-    f->starves = false;
+    f->g->waiting--;
 }
 
 void gw_flow_again(struct gw_flow *f)
 {
-    if (f->starves)
-        stop_waiting(f);
     if (!list_on(&f->again)) {
         list_push_back(&f->g->again, &f->again);
         f->g->waiting++;
     }
     set_kicked(f->g, true);
-}
-
-void gw_flow_starves(struct gw_flow *f)
-{
-    if (list_on(&f->again))
-        return;
-    f->starves = true;
-    list_push_back(&f->g->starved, &f->again);
-    tick_within(f->g, GW_RETRY);
 }
 
 size_t gw_flow_quantum(struct gw_flow *f)
@@ -457,7 +429,6 @@ struct gateway *gateway_open(struct live *v, struct node *node, int netif,
         g->publish[i].source.fd = -1;
     g->flows_max = within_limit(cfg->flows ? cfg->flows : FLOWS_DEFAULT);
     list_init(&g->again);
-    list_init(&g->starved);
     for (unsigned i = 0; i < GW_AGES; i++)
         list_init(&g->ages[i]);
     if (!open_tables(g, error) || !open_sources(g, error) || !gw_tcp_open(g, error) ||

@@ -9,8 +9,7 @@
  *   gateway_dns.c    names
  *
  * A flow has one socket of the host. It is in the table under who the guest is and whom it asked, on one
- * list by age, and on `again` while it has work left from its last turn, or on `starved` while the stack
- * has no memory for what it would take.
+ * list by age, and on `again` while it has work left from its last turn.
  */
 #ifndef ORIEL_HOST_GATEWAY_FLOW_H
 #define ORIEL_HOST_GATEWAY_FLOW_H
@@ -33,7 +32,6 @@
 #define GW_BUFFER    65536
 #define GW_SPARE     32                     /* descriptors that flows leave to others */
 #define GW_TICK      (250 * NS_PER_MS)
-#define GW_RETRY     (10 * NS_PER_MS)       /* where the stack had no memory */
 #define GW_DNS_PORT  53
 
 enum gw_kind {
@@ -63,7 +61,7 @@ struct gw_flow {
     struct loop_source source;
     struct list hashed;
     struct list aged;               /* of struct gateway.ages; the latest last */
-    struct list again;              /* ... or starved */
+    struct list again;
     uint8_t kind, state, age;
     struct oriel_endpoint guest;    /* ping: port is the identifier */
     struct oriel_endpoint asked;    /* whom the guest sees; UDP: of what family the host's socket is, alone */
@@ -77,7 +75,6 @@ struct gw_flow {
     uint64_t held;                  /* for oriel_admit */
     bool can_read, can_write;       /* the host's socket, as far as is known */
     bool ending;                    /* it has more to tell than data: read until it says so */
-    bool starves;
     bool host_ended, guest_ended;   /* that side's end was passed on to the other */
 };
 
@@ -101,7 +98,6 @@ struct gateway {
     struct list ages[GW_AGES];
     struct list again;
     uint32_t waiting;               /* flows on it */
-    struct list starved;
     oriel_time turn_at;             /* this turn of the loop, and what is left of it */
     size_t turn_left;
     bool serving;                   /* those that wait: others line up behind them */
@@ -111,7 +107,7 @@ struct gateway {
     struct loop_source kick;        /* an eventfd: flows wait for another turn */
     bool kicked;
     struct loop_source tick;        /* a timerfd: runs while something has an age */
-    oriel_time ticking;             /* how often; 0: not */
+    bool ticking;
     struct gw_publish publish[GATEWAY_PUBLISH_MAX];
     int spare_fd;                   /* given up to accept and refuse when there are no more */
     bool no_ping;
@@ -131,7 +127,6 @@ void gw_flow_begins(const struct gw_flow *f);   /* tell who listens */
 void gw_flow_free(struct gw_flow *f);           /* closes its descriptor; the handle is the caller's */
 void gw_flow_used(struct gw_flow *f, enum gw_age age);
 void gw_flow_again(struct gw_flow *f);
-void gw_flow_starves(struct gw_flow *f);        /* again, a little later */
 size_t gw_flow_quantum(struct gw_flow *f);      /* its turn: so much each way; 0: it has to wait */
 void gw_flow_moved(struct gw_flow *f, size_t n);        /* in that turn */
 void gw_tick_soon(struct gateway *g);           /* gw_publish_tick is called within GW_TICK */

@@ -79,7 +79,6 @@ void gw_tcp_expire(struct gw_flow *f)
 enum moved {
     MOVED,                      /* as much as there was */
     MORE,                       /* a quantum, and there may be more */
-    STARVED,                    /* the stack has no memory for more, and will not say when it has */
     GONE,                       /* the flow has ended and is freed */
 };
 
@@ -145,13 +144,6 @@ static enum moved to_host(struct gw_flow *f, size_t left)
     return MOVED;
 }
 
-static int64_t unsent(const struct gw_flow *f)
-{
-    int64_t n = 0;
-    best_effort(oriel_getopt(f->g->s, f->h, ORIEL_OPT_UNSENT, &n));
-    return n;
-}
-
 static enum moved to_guest(struct gw_flow *f, size_t left)
 {
     while (f->can_read && !f->host_ended) {
@@ -159,7 +151,7 @@ static enum moved to_guest(struct gw_flow *f, size_t left)
             return MORE;
         struct oriel_room room = oriel_send_window(f->g->s, f->h);
         if (room.n == 0)
-            return unsent(f) > 0 ? MOVED : STARVED;     /* it says when there is room again */
+            return MOVED;       /* it says when there is again */
         size_t want = room.n < left ? room.n : left;
         ssize_t got = read(f->source.fd, room.p, want);
         if (got < 0 && errno == EINTR)
@@ -204,8 +196,6 @@ void gw_tcp_turn(struct gw_flow *f)
         gw_flow_free(f);
     } else if (out == MORE || in == MORE) {
         gw_flow_again(f);
-    } else if (in == STARVED) {
-        gw_flow_starves(f);
     }
 }
 

@@ -358,7 +358,9 @@ struct oriel_msg {
 
 /*
  * Bytes taken, or an error. A datagram is taken whole; of a stream as much as there is room for, at
- * least one byte, ORIEL_EAGAIN when there is none. msg NULL: to the connected peer.
+ * least one byte, ORIEL_EAGAIN when there is none; ORIEL_ENOBUFS where the stack's memory is short and the
+ * connection has nothing under way. ORIEL_WRITABLE tells when to try again, after either. msg NULL: to
+ * the connected peer.
  */
 ORIEL_API ORIEL_MUST_USE int oriel_send(struct oriel_stack *s, oriel_handle h, const void *data,
                                         size_t len, const struct oriel_msg *msg);
@@ -423,7 +425,8 @@ ORIEL_API ORIEL_MUST_USE int oriel_abort(struct oriel_stack *s, oriel_handle h);
 
 /*
  * Without copying. A window into the send buffer: write up to n bytes there, then commit as many as
- * were written, before any other call about this socket. n is 0 when there is no room.
+ * were written, before any other call about this socket. n is 0 when there is no room:
+ * ORIEL_WRITABLE tells when there is.
  */
 struct oriel_room {
     void *p;

@@ -270,7 +270,7 @@ static struct sock *connected(const struct socks *ss, oriel_handle h, int *err)
 /* The application learned that there is no more room: it wants to hear when there is. */
 static int sent(struct sock *s, int n, size_t wanted)
 {
-    if (oriel_unlikely(n == ORIEL_EAGAIN || (n >= 0 && (size_t)n < wanted)))
+    if (oriel_unlikely(n == ORIEL_EAGAIN || n == ORIEL_ENOBUFS || (n >= 0 && (size_t)n < wanted)))
         s->told_writable = false;
     return n;
 }

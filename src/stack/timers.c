@@ -36,6 +36,7 @@ static void fire(struct oriel_stack *s, struct timer *t)
     case TIMER_TCP:    tcp_on_timer(&s->tcp, CONTAINER_OF(t, struct tcp_conn, timer.wake)); return;
     case TIMER_TCP_HALF_OPEN: tcp_halfopen_on_timer(&s->tcp); return;
     case TIMER_TCP_TIME_WAIT: tcp_timewait_on_timer(&s->tcp); return;
+    case TIMER_TCP_SHORTAGE: tcp_shortage_on_timer(&s->tcp); return;
     case TIMER_TCP_PACE:        /* stands in a wheel of its own */
     case TIMER_NONE:   break;
     }

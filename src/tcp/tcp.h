@@ -6,6 +6,7 @@
  *
  *   tcp_conn.c      life, the table by tuple           snd, rcv's ends at birth
  *   tcp_call.c      user calls (3.9.1), readiness      -
+ *   tcp_shortage.c  memory for what is written         shortage
  *   tcp_state.c     the one door for c->state          state
  *   tcp_input.c     a segment arrives (3.10.7)         -
  *   tcp_predict.c   header prediction, known frames    -
@@ -173,6 +174,7 @@ enum tcp_is {
     TCP_IS_CONNECTING = 1 << 26, /* oriel_connect waits for its first data (fast open) */
     TCP_IS_R1 = 1 << 27,        /* the network layer was asked (MUST-20) */
     TCP_IS_OOB_BYTE = 1 << 28,  /* rcv's urgent byte is held apart */
+    TCP_IS_STARVED = 1 << 29,   /* it was refused for want of memory: not writable until there is some */
 };
 
 struct tcp_flight;
@@ -359,6 +361,11 @@ struct tcp {
     struct tcp_timewait tw;
     struct tcp_listen listen;
     struct tcp_fastopen tfo;
+    struct tcp_shortage {
+        struct timer timer;     /* while there are any */
+        uint32_t n;             /* connections that starve */
+        uint32_t at;            /* which is looked at next */
+    } shortage;
     uint32_t profile_buckets[64];
     struct tcp_profile *plain;  /* that of who sets nothing: held from the start */
     uint64_t challenges;        /* sent: for counters only, never for a limit */
@@ -434,6 +441,7 @@ static inline oriel_time tcp_next_departure(const struct tcp *t)
 }
 
 void tcp_on_timer(struct tcp *t, struct tcp_conn *c);
+void tcp_shortage_on_timer(struct tcp *t);
 bool tcp_owns(const struct tcp *t, const struct fact *f);       /* RFC 5927, 4.1 */
 void tcp_on_error(struct tcp *t, const struct fact *f);
 struct tcp_conn *tcp_dirty_pop(struct tcp *t);                  /* NULL: none */
@@ -561,6 +569,18 @@ struct tcp_secret {
 struct tcp_secret tcp_isn(const struct tcp *t, const struct tcp_tuple *k);
 /* A free local port for that remote end, or 0. */
 uint16_t tcp_port_choose(struct tcp *t, const struct tcp_tuple *k, const struct tcp_profile *p);
+
+/*
+ * tcp_shortage.c. What is written leaves a part of the stack's budget alone: the acknowledgements that let go
+ * of it must find room to arrive. And a connection holds at most half of what is left with what it has: peers
+ * that take nothing, however many, must not leave nothing for the others.
+ */
+#define TCP_WRITE_BUDGET_SHARE 4
+/* Bytes that a connection which holds `held` may have besides. */
+uint64_t tcp_memory_to_write(const struct tcp *t, uint32_t held);
+void tcp_shortage_init(struct tcp *t);
+void tcp_starve(struct tcp *t, struct tcp_conn *c);
+void tcp_starves_no_more(struct tcp *t, struct tcp_conn *c);
 
 /* tcp_state.c */
 void tcp_set_state(struct tcp *t, struct tcp_conn *c, unsigned to);

@@ -132,30 +132,6 @@ static uint32_t send_buffer(const struct tcp *t, const struct tcp_conn *c)
     return want > t->set.sndbuf_max ? t->set.sndbuf_max : (uint32_t)want;
 }
 
-/*
- * What is written leaves a part of the stack's budget alone: the acknowledgements that let go of it
- * must find room to arrive. And a connection holds at most half of what is left with what it has: peers
- * that take nothing, however many, must not leave nothing for the others.
- */
-#define WRITE_BUDGET_SHARE 4
-
-static uint64_t blocks_to_write(const struct pkt_mem *m)
-{
-    uint64_t n = 0;
-    for (unsigned i = BLK_STREAM; i < BLK_CLASSES; i++)
-        n += (uint64_t)(m->blks[i].cap - m->blks[i].live) * blk_class_bytes[i];
-    return n;
-}
-
-static uint64_t memory_to_write(const struct tcp *t, uint32_t held)
-{
-    const struct budget *b = t->env->budget;
-    uint64_t most = b->max - b->max / WRITE_BUDGET_SHARE;
-    uint64_t left = b->used < most ? most - b->used : 0, blocks = blocks_to_write(t->env->mem);
-    left = left < blocks ? left : blocks;
-    return left > held ? (left - held + 1) / 2 : 0;
-}
-
 /* Bytes that the send buffer takes. */
 static uint32_t buffer_room(const struct tcp *t, const struct tcp_conn *c)
 {
@@ -165,6 +141,12 @@ static uint32_t buffer_room(const struct tcp *t, const struct tcp_conn *c)
     if (lowat != 0 && tcp_unsent(c) >= lowat)
         return 0;
     return held < max ? max - held : 0;
+}
+
+/* So much that who writes is told of it? */
+static bool has_buffer_room(const struct tcp *t, const struct tcp_conn *c)
+{
+    return buffer_room(t, c) >= send_buffer(t, c) / 3;
 }
 
 /*
@@ -180,7 +162,7 @@ static inline bool has_room_for_little(const struct tcp *t, const struct tcp_con
     const struct budget *b = t->env->budget;
     uint32_t held = c->flight ? c->flight->sndq.len : 0, most = held + (uint32_t)n;
     return n <= LITTLE_MAX && held <= LITTLE_HELD && large->live < large->cap &&
-           b->used + 65536 <= b->max - b->max / WRITE_BUDGET_SHARE && c->prof->sndbuf == 0 &&
+           b->used + 65536 <= b->max - b->max / TCP_WRITE_BUDGET_SHARE && c->prof->sndbuf == 0 &&
            c->prof->notsent_lowat == 0 && most <= t->set.sndbuf && most <= t->set.sndbuf_max;
 }
 
@@ -188,7 +170,7 @@ static inline bool has_room_for_little(const struct tcp *t, const struct tcp_con
 static uint32_t send_room(const struct tcp *t, const struct tcp_conn *c)
 {
     uint32_t room = buffer_room(t, c);
-    uint64_t memory = memory_to_write(t, c->flight ? c->flight->sndq.len : 0);
+    uint64_t memory = tcp_memory_to_write(t, c->flight ? c->flight->sndq.len : 0);
     return room < memory ? room : (uint32_t)memory;
 }
 
@@ -260,9 +242,11 @@ static inline size_t write_into(struct tcp *t, struct tcp_conn *c, struct span d
 }
 
 /* There is no room, or no memory: it will want to hear of room. */
-static int refused(struct tcp_conn *c)
+static int refused(struct tcp *t, struct tcp_conn *c)
 {
     c->is |= TCP_IS_SNDBUF_FULL;
+    if (has_buffer_room(t, c))
+        tcp_starve(t, c);
     return c->flight && c->flight->sndq.len > 0 ? ORIEL_EAGAIN : ORIEL_ENOBUFS;
 }
 
@@ -281,13 +265,13 @@ int tcp_send(struct tcp *t, struct tcp_conn *c, struct span data, uint32_t flags
     bool little = has_room_for_little(t, c, data.n);
     uint32_t room = oriel_likely(little) ? (uint32_t)data.n : send_room(t, c);
     if (room == 0 || !tcp_flight_of(t, c))
-        return refused(c);
+        return refused(t, c);
     bool cut = data.n > room;
     if (cut)
         data.n = room;
     size_t n = write_into(t, c, data);
     if (n == 0)
-        return refused(c);
+        return refused(t, c);
     cut = cut || n < data.n;
     wrote(t, c, (uint32_t)n, cut ? flags & ~(uint32_t)ORIEL_MSG_URGENT : flags);
     if (cut)
@@ -300,13 +284,13 @@ struct oriel_room tcp_send_window(struct tcp *t, struct tcp_conn *c)
     struct oriel_room out = {0};
     uint32_t room = c->error == 0 && may_write(c) == 0 ? send_room(t, c) : 0;
     if (room == 0 || !tcp_flight_of(t, c)) {
-        (void)refused(c);
+        (void)refused(t, c);
         return out;
     }
     out.p = stream_room(t->env, &c->flight->sndq, room, tcp_mss_now(c), &out.n);
     if (!out.p) {
         out.n = 0;
-        (void)refused(c);
+        (void)refused(t, c);
     }
     if (out.n > room)
         out.n = room;
@@ -488,8 +472,7 @@ static bool can_write(const struct tcp *t, const struct tcp_conn *c)
         return c->tuple.remote_port != 0;       /* writing says what happened */
     if (!tcp_may_send(c) && !(c->state == TCP_SYN_RCVD && (c->is & TCP_IS_TFO)))
         return c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD;
-    uint32_t max = send_buffer(t, c);
-    return buffer_room(t, c) >= max / 3;
+    return !(c->is & TCP_IS_STARVED) && has_buffer_room(t, c);
 }
 
 /* Is urgent data ahead, or here and not taken? Once its byte was taken apart only the mark is left. */

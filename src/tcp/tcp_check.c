@@ -389,6 +389,16 @@ const char *tcp_check(const struct tcp *t, const struct tcp_conn *c)
 }
 
 /* Those that are ready to send are on the list of one interface, once. */
+static const char *check_shortage(const struct tcp *t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->conns.fresh; i++)
+        n += pool_is_live(&t->conns, i) && (tcp_conn_at(t, i)->is & TCP_IS_STARVED);
+    if (n != t->shortage.n)
+        return "connections that starve for memory are miscounted";
+    return n == 0 || timer_armed(&t->shortage.timer) ? NULL : "connections starve, and nobody looks for memory";
+}
+
 const char *tcp_check_lists(const struct tcp *t)
 {
     uint32_t flagged = 0, listed = 0;
@@ -407,5 +417,5 @@ const char *tcp_check_lists(const struct tcp *t)
             return "a list of those that may send has lost count";
         listed += n;
     }
-    return listed == flagged ? NULL : "a connection may send, and is on no list";
+    return listed == flagged ? check_shortage(t) : "a connection may send, and is on no list";
 }

@@ -54,6 +54,7 @@ bool tcp_init(struct tcp *t, struct env *env, struct ip *ip, struct arena *a,
     tcp_port_init(t);
     tcp_listen_init(t);
     tcp_tfo_init(t, cfg->fastopen_key);
+    tcp_shortage_init(t);
     return t->dirty && init_pools(t, a, l) && init_ready(t, a) && init_plain(t) &&
            tcp_halfopen_init(t, a, l->half_open) && tcp_timewait_init(t, a, l->time_wait);
 }
@@ -282,6 +283,7 @@ static void retire(struct tcp *t, struct tcp_conn *c)
     tcp_timer_stop(t, c);
     tcp_not_ready(t, c);
     c->out.want = 0;
+    tcp_starves_no_more(t, c);
     flight_free(t, c);
 }
 

@@ -29,6 +29,7 @@ enum timer_kind {
     TIMER_TCP_PACE,     /* one connection's departure; in a wheel of its own */
     TIMER_TCP_HALF_OPEN, /* the table of half-open connections */
     TIMER_TCP_TIME_WAIT, /* the table of connections that have ended */
+    TIMER_TCP_SHORTAGE, /* connections that were refused for want of memory */
 };
 
 /*

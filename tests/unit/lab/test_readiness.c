@@ -114,3 +114,101 @@ TEST("who writes only when told that there is room gets everything through, what
     for (uint64_t seed = 1; seed <= 200; seed++)
         transfer(seed, seed % 2, cc[seed % 3]);
 }
+
+/* ---- memory that ran out ---- */
+
+#define MANY 100
+
+struct short_of {
+    struct told f;
+    oriel_handle from[MANY], to[MANY];
+    unsigned n, opened, named;          /* how often a connection was named as writable */
+    oriel_handle hungry;
+    bool fed;
+};
+
+static void step_short(void *ctx, struct node *n)
+{
+    struct short_of *x = ctx;
+    struct oriel_readiness r[8];
+    unsigned k;
+    while ((k = oriel_ready_take(n->stack, r, 8)) > 0)
+        for (unsigned i = 0; i < k; i++) {
+            x->named += n == x->f.a && (r[i].events & ORIEL_WRITABLE);
+            x->fed = x->fed || (n == x->f.a && r[i].handle == x->hungry && (r[i].events & ORIEL_WRITABLE));
+        }
+    while (n == x->f.b && oriel_accept(n->stack, x->f.listener, &x->to[x->opened], NULL) == 0)
+        x->opened++;
+}
+
+static void open_many(struct short_of *x)
+{
+    struct told *f = &x->f;
+    struct oriel_endpoint e = {.port = 7};
+    struct port *pa, *pb;
+    f->memory = malloc(MEMORY);
+    EXPECT(world_init(&f->w, f->memory, MEMORY, &(struct world_config){.seed = 1}));
+    f->a = host(f, "a", "10.0.0.1/24", &pa);
+    f->b = host(f, "b", "10.0.0.2/24", &pb);
+    EXPECT(world_join(&f->w, pa, pb, &(struct wire_params){.delay_ns = NS_PER_MS}) != NULL);
+    f->w.on_step = step_short;
+    f->w.on_step_ctx = x;
+    EXPECT_EQ(oriel_tcp_open(f->b->stack, ORIEL_DUAL, &f->listener), 0);
+    EXPECT_EQ(oriel_bind(f->b->stack, f->listener, &e), 0);
+    EXPECT_EQ(oriel_listen(f->b->stack, f->listener, NULL), 0);
+    EXPECT_EQ(oriel_addr_parse("10.0.0.2", &e.addr), 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        EXPECT_EQ(oriel_tcp_open(f->a->stack, ORIEL_DUAL, &x->from[i]), 0);
+        EXPECT_EQ(oriel_connect(f->a->stack, x->from[i], &e), 0);
+        world_poke(&f->w, f->a);
+        world_run(&f->w, f->w.env.now + 10 * NS_PER_MS);
+    }
+    EXPECT_EQ(x->opened, MANY);
+}
+
+/* Until one has nothing under way and is refused all the same. */
+static void write_until_short(struct short_of *x)
+{
+    static const uint8_t data[65536];
+    struct told *f = &x->f;
+    for (unsigned i = 0; i < MANY && !x->hungry; i++) {
+        int n, all = 0;
+        while ((n = oriel_send(f->a->stack, x->from[i], data, sizeof(data), NULL)) > 0)
+            all += n;
+        if (n == ORIEL_ENOBUFS && all == 0)
+            x->hungry = x->from[i];
+    }
+    EXPECT(x->hungry != 0);
+}
+
+static void read_all_of(struct short_of *x)
+{
+    static uint8_t data[65536];
+    struct told *f = &x->f;
+    for (unsigned i = 0; i < x->opened; i++)
+        while (oriel_recv(f->b->stack, x->to[i], data, sizeof(data), NULL) > 0) {
+        }
+    world_poke(&f->w, f->b);
+}
+
+TEST("who was refused for want of memory is not writable until there is some, and is told then")
+{
+    struct short_of *x = calloc(1, sizeof(*x));
+    open_many(x);
+    struct told *f = &x->f;
+    write_until_short(x);
+    x->named = 0;
+    EXPECT(!(oriel_ready(f->a->stack, x->hungry) & ORIEL_WRITABLE));
+    for (int i = 0; i < 100 && !x->fed; i++) {
+        EXPECT(!(oriel_ready(f->a->stack, x->hungry) & ORIEL_WRITABLE));
+        read_all_of(x);
+        world_run(&f->w, f->w.env.now + 100 * NS_PER_MS);
+    }
+    EXPECT(x->fed);
+    EXPECT(oriel_ready(f->a->stack, x->hungry) & ORIEL_WRITABLE);
+    EXPECT(x->named < 4 * MANY);
+    EXPECT_EQ(oriel_send(f->a->stack, x->hungry, "x", 1, NULL), 1);
+    world_fini(&f->w);
+    free(f->memory);
+    free(x);
+}

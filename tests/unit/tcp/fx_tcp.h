@@ -232,6 +232,8 @@ static inline void fx_tcp_fire(struct fx_tcp *f, struct timer *t)
         tcp_halfopen_on_timer(&f->tcp);
     else if (t->kind == TIMER_TCP_TIME_WAIT)
         tcp_timewait_on_timer(&f->tcp);
+    else if (t->kind == TIMER_TCP_SHORTAGE)
+        tcp_shortage_on_timer(&f->tcp);
 }
 
 static inline void fx_tcp_until(struct fx_tcp *f, oriel_time end)
