@@ -235,7 +235,7 @@ static unsigned xdp_rx(struct drv *d, struct env *env, struct pkt *out[], unsign
 /* What the kernel has sent may be written to again. */
 static void reclaim(struct xdp *t)
 {
-    __u32 at;
+    __u32 at = 0;
     unsigned n = xsk_ring_cons__peek(&t->x.done, XDP_TX_CHUNKS, &at);
     for (unsigned i = 0; i < n; i++)
         t->free[t->free_n++] = *xsk_ring_cons__comp_addr(&t->x.done, at + i) & ~(uint64_t)(t->x.chunk - 1);
