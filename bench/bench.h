@@ -151,20 +151,25 @@ static inline uint32_t bench_cpu(void)
 #endif
 }
 
+static inline void bench_pin_to(size_t cpu)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (sched_setaffinity(0, sizeof(one), &one) != 0)
+        fprintf(stderr, "not pinned to a processor\n");
+}
+
 /* Stay on one processor: the last one, where the system's own work is least likely. */
 static inline void bench_pin(void)
 {
-    cpu_set_t all, one;
-    CPU_ZERO(&one);
+    cpu_set_t all;
+    size_t i = CPU_SETSIZE;
     if (sched_getaffinity(0, sizeof(all), &all) != 0)
         return;
-    for (size_t i = CPU_SETSIZE; i-- > 0;)
-        if (CPU_ISSET(i, &all)) {
-            CPU_SET(i, &one);
-            break;
-        }
-    if (sched_setaffinity(0, sizeof(one), &one) != 0)
-        fprintf(stderr, "not pinned to a processor\n");
+    while (i > 1 && !CPU_ISSET(i - 1, &all))
+        i--;
+    bench_pin_to(i - 1);
 }
 
 _Noreturn static inline void bench_skip(const char *why)

@@ -22,6 +22,7 @@ struct live_end {                       /* a socket, by its slot */
 };
 
 static bool live_copies;                /* of servers that are started afterwards */
+static oriel_time live_spins;
 
 struct live_server {
     struct live *v;
@@ -159,7 +160,8 @@ static inline void live_start(struct live_server *s, struct drv *d, const struct
     struct oriel_config c;
     struct oriel_netif_config nif = {.name = "eth0", .no_dad = true};
     struct wire_params wire = {.direct = true};
-    s->v = live_open(&(struct live_config){.seed = 1, .quiet = true, .memory = (size_t)4 << 30}, error);
+    s->v = live_open(&(struct live_config){.seed = 1, .quiet = true, .memory = (size_t)4 << 30,
+                                           .spin = live_spins}, error);
     oriel_config_init(&c);
     c.connections = LIVE_CONNS;
     c.tcp = (struct oriel_tcp_config){.no_timestamps = true, .rcvbuf_max = LIVE_WINDOW, .sndbuf_max = 4u << 20};

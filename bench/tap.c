@@ -2,19 +2,23 @@
  * Oriel and the kernel over a TAP, both on one processor, beside the bound of any stack there (kernraw.h)
  * in the same run. Needs root; makes network namespaces of its own.
  *
- *     build/bench/tap [tso.rx tso.tx tso.copied.rx tso.copied.tx plain.rx plain.tx ping conn conn_100k_idle] [--strict]
+ *     build/bench/tap [tso.rx tso.tx tso.copied.rx tso.copied.tx plain.rx plain.tx ping spin conn conn_100k_idle] [--strict]
  *
  *     tap.tso.rx, tap.tso.tx       Gbit/s from the kernel and to it, super-segments both ways
  *     tap.plain.rx, tap.plain.tx   the same in frames of 1,500 bytes, sums computed
  *     tap.tso.copied.rx, .tx       Oriel's application reads and writes through a buffer of its own
  *     tap.ping                     microseconds for one byte and back
+ *     tap.ping.spin                the median of it where each end has a processor and never sleeps
  *     tap.conn                     connections a second, one after the other: a byte each way, closed
  *     tap.conn_100k_idle           the same beside 100,000 connections that do nothing
  */
 #include "bench/kernlive.h"
 #include "bench/kernraw.h"
 
-#define IDLE 100000
+#include "base/clock.h"
+
+#define IDLE  100000
+#define SPINS 20000
 
 static char tso[] = "tap:t0,host=" KERN_THEM "/24,addr=" KERN_US "/24,mac=02:00:00:00:00:02";
 static char plain[] = "tap:t0,host=" KERN_THEM "/24,addr=" KERN_US "/24,mac=02:00:00:00:00:02,plain";
@@ -79,6 +83,23 @@ static void measure(const struct figure *f)
         bench_reach_bound(name, &r, f->unit, &b, &ratio, f->reach);
 }
 
+static void measure_spinning(void)
+{
+    struct kern ours;
+    struct bench_runs r = {.n = 0};
+    live_copies = false;
+    live_spins = NS_PER_S;
+    kern_start(&ours, live_serve, tso);
+    live_spins = 0;
+    for (int i = -1; i < BENCH_REPS; i++) {
+        double took = kern_ask(&ours, KERN_SPIN, SPINS) / SPINS * 1e6;
+        if (i >= 0)
+            bench_add(&r, took);
+    }
+    kern_stop(&ours);
+    bench_reach("tap.ping.spin", &r, "us", BENCH_AT_MOST, 6);
+}
+
 static bool wanted(const char *name, int argc, char **argv)
 {
     bool any = false;
@@ -97,5 +118,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
         if (wanted(figures[i].name, argc, argv))
             measure(&figures[i]);
+    if (wanted("spin", argc, argv) && sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        measure_spinning();
     return strict && *bench_short() > 0;
 }
