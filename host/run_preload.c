@@ -1,6 +1,6 @@
 /*
- * Asking by a shim in the program (preload/wire.h): each stopped call is a connection to our socket, and
- * is the request. It is closed with the answer; a caller that gives up closes it before.
+ * Asking by a shim in the program (preload/wire.h): each stopped call is a datagram, and is the request. Its
+ * line is closed with the answer; a caller that gives up closes it before.
  *
  * Who may ask: our own user's processes, and what we started, whoever it has become.
  */
@@ -23,8 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG    4096
-#define ROUND      32               /* connections taken at one readiness */
+#define ROUND      32               /* requests taken at one readiness */
 #define ANCESTORS_MAX 64
 #define TOLD_MAX   16               /* files about which a sentence was said */
 
@@ -32,8 +31,8 @@ struct ask {
     struct run_request r;           /* first: a request is its ask */
     struct preload *p;
     struct ask *next;               /* in p->asks */
-    struct loop_source source;      /* the connection */
-    bool watched, heard;
+    struct loop_source source;      /* the line */
+    bool watched;
     bool answering;                 /* run_handle is at work on it */
     bool over;                      /* answered while it was */
     struct preload_ask said;
@@ -46,8 +45,7 @@ struct ask {
 struct preload {
     struct run *run;
     struct loop *loop;
-    struct loop_source source;      /* the listening socket */
-    int spare;                      /* given up for a moment to turn a caller away where no descriptor is left */
+    struct loop_source source;      /* where requests arrive */
     struct ask *asks;               /* under way */
     void (*say)(void *ctx, const char *sentence);
     void *ctx;
@@ -225,7 +223,7 @@ static pid_t parent_of(pid_t pid)
 static bool may_ask(const struct ucred *who)
 {
     pid_t pid = who->pid;
-    if (who->uid == geteuid())
+    if (pid > 0 && who->uid == geteuid())
         return true;
     for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
         pid = parent_of(pid);
@@ -270,43 +268,11 @@ static void handle(struct ask *a)
         ask_end(a);
 }
 
-/* The request, if it has come; false: not yet. The ask is gone where there is none. */
-static bool hear(struct ask *a)
-{
-    struct preload *p = a->p;
-    union {
-        struct cmsghdr h;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } c;
-    struct iovec v = {p->buf, sizeof(p->buf)};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c)};
-    ssize_t n = recvmsg(a->source.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0 && errno == EAGAIN)
-        return false;
-    struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-    if (h && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&a->r.dup, CMSG_DATA(h), sizeof(int));
-    if (n >= (ssize_t)sizeof(a->said))
-        memcpy(&a->said, p->buf, sizeof(a->said));
-    if (n <= 0 || !is_sound(&a->said, (size_t)n) || !(a->in = malloc((size_t)n))) {
-        ask_end(a);
-        return true;
-    }
-    memcpy(a->in, p->buf + sizeof(a->said), (size_t)n - sizeof(a->said));
-    a->heard = true;
-    handle(a);
-    return true;
-}
-
-/* Before the request: it has come. After it: the caller has given up, or has gone. */
+/* The caller has given up, or has gone. */
 static void on_line(void *ctx, uint32_t events)
 {
     struct ask *a = ctx;
     (void)events;
-    if (!a->heard) {
-        (void)hear(a);
-        return;
-    }
     run_forget(a->p->run, &a->r);
     ask_end(a);
 }
@@ -319,56 +285,83 @@ static bool is_under_way(const struct preload *p, const struct ask *a)
     return false;
 }
 
-static void take_line(struct preload *p, int line)
-{
+/* What comes with a request. */
+struct with {
     struct ucred who;
-    socklen_t len = sizeof(who);
-    struct ask *a = NULL;
-    if (getsockopt(line, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && may_ask(&who))
-        a = calloc(1, sizeof(*a));
-    if (!a) {
-        close(line);
-        return;
-    }
-    a->p = p;
-    a->r.tid = who.pid;
-    a->r.dup = -1;
-    a->source = (struct loop_source){.fd = line, .events = EPOLLIN | EPOLLRDHUP, .on_ready = on_line,
-                                     .ctx = a};
-    a->next = p->asks;
-    p->asks = a;
-    (void)hear(a);
-    if (!is_under_way(p, a))
-        return;
-    a->watched = loop_add(p->loop, &a->source) == 0;
-    if (!a->watched) {
-        run_forget(p->run, &a->r);
-        ask_end(a);
+    int fd[2];                      /* the line, what the call is about; -1: none */
+};
+
+static void read_with(struct msghdr *m, struct with *w)
+{
+    *w = (struct with){.fd = {-1, -1}};
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+        size_t n = h->cmsg_len - CMSG_LEN(0);
+        if (h->cmsg_type == SCM_CREDENTIALS && n == sizeof(w->who))
+            memcpy(&w->who, CMSG_DATA(h), n);
+        else if (h->cmsg_type == SCM_RIGHTS && n <= sizeof(w->fd))
+            memcpy(w->fd, CMSG_DATA(h), n);
     }
 }
 
-/* No descriptor is left: the caller hears that, by the end of the connection, instead of waiting. */
-static void turn_away(struct preload *p)
+/* n bytes of p->buf as a request; NULL: they are none, or there is no memory. */
+static struct ask *ask_new(struct preload *p, size_t n, const struct with *w)
 {
-    close(p->spare);
-    int line = accept4(p->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (line >= 0)
-        close(line);
-    p->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct preload_ask said;
+    if (n < sizeof(said))
+        return NULL;
+    memcpy(&said, p->buf, sizeof(said));
+    if (!is_sound(&said, n))
+        return NULL;
+    struct ask *a = calloc(1, sizeof(*a));
+    uint8_t *in = malloc(n);
+    if (!a || !in) {
+        free(a);
+        free(in);
+        return NULL;
+    }
+    memcpy(in, p->buf + sizeof(said), n - sizeof(said));
+    *a = (struct ask){.p = p, .said = said, .in = in, .next = p->asks};
+    a->r.tid = w->who.pid;
+    a->r.dup = w->fd[1];
+    a->source = (struct loop_source){.fd = w->fd[0], .events = EPOLLIN | EPOLLRDHUP, .on_ready = on_line,
+                                     .ctx = a};
+    p->asks = a;
+    return a;
+}
+
+/* False: none is there. Where no descriptor is left the line is lost, and the caller hears its end. */
+static bool take_one(struct preload *p)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(2 * sizeof(int))];
+    struct iovec v = {p->buf, sizeof(p->buf)};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control,
+                       .msg_controllen = sizeof(control)};
+    struct with w;
+    ssize_t n = recvmsg(p->source.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0)
+        return false;
+    read_with(&m, &w);
+    struct ask *a = w.fd[0] >= 0 && may_ask(&w.who) ? ask_new(p, (size_t)n, &w) : NULL;
+    if (!a) {
+        for (int i = 0; i < 2; i++)
+            if (w.fd[i] >= 0)
+                close(w.fd[i]);
+        return true;
+    }
+    handle(a);
+    if (!is_under_way(p, a))
+        return true;
+    a->watched = loop_add(p->loop, &a->source) == 0;
+    if (!a->watched)
+        on_line(a, 0);
+    return true;
 }
 
 static void on_ready(void *ctx, uint32_t events)
 {
-    struct preload *p = ctx;
     (void)events;
-    for (unsigned i = 0; i < ROUND; i++) {
-        int line = accept4(p->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (line < 0 && (errno == EMFILE || errno == ENFILE))
-            turn_away(p);
-        if (line < 0)
-            return;
-        take_line(p, line);
-    }
+    for (unsigned i = 0; i < ROUND && take_one(ctx); i++)
+        continue;
 }
 
 /* ---- the way into the program ---- */
@@ -432,6 +425,7 @@ bool preload_find(char path[PATH_MAX], char error[DRV_ERROR_MAX])
 struct preload *preload_prepare(char error[DRV_ERROR_MAX])
 {
     struct sockaddr_un u = {.sun_family = AF_UNIX};
+    int yes = 1;
     struct preload *p = calloc(1, sizeof(*p));
     if (!p || getrandom(&p->key, sizeof(p->key), 0) != sizeof(p->key)) {
         (void)snprintf(error, DRV_ERROR_MAX, "out of memory");
@@ -443,11 +437,10 @@ struct preload *preload_prepare(char error[DRV_ERROR_MAX])
                      (unsigned long long)p->key);
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
     p->source = (struct loop_source){.events = EPOLLIN, .on_ready = on_ready, .ctx = p};
-    p->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    p->source.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    p->source.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (preload_find(p->shim, error)) {
         if (p->source.fd >= 0 && bind(p->source.fd, (const struct sockaddr *)&u, len) == 0 &&
-            listen(p->source.fd, BACKLOG) == 0)
+            setsockopt(p->source.fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == 0)
             return p;
         (void)snprintf(error, DRV_ERROR_MAX, "cannot make ready for the shim: %s", strerror(errno));
     }
@@ -478,7 +471,5 @@ void preload_close(struct preload *p)
         loop_remove(p->loop, &p->source);
     if (p->source.fd >= 0)
         close(p->source.fd);
-    if (p->spare >= 0)
-        close(p->spare);
     free(p);
 }

@@ -32,7 +32,7 @@ struct talk {
 };
 
 struct control {
-    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int))];
+    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(2 * sizeof(int))];
 };
 
 /* ---- what goes along ---- */
@@ -78,36 +78,44 @@ static size_t address_len(unsigned long n)
 
 /* ---- the conversation ---- */
 
-static int open_line(void)
+static void hang_up(int fd)
 {
-    long err, fd = keyed(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, 0, 0);
-    if (fd < 0)
-        return (int)fd;
-    do
-        err = keyed(SYS_connect, fd, to_long(&shim.name), shim.name_len, 0, 0);
-    while (err == -EINTR);
-    if (err < 0)
-        (void)raw(SYS_close, fd, 0, 0, 0, 0, 0);
-    return err < 0 ? -ENETDOWN : (int)fd;
+    (void)raw(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
-static long say(struct talk *t, int line)
+/* The request, with the far end of the line. */
+static long send_ask(struct talk *t, int from, int far)
 {
     struct control c = {0};
-    struct msghdr m = {.msg_iov = t->v, .msg_iovlen = t->v_n};
-    if (t->fd >= 0) {
-        m.msg_control = c.bytes;
-        m.msg_controllen = sizeof(c.bytes);
-        struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-        *h = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
-                              .cmsg_type = SCM_RIGHTS};
-        memcpy(CMSG_DATA(h), &t->fd, sizeof(int));
-    }
-    long n;
+    int with[2] = {far, t->fd};
+    size_t n = t->fd >= 0 ? sizeof(with) : sizeof(far);
+    struct msghdr m = {.msg_name = &shim.name, .msg_namelen = shim.name_len, .msg_iov = t->v,
+                       .msg_iovlen = t->v_n, .msg_control = c.bytes, .msg_controllen = CMSG_SPACE(n)};
+    struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+    *h = (struct cmsghdr){.cmsg_len = CMSG_LEN(n), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(h), with, n);
+    long err;
     do
-        n = keyed(SYS_sendmsg, line, to_long(&m), MSG_NOSIGNAL, 0, 0);
-    while (n == -EINTR);
-    return n;
+        err = keyed(SYS_sendmsg, from, to_long(&m), MSG_NOSIGNAL, 0, 0);
+    while (err == -EINTR);
+    return err == -ECONNREFUSED ? -ENETDOWN : err;
+}
+
+/* Our end of a line on which the answer comes: the lowest number that is free. Or a negative errno. */
+static long say(struct talk *t)
+{
+    int line[2];
+    long err = raw(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, to_long(line), 0, 0);
+    if (err < 0)
+        return err;
+    long from = keyed(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0);
+    err = from < 0 ? from : send_ask(t, (int)from, line[1]);
+    if (from >= 0)
+        hang_up((int)from);
+    hang_up(line[1]);
+    if (err < 0)
+        hang_up(line[0]);
+    return err < 0 ? err : line[0];
 }
 
 /* The kind and the places of what comes next, which stays in the queue. The end without an answer: the
@@ -176,36 +184,32 @@ static void replace(const struct talk *t, int with)
 {
     long flags = raw(SYS_fcntl, t->fd, F_GETFD, 0, 0, 0, 0);
     (void)raw(SYS_dup3, with, t->fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0, 0, 0, 0);
-    (void)raw(SYS_close, with, 0, 0, 0, 0, 0);
+    hang_up(with);
 }
 
-/* 0: t->result is there; NATIVE; or a negative errno. The line is closed, or has become the new descriptor:
- * it has the lowest number that was free, which is the one that the program expects. */
-static long listen_to(struct talk *t, int line)
+/* 0: t->result is there; NATIVE; or a negative errno. A new descriptor takes the line's number, which is
+ * the one that the program expects. */
+static long converse(struct talk *t)
 {
     int got = -1;
-    long err = say(t, line);
+    long line = say(t), err = line;
     while (err >= 0) {
-        err = hear(t, line);
-        err = err < 0 ? err : take(t, line, &got);
+        err = hear(t, (int)line);
+        err = err < 0 ? err : take(t, (int)line, &got);
         if (err < 0 || t->reply.kind != PRELOAD_REPLACE)
             break;
         replace(t, got);
     }
+    if (line < 0)
+        return line;
     if (err >= 0 && t->reply.kind == PRELOAD_INSTALL && got >= 0) {
         t->result = raw(SYS_dup3, got, line, t->reply.cloexec ? O_CLOEXEC : 0, 0, 0, 0);
-        (void)raw(SYS_close, got, 0, 0, 0, 0, 0);
+        hang_up(got);
         return 0;
     }
-    (void)raw(SYS_close, line, 0, 0, 0, 0, 0);
+    hang_up((int)line);
     t->result = t->reply.result;
     return err < 0 ? err : t->reply.kind == PRELOAD_NATIVE ? NATIVE : 0;
-}
-
-static long converse(struct talk *t)
-{
-    int line = open_line();
-    return line < 0 ? line : listen_to(t, line);
 }
 
 /* ---- the kernel's calls ---- */
@@ -409,7 +413,7 @@ static long call_accept(long nr, const unsigned long a[6])
     if (err == -ENOTCONN)
         err = shim_call(SYS_getsockname, name);
     if (err < 0)
-        (void)raw(SYS_close, fd, 0, 0, 0, 0, 0);
+        hang_up((int)fd);
     return err < 0 ? err : fd;
 }
 

@@ -3,14 +3,15 @@
  * answerer (host/run_preload.c) say to each other.
  *
  * A seccomp filter stops the program's socket calls with a signal, SIGSYS, and the shim's handler asks for
- * them: a SEQPACKET connection to an abstract name for each call, so that nothing is kept in the
- * program between calls: fork, exec, threads and closing all descriptors do no harm.
+ * them. Nothing is kept in the program between calls: fork, exec, threads and closing all descriptors do
+ * no harm. For each call there is a line, a pair of SEQPACKET sockets, and one datagram to an abstract name:
  *
- *     shim       struct preload_ask, then the bytes of its pieces; the descriptor with it (SCM_RIGHTS)
- *     answerer   any number of PRELOAD_REPLACE, then one of the others; and closes
- *                without an answer it has no room: ENFILE
- *     shim       shuts down its side: a signal has come; the answerer closes without an answer, unless it
- *                has given one
+ *     shim       datagram: struct preload_ask, then the bytes of its pieces; with it (SCM_RIGHTS) the far end
+ *                of the line, then the descriptor that the call is about, if there is one
+ *     answerer   on the line: any number of PRELOAD_REPLACE, then one of the others; and closes it; without
+ *                an answer it has no room: ENFILE
+ *     shim       shuts down its side of the line: a signal has come; the answerer closes without an answer,
+ *                unless it has given one
  *
  * Nobody reaches into the other's memory: a call's arguments go along as pieces, each with the address that
  * it has in the program, and what is to be written comes back in the same way. The bytes are gathered and

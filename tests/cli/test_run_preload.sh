@@ -67,7 +67,8 @@ check "one within another is refused" refuses "start it outside of that" -- "$tm
 $user "$tmp/semantics" > "$tmp/native"
 compared()  # compared FILE...: what differs is stated, there or in those files
 {
-    ended 0 && "$python" "$here/../run/compare.py" "$tmp/native" "$tmp/out" "$here/../run/differences.txt" "$@"
+    ended 0 &&
+        "$python" "$here/../run/compare.py" "$tmp/native" "$tmp/out" "$here/../run/differences.txt" "$@"
 }
 semantics() { ends 0 -q -- "$tmp/semantics" && compared; }
 check "sockets behave as the kernel's, but for what is stated" semantics
@@ -215,21 +216,25 @@ print(libc.syscall(425, 1, None), ctypes.get_errno())"
 
 # What only a broken shim could ask: closed or refused, and whoever asks well is served after it.
 cat > "$tmp/broken.py" << 'END'
-import os, random, socket, struct, sys
+import array, os, random, socket, struct, sys
 name, magic, r = "\0oriel-preload-" + os.environ["ORIEL_PRELOAD"], 0x6f72696c, random.Random(int(sys.argv[1]))
-def ask(data, fd=None):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-        s.settimeout(10)
-        s.connect(name)
-        if data:
-            socket.send_fds(s, [data], [] if fd is None else [fd])
-            return s.recv(1 << 17)
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+def ask(data, *fds):
+    line, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    line.settimeout(10)
+    with line:
+        with far:
+            rights = array.array("i", [far.fileno(), *fds])
+            out.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], 0, name)
+        return line.recv(1 << 17)
 def head(nr, args, pieces, n=None):
     flat = [x for p in (pieces + [(0, 0)] * 6)[:6] for x in p]
     return struct.pack("<Ii6QQ12Q", magic, nr, *args, len(pieces) if n is None else n, *flat)
 def number():
     return r.choice([0, 1, 2, 6, 16, r.getrandbits(8), r.getrandbits(32), r.getrandbits(64), (1 << 64) - 1])
-ask(None)
+out.sendto(head(42, [0] * 6, []), name)         # no line
+assert ask(head(42, [0] * 6, []), 1, 1, 1) != b""
+assert ask(b"x" * 100000) == b""
 assert ask(head(42, [0] * 6, [])) != b""        # no descriptor
 assert ask(head(42, [0] * 6, [], 7)) == b""
 assert ask(head(42, [0] * 6, [(0, (1 << 64) - 1), (0, 1)])) == b""
