@@ -347,6 +347,29 @@ TEST("a question over TCP goes to the name server over TCP, and its answer comes
     fx_close(f);
 }
 
+TEST("a name server that hangs up on a stream gives way; who closes meanwhile leaves nothing")
+{
+    NEEDS_NET();
+    uint16_t first = 0, second = 0;
+    int a = fx_host(SOCK_STREAM, "127.0.0.1", &first), b = fx_host(SOCK_STREAM, "127.0.0.1", &second);
+    struct fx *f = fx_open(&(struct gateway_config){FX_USUAL, .name_servers_n = 2, .name_servers = {
+                               fx_at("127.0.0.1", first), fx_at("127.0.0.1", second)}}, MEMORY, 64);
+    oriel_handle h = fx_connect(f, "10.0.2.3", 53), u = fx_udp(f, 5000, "10.0.2.3", 53);
+    struct message m = message(7, DNS_A, false, 0);
+    const uint8_t length[2] = {0, (uint8_t)m.n};
+    UNTIL(f, fx_ready(f, h) & ORIEL_WRITABLE);
+    EXPECT_EQ(fx_send(f, h, length, 2), 2);
+    EXPECT_EQ(fx_send(f, h, m.b, m.n), (int)m.n);
+    close(fx_accept(f, a));
+    int fd = fx_accept(f, b);
+    ask(f, u, 8, DNS_A);
+    fx_turn(f);
+    fx_close(f);
+    close(fd);
+    close(a);
+    close(b);
+}
+
 /* ---- ping ---- */
 
 static const uint8_t echo[12] = {8, 0, 0, 0, 0x12, 0x34, 0, 7, 'p', 'i', 'n', 'g'};
