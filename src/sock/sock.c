@@ -154,7 +154,7 @@ int sock_local(const struct socks *ss, oriel_handle h, struct oriel_endpoint *ou
     if (sock_is_stream(s))
         *out = stream_local(s);
     else
-        *out = s->kind == SOCK_UDP ? s->udp->local : (struct oriel_endpoint){.addr = s->raw->local};
+        *out = s->kind == SOCK_UDP ? udp_local(ss->udp, s->udp) : (struct oriel_endpoint){.addr = s->raw->local};
     return 0;
 }
 

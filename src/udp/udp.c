@@ -264,6 +264,16 @@ int udp_connect(struct udp *u, struct udp_pcb *c, const struct oriel_endpoint *r
     return 0;
 }
 
+struct oriel_endpoint udp_local(const struct udp *u, const struct udp_pcb *c)
+{
+    struct oriel_endpoint e = c->local;
+    struct ip_path path;
+    if (c->remote.port != 0 && addr_is_unspecified(&e.addr) &&
+        ip_path_find(u->ip, &c->remote.addr, &c->source, c->bind_nif, &path) == 0)
+        e.addr = path.src;
+    return e;
+}
+
 /* ---- out ---- */
 
 static int check_destination(const struct udp_pcb *c, const struct oriel_endpoint *to)

@@ -104,6 +104,9 @@ ORIEL_MUST_USE int udp_bind(struct udp *u, struct udp_pcb *c, const struct oriel
 ORIEL_MUST_USE int udp_connect(struct udp *u, struct udp_pcb *c,
                                const struct oriel_endpoint *remote);
 
+/* As oriel_local says: a connected endpoint has the address that it would send from (RFC 1122, 3.4). */
+struct oriel_endpoint udp_local(const struct udp *u, const struct udp_pcb *c);
+
 /* Bytes sent or an error. msg may be NULL: to the connected peer. */
 ORIEL_MUST_USE int udp_send(struct udp *u, struct udp_pcb *c, struct span data,
                             const struct oriel_msg *msg);

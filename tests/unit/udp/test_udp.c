@@ -217,7 +217,13 @@ TEST("a connected socket hears only its peer, and is preferred to one that hears
     EXPECT_EQ(oriel_setopt(f->s, one, ORIEL_OPT_REUSEADDR, 1), 0);
     EXPECT_EQ(oriel_bind(f->s, all, &(struct oriel_endpoint){.port = 7}), 0);
     EXPECT_EQ(oriel_bind(f->s, one, &(struct oriel_endpoint){.port = 7}), 0);
+    struct oriel_endpoint own = {0};
+    EXPECT_EQ(oriel_local(f->s, one, &own), 0);
+    EXPECT(addr_is_unspecified(&own.addr));
     EXPECT_EQ(oriel_connect(f->s, one, &peer), 0);
+    EXPECT_EQ(oriel_local(f->s, one, &own), 0);
+    struct oriel_addr mine = fx_addr("10.0.0.1");
+    EXPECT(addr_eq(&own.addr, &mine) && own.port == 7);
     fx_in(f, "ip src=10.0.0.2 dst=10.0.0.1 / udp 1000>7 / \"peer\"");
     fx_in(f, "ip src=10.0.0.2 dst=10.0.0.1 / udp 1001>7 / \"other\"");
     expect_text(f, one, "peer");
