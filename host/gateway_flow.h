@@ -75,6 +75,7 @@ struct gw_flow {
     uint64_t held;                  /* for oriel_admit */
     bool can_read, can_write;       /* the host's socket, as far as is known */
     bool ending;                    /* it has more to tell than data: read until it says so */
+    int host_error;                 /* ended the host's side; the guest is told after what came before it */
     bool host_ended, guest_ended;   /* that side's end was passed on to the other */
 };
 

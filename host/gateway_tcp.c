@@ -132,8 +132,10 @@ static enum moved to_host(struct gw_flow *f, size_t left)
         ssize_t sent = sendmsg(f->source.fd, &m, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0 && errno != EAGAIN)
-            return host_failed(f, errno);
+        if (sent < 0 && errno != EAGAIN) {      /* what it had written before is still to be read */
+            f->host_error = errno;
+            f->can_read = true;
+        }
         f->can_write = sent > 0;
         if (sent > 0) {
             best_effort(oriel_recv_release(f->g->s, f->h, (size_t)sent));
@@ -144,12 +146,26 @@ static enum moved to_host(struct gw_flow *f, size_t left)
     return MOVED;
 }
 
+/*
+ * The host's peer has reset. What came before it is sent when this turn is over, and a reset of the guest at once would
+ * take that away again.
+ */
+static enum moved host_reset(struct gw_flow *f, bool fresh)
+{
+    return fresh ? MORE : host_failed(f, f->host_error);
+}
+
 static enum moved to_guest(struct gw_flow *f, size_t left)
 {
+    bool fresh = false;
+    if (f->host_error && f->host_ended)
+        return host_failed(f, f->host_error);
     while (f->can_read && !f->host_ended) {
         if (left == 0)
             return MORE;
         struct oriel_room room = oriel_send_window(f->g->s, f->h);
+        if (room.n == 0 && f->host_error)
+            return host_reset(f, fresh);
         if (room.n == 0)
             return MOVED;       /* it says when there is again */
         size_t want = room.n < left ? room.n : left;
@@ -157,7 +173,9 @@ static enum moved to_guest(struct gw_flow *f, size_t left)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno != EAGAIN)
-            return host_failed(f, errno);
+            f->host_error = errno;
+        if (got <= 0 && f->host_error)
+            return host_reset(f, fresh);
         if (got == 0) {
             f->host_ended = true;
             best_effort(oriel_shutdown(f->g->s, f->h, ORIEL_SHUT_WRITE));
@@ -167,6 +185,7 @@ static enum moved to_guest(struct gw_flow *f, size_t left)
         f->can_read = got > 0 && ((size_t)got == want || f->ending);
         if (got > 0) {
             best_effort(oriel_send_commit(f->g->s, f->h, (size_t)got));
+            fresh = true;
             f->bytes_in += (uint64_t)got;
             left -= (size_t)got;
         }

@@ -79,6 +79,7 @@ struct rsock {
     bool in_over, out_over;         /* FIN given to the program, FIN sent for it */
     bool in_blocked, out_blocked;   /* the descriptor takes no more; the stack takes no more */
     bool held_up;                   /* hung up, and not all is sent yet */
+    bool resets;                    /* it ended with a reset, which follows what it wrote */
     struct rsock *listener;          /* of a connection that has not got into its queue yet */
     struct rsock *waiting;           /* of a listener: such connections, the first */
     struct rsock *waiting_next;

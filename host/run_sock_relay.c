@@ -130,12 +130,29 @@ static bool is_hung_up(const struct rsock *s)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
 
+/*
+ * The program ended it with a reset. A kernel sends what is written when it is written; here that happens after the
+ * turn, and a reset at once would take away from the peer what was there before it (fresh: written in this call).
+ */
+static void reset_after(struct rsock *s, bool fresh)
+{
+    if (fresh) {
+        s->resets = s->held_up = true;
+        (void)loop_again(s->run->loop, &s->source);
+        return;
+    }
+    rsock_drop_handle(s, true);
+    rsock_free(s);
+}
+
 /* End of file: of one direction, or nobody holds it any more. */
-static void out_ended(struct rsock *s)
+static void out_ended(struct rsock *s, bool fresh)
 {
     s->held_up = false;
+    if (is_hung_up(s) && s->linger_s == 0)
+        return reset_after(s, fresh);
     if (is_hung_up(s)) {
-        rsock_drop_handle(s, s->linger_s == 0);
+        rsock_drop_handle(s, false);
         return rsock_free(s);
     }
     s->out_over = true;
@@ -161,7 +178,9 @@ void relay_out(struct rsock *s)
 {
     struct oriel_stack *stack = s->run->stack;
     struct pollfd p = {.fd = s->end, .events = POLLPRI};
-    bool urgent = poll(&p, 1, 0) == 1 && (p.revents & POLLPRI);
+    bool urgent = poll(&p, 1, 0) == 1 && (p.revents & POLLPRI), fresh = false;
+    if (s->resets)
+        return reset_after(s, false);
     s->out_blocked = false;
     while (!s->out_over) {
         if (urgent && urgent_out(s))
@@ -174,14 +193,13 @@ void relay_out(struct rsock *s)
         }
         ssize_t k = recv(s->end, room.p, room.n, MSG_DONTWAIT);
         if (k == 0)
-            return out_ended(s);
+            return out_ended(s, fresh);
         if (k < 0 && errno == EAGAIN)
             return;
-        if (k < 0) {                    /* closed with data unread: a reset, as TCP has it */
-            rsock_drop_handle(s, true);
-            return rsock_free(s);
-        }
+        if (k < 0)                      /* closed with data unread: a reset, as TCP has it */
+            return reset_after(s, fresh);
         (void)!oriel_send_commit(stack, s->h, (size_t)k);
+        fresh = true;
         s->run->dirty = true;
     }
     if (is_hung_up(s)) {

@@ -189,6 +189,16 @@ static void reset(void)
     p = connected();
     (void)!write(p.server, "unread", 6);
     poll_until(p.client, POLLIN, 2000);
+    (void)!write(p.client, "last", 4);
+    close(p.client);
+    wait_for_reset(p.server);
+    check("bytes written and reset at once", "%s", outcome(recv(p.server, buf, 4, 0)));
+    check("read a reset after them", "%s", outcome(read(p.server, buf, 1)));
+    close(p.server);
+    close(p.listener);
+    p = connected();
+    (void)!write(p.server, "unread", 6);
+    poll_until(p.client, POLLIN, 2000);
     close(p.client);
     wait_for_reset(p.server);
     check("closed with bytes unread", "%s", outcome(read(p.server, buf, 1)));

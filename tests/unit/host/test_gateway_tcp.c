@@ -150,6 +150,25 @@ TEST("a reset is a reset on the other side, whichever side it comes from")
     fx_close(f);
 }
 
+TEST("what the host's side wrote before it reset reaches the guest before the reset")
+{
+    NEEDS_NET();
+    struct fx *f = USUAL();
+    const struct linger now = {.l_onoff = 1};
+    char data[16];
+    struct pair p = connected(f, "10.0.2.2", "127.0.0.1");
+    EXPECT_EQ(setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    EXPECT_EQ(send(p.fd, "last", 4, 0), 4);
+    close(p.fd);
+    UNTIL(f, fx_recv(f, p.h, data, sizeof(data)) == 4);
+    UNTIL(f, fx_ready(f, p.h) & ORIEL_FAILED);
+    EXPECT_EQ(fx_error(f, p.h), ORIEL_ECONNRESET);
+    EXPECT_EQ(gateway_flows(f->g), 0);
+    EXPECT_EQ(f->last.error, ECONNRESET);
+    fx_close_handle(f, p.h, false);
+    fx_close(f);
+}
+
 TEST("a reset after the host's side had ended reaches the guest too")
 {
     NEEDS_NET();
