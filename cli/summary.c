@@ -42,6 +42,10 @@ static void look(struct summary *s, const struct world_frame *f, struct summary_
         return;
     const struct field *syn = dissection_first(d, F_TCP_FLAGS_SYN);
     const struct field *fin = dissection_first(d, F_TCP_FLAGS_FIN);
+    const struct field *ack = dissection_first(d, F_TCP_ACK_RAW);
+    const struct field *has_ack = dissection_first(d, F_TCP_FLAGS_ACK);
+    out->acks = ack && has_ack && has_ack->value.u;
+    out->ack = out->acks ? (uint32_t)ack->value.u : 0;
     out->seq = (uint32_t)seq->value.u;
     out->end = out->seq + (uint32_t)len->value.u + (syn && syn->value.u) + (fin && fin->value.u);
 }
@@ -69,17 +73,30 @@ static struct summary_lost *find_loss(struct summary *s, const struct summary_lo
     return NULL;
 }
 
+/* Nothing of a segment was lost: the last acknowledgement of it that was. */
+static const struct summary_lost *find_lost_ack(const struct summary *s, const struct summary_lost *x)
+{
+    for (uint32_t i = s->lost_n; i-- > first_lost(s);) {
+        const struct summary_lost *l = &s->lost[i % SUMMARY_LOST_MAX];
+        if (l->acks && same_end(&l->src, &x->dst) && same_end(&l->dst, &x->src) && (int32_t)(l->ack - x->end) >= 0)
+            return l;
+    }
+    return NULL;
+}
+
 static void note_again(struct summary *s, const struct world_frame *f, const struct summary_lost *x)
 {
     struct summary_lost *l = find_loss(s, x);
+    const struct summary_lost *ack = l ? NULL : find_lost_ack(s, x);
     if (s->again_n == SUMMARY_AGAIN_MAX) {
         s->again_more++;
     } else {
         struct summary_again *a = &s->again[s->again_n++];
         *a = (struct summary_again){.time = f->time, .why = f->why};
         memcpy(a->text, x->text, sizeof a->text);
-        if (l)
-            a->lost = *l;
+        a->ack_lost = ack != NULL;
+        if (l || ack)
+            a->lost = l ? *l : *ack;
     }
     if (l)
         l->repaired = true;
@@ -205,7 +222,7 @@ static void print_again(const struct summary *s, struct txt *t, const struct sin
         txt_s(t, a->text);
         txt_s(t, "  ");
         txt_s(t, why_of(a->why)->text);
-        txt_s(t, "; ");
+        txt_s(t, a->ack_lost ? "; its acknowledgement was " : "; ");
         txt_s(t, fate_words[a->lost.fate]);
         txt_s(t, " at ");
         txt_seconds(t, a->lost.time, 6);
@@ -353,6 +370,7 @@ static void json_again(const struct summary *s, struct json *j)
         json_text(j, "why", why_of(a->why)->name);
         json_text(j, "text", a->text);
         if (a->lost.wire) {
+            json_text(j, "lost", a->ack_lost ? "acknowledgement" : "segment");
             json_u(j, "lost_ns", a->lost.time);
             json_text(j, "wire", a->lost.wire->name);
             json_u(j, "draw", a->lost.draw);

@@ -28,6 +28,8 @@ struct summary_lost {
     bool repaired;
     struct oriel_endpoint src, dst;
     uint32_t seq, end;          /* of TCP; equal where it is none */
+    uint32_t ack;
+    bool acks;                  /* `ack` says something */
     oriel_time time;
     char text[SUMMARY_TEXT_MAX];
 };
@@ -36,6 +38,7 @@ struct summary_again {
     oriel_time time;
     enum why why;
     struct summary_lost lost;   /* wire NULL: lost elsewhere, or not lost at all */
+    bool ack_lost;              /* `lost` is not the segment, but what acknowledged it */
     char text[SUMMARY_TEXT_MAX];
 };
 
