@@ -146,18 +146,24 @@ struct rsock *rsock_new(struct run *n, char name, bool v6, uint64_t cookie)
     return s;
 }
 
+static int open_handle(const struct rsock *s, oriel_handle *h)
+{
+    enum oriel_family family = s->v6 ? ORIEL_DUAL : ORIEL_IP4;
+    if (s->ping)
+        return oriel_icmp_open(s->run->stack, s->v6 ? ORIEL_IP6 : ORIEL_IP4, h);
+    return s->state == RSOCK_DATAGRAM ? oriel_udp_open(s->run->stack, family, h)
+                                      : oriel_tcp_open(s->run->stack, family, h);
+}
+
 int rsock_open(struct rsock *s)
 {
     if (s->h)
         return 0;
     oriel_handle h;
-    enum oriel_family family = s->v6 ? ORIEL_DUAL : ORIEL_IP4;
-    int err = s->state == RSOCK_DATAGRAM ? oriel_udp_open(s->run->stack, family, &h)
-                                        : oriel_tcp_open(s->run->stack, family, &h);
+    int err = open_handle(s, &h);
     if (err == ORIEL_ENOBUFS) {         /* perhaps some are nobody's any more */
         rsock_sweep(s->run, RUN_SOCKS_MAX);
-        err = s->state == RSOCK_DATAGRAM ? oriel_udp_open(s->run->stack, family, &h)
-                                        : oriel_tcp_open(s->run->stack, family, &h);
+        err = open_handle(s, &h);
     }
     if (err < 0)
         return rsock_errno(err);
@@ -419,9 +425,9 @@ static void call_socket(struct run *n, struct run_request *r)
     if (type == SOCK_RAW)
         return r->asker->answer(r, -EPERM);         /* as an ordinary user is told */
     if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
-        return rudp_call_socket(n, r, v6, flags);
+        return rudp_call_socket(n, r, v6, false, flags);
     if (type == SOCK_DGRAM && protocol == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-        return r->asker->answer(r, -EACCES);
+        return rudp_call_socket(n, r, v6, true, flags);
     if (type != SOCK_STREAM)
         return r->asker->answer(r, type > SOCK_PACKET ? -EINVAL : type == SOCK_DGRAM ? -EPROTONOSUPPORT
                                                                                       : -ESOCKTNOSUPPORT);

@@ -5,6 +5,7 @@
  *   run_sock_addr.c   addresses in and out, where they lead      run_sock_udp.c    datagrams
  *   run_sock_tcp.c    connect, listen, accept                    run_sock_msg.c    messages, ancillary data
  *   run_sock_relay.c  bytes of streams, how they end             run_reach.c       the program's descriptors
+ *   run_sock_ping.c   ping sockets
  */
 #ifndef ORIEL_HOST_RUN_SOCK_H
 #define ORIEL_HOST_RUN_SOCK_H
@@ -87,6 +88,7 @@ struct rsock {
     int stash;                      /* of a listener: accepted, but its asker had gone; -1: none */
 
     /* datagrams */
+    bool ping;                      /* of IPPROTO_ICMP; its port is the identifier of what it sends */
     bool peer_set;
     bool staged;                    /* one is in the descriptor's queue, `meta` is about it */
     bool restage;                   /* ... and the next one may follow */
@@ -232,14 +234,14 @@ int64_t relay_unsent(const struct rsock *s);
 
 /* ---- run_sock_udp.c ---- */
 
-void rudp_call_socket(struct run *n, struct run_request *r, bool v6, int flags);
+void rudp_call_socket(struct run *n, struct run_request *r, bool v6, bool ping, int flags);
 void rudp_call_bind(struct rsock *s, struct run_request *r);
 void rudp_call_connect(struct rsock *s, struct run_request *r);
 void rudp_call_sendto(struct rsock *s, struct run_request *r);
 void rudp_call_recvfrom(struct rsock *s, struct run_request *r);
 void rudp_on_ready(struct rsock *s, uint32_t events);
 /* A datagram of the program leaves; what was sent, or a negative errno. */
-int rudp_send_now(struct rsock *s, const void *data, size_t len, const struct oriel_endpoint *to,
+int rudp_send_now(struct rsock *s, void *data, size_t len, const struct oriel_endpoint *to,
                  const struct oriel_msg *more);
 /* What waits is read into n->buf: its length, -EAGAIN, or the error that waits. */
 int rudp_take(struct rsock *s, int dup, int flags, struct rsock_meta *meta);
@@ -249,6 +251,17 @@ void rudp_wake(struct rsock *s);      /* parked receivers, if there is something
 void rudp_wait(struct rsock *s, struct run_request *r, int flags);
 void rudp_drain(struct rsock *s);     /* what it sent without an address leaves now */
 void rudp_clear_alarm(struct rsock *s, int dup);
+
+/* ---- run_sock_ping.c ---- */
+
+/* The identifier, 0: one that nobody has. 0, or -EADDRINUSE. */
+int rping_bind(struct rsock *s, uint16_t id);
+/* As rudp_send_now; the identifier is written into the data. */
+int rping_send(struct rsock *s, uint8_t *data, size_t len, const struct oriel_endpoint *to,
+               const struct oriel_msg *more);
+bool rping_is_answer(const struct rsock *s, const uint8_t *data, size_t len);
+/* What the network said of the last request, as an errno, once; 0: nothing. */
+int rping_error(struct rsock *s);
 
 /* ---- run_sock_msg.c ---- */
 

@@ -76,6 +76,8 @@ static const struct row {
     {IPPROTO_IP, IP_PKTINFO, NONE, IS_FLAG | MORE, 0, 0, 0},
     {IPPROTO_IP, IP_RECVTTL, NONE, IS_FLAG | MORE, 0, 0, 0},
     {IPPROTO_IP, IP_RECVTOS, NONE, IS_FLAG | MORE, 0, 0, 0},
+    {IPPROTO_IP, IP_RECVOPTS, NONE, IS_FLAG, 0, 0, 0},
+    {IPPROTO_IP, IP_RETOPTS, NONE, IS_FLAG, 0, 0, 0},
     {IPPROTO_IP, IP_FREEBIND, NONE, IS_FLAG, 0, 0, 0},
     {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, NONE, IS_FLAG, 0, 0, 0},
     {IPPROTO_IP, IP_MULTICAST_TTL, ORIEL_OPT_MCAST_TTL, UDP_ONLY, 1, 0, 255},
@@ -376,7 +378,7 @@ static bool get_number(struct rsock *s, struct run_request *r, int *value)
     else if (level == SOL_SOCKET && name == SO_DOMAIN)
         *value = s->v6 ? AF_INET6 : AF_INET;
     else if (level == SOL_SOCKET && name == SO_PROTOCOL)
-        *value = datagram ? IPPROTO_UDP : IPPROTO_TCP;
+        *value = s->ping ? (s->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) : datagram ? IPPROTO_UDP : IPPROTO_TCP;
     else if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
         *value = s->state == RSOCK_LISTENING;
     else if (level == SOL_SOCKET && name == SO_ERROR)
@@ -419,6 +421,8 @@ static int get_bytes(struct rsock *s, struct run_request *r)
         memcpy(n->buf, &nobody, sizeof(nobody));
         return (int)sizeof(nobody);
     }
+    if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
+        return 0;                       /* to none */
     if (stream && level == IPPROTO_TCP && name == TCP_INFO)
         return get_info(s);
     if (stream && level == IPPROTO_TCP && name == TCP_CONGESTION) {

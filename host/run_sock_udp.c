@@ -52,11 +52,21 @@ void rudp_clear_alarm(struct rsock *s, int dup)
     s->alarm = false;
 }
 
+/* The next datagram into n->buf. */
+static int next_of(struct rsock *s, struct oriel_msg *m)
+{
+    struct run *n = s->run;
+    int k = oriel_recv(n->stack, s->h, n->buf, RSOCK_BUFFER, m);
+    while (s->ping && k >= 0 && !rping_is_answer(s, n->buf, (size_t)k))
+        k = oriel_recv(n->stack, s->h, n->buf, RSOCK_BUFFER, m);
+    return k;
+}
+
 static bool stage_one(struct rsock *s)
 {
     struct run *n = s->run;
     struct oriel_msg m = {0};
-    int k = oriel_recv(n->stack, s->h, n->buf, RSOCK_BUFFER, &m);
+    int k = next_of(s, &m);
     if (k == ORIEL_EAGAIN)
         return false;
     if (k < 0) {
@@ -134,6 +144,9 @@ void rudp_on_ready(struct rsock *s, uint32_t events)
     if ((events & ORIEL_FAILED) && oriel_getopt(s->run->stack, s->h, ORIEL_OPT_ERROR, &why) == 0 && why < 0)
         raise_alarm(s, -rsock_errno((int)why));
     rudp_stage(s);
+    int said = s->ping ? rping_error(s) : 0;
+    if (said)
+        raise_alarm(s, said);
     if (s->staged || s->error || queued(s) > 0)
         rudp_wake(s);
 }
@@ -171,7 +184,7 @@ void rudp_call_recvfrom(struct rsock *s, struct run_request *r)
 
 /* ---- from the program ---- */
 
-int rudp_send_now(struct rsock *s, const void *data, size_t len, const struct oriel_endpoint *to,
+int rudp_send_now(struct rsock *s, void *data, size_t len, const struct oriel_endpoint *to,
                  const struct oriel_msg *more)
 {
     struct run *n = s->run;
@@ -180,6 +193,8 @@ int rudp_send_now(struct rsock *s, const void *data, size_t len, const struct or
         return -EDESTADDRREQ;
     if (len > DATAGRAM_MAX)
         return -EMSGSIZE;
+    if (s->ping)
+        return rping_send(s, data, len, to, more);
     if (to && to->port == 0)
         return -EINVAL;
     int err = to ? raddr_route_via(s, to, &m.peer) : 0;
@@ -247,7 +262,7 @@ static void on_end(void *ctx, uint32_t events)
 
 /* ---- calls ---- */
 
-void rudp_call_socket(struct run *n, struct run_request *r, bool v6, int flags)
+void rudp_call_socket(struct run *n, struct run_request *r, bool v6, bool ping, int flags)
 {
     int pair[2], half = DATAGRAM_MAX / 2 + 17;      /* a longer one is EMSGSIZE */
     uint64_t cookie = 0;
@@ -257,6 +272,8 @@ void rudp_call_socket(struct run *n, struct run_request *r, bool v6, int flags)
     (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
     (void)getsockopt(pair[0], SOL_SOCKET, SO_COOKIE, &cookie, &len);
     struct rsock *s = rsock_new(n, 'd', v6, cookie);
+    if (s)
+        s->ping = ping;
     int err = s ? rsock_open(s) : -ENFILE;
     if (!err)
         err = rsock_watch(s, pair[1], EVENTS, on_end);
@@ -280,6 +297,8 @@ void rudp_call_bind(struct rsock *s, struct run_request *r)
     int err = raddr_read(r, s, r->arg[1], r->arg[2], &e, &unspec);
     if (!err && s->bound)
         err = -EINVAL;
+    if (!err && s->ping)
+        err = rping_bind(s, e.port);
     if (!err)
         err = rsock_bind(s, &e);
     if (!err)
@@ -293,8 +312,12 @@ void rudp_call_connect(struct rsock *s, struct run_request *r)
     bool unspec;
     int err = raddr_read(r, s, r->arg[1], r->arg[2], &to, &unspec);
     rudp_drain(s);
-    if (!err && !unspec)
+    if (!err && !unspec && s->ping)
+        real = to;
+    else if (!err && !unspec)
         err = raddr_route_via(s, &to, &real);
+    if (!err && s->ping && !s->port)
+        err = rping_bind(s, 0);
     if (!err)
         err = rsock_errno(oriel_connect(s->run->stack, s->h, &real));
     if (!err) {

@@ -201,15 +201,60 @@ import socket
 a = socket.socket(); a.bind((\"\", 4000)); a.listen()
 b = socket.socket(); b.bind((\"\", 4001)); b.listen()' 2>&1 | grep -c 'publish 400' | grep -qx 1"
 
+# ---- pings ----
+
+check "ping sockets hear the answers to their own requests only, and send nothing else" ends 0 -- "$python" -c "
+import socket
+ours = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP) for _ in range(2)]
+to = ('127.0.0.1', 0)
+for i, s in enumerate(ours):
+    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == socket.IPPROTO_ICMP
+    s.settimeout(5)
+    s.sendto(b'\\x08\\0\\0\\0\\xff\\xff\\0' + bytes([i]) + b'data', to)
+for i, s in enumerate(ours):
+    got, who = s.recvfrom(100)
+    assert who == to and got[0] == 0 and got[7:] == bytes([i]) + b'data', (got, who)
+    assert got[4:6] == s.getsockname()[1].to_bytes(2, 'big'), got
+    s.setblocking(False)
+    try:
+        assert not s.recv(100)
+    except BlockingIOError:
+        pass
+for wrong in b'\\x03' + bytes(7), b'\\x08\\1' + bytes(6), b'\\x08':
+    try:
+        assert not s.sendto(wrong, to)
+    except OSError as e:
+        assert e.errno == 22, e
+s.connect(to)
+s.send(b'\\x08' + bytes(7))
+s.setblocking(True)
+assert len(s.recv(100)) == 8
+"
+
 # ---- seeing ----
 
-under --impair 'loss 2%, delay 5ms' --seed 3 -w "$tmp/run.pcapng" -- "$python" -c "
+under --impair 'loss 2%, delay 5ms' --seed 3 -w "$tmp/run.pcapng" --vantage both -- "$python" -c "
 import urllib.request
 print(len(urllib.request.urlopen('$url/large').read()))"
 check "through loss and delay" [ "$status" -eq 0 ]
 check "everything arrives" says "$tmp/out" 1900000
 check "the summary counts connections" says "$tmp/err" "1 connection"
-check "what was lost names its draw" says "$tmp/err" "by draw"
-check "the capture has the connection" sh -c "tshark -r $tmp/run.pcapng -Y 'tcp.flags.syn == 1' 2> /dev/null | grep -c . | grep -qx 2"
+# Every line of what was sent again has a draw, and a capture has that draw at a frame that was lost.
+named()
+{
+    sed -n 's/.* by draw //p' "$tmp/err" | sort -u > "$tmp/named"
+    for end in app gateway; do
+        tshark -r "$tmp/run.$end.pcapng" -T fields -e frame.comment 2> /dev/null
+    done | sed -n 's/.*fate=lost.* draw=\([0-9]*\).*/\1/p' |
+        sort -u > "$tmp/drawn"
+    again=$(sed -n 's/ segments\{0,1\} sent again:.*//p' "$tmp/err" | awk '{ n += $1 } END { print n + 0 }')
+    others=$(sed -n 's/ of them were lost elsewhere.*//p' "$tmp/err" | awk '{ print $1 + 0 }')
+    [ -s "$tmp/named" ] && [ "$(grep -c ' by draw ' "$tmp/err")" -eq $((again - ${others:-0})) ] &&
+        [ -z "$(comm -23 "$tmp/named" "$tmp/drawn")" ] && return
+    cat "$tmp/err" "$tmp/drawn"
+    return 1
+}
+check "the summary names what was sent again, and the draws that lost it" named
+check "the capture has the connection" sh -c "tshark -r $tmp/run.app.pcapng -Y 'tcp.flags.syn == 1' 2> /dev/null | grep -c . | grep -qx 2"
 
 tap_end

@@ -42,6 +42,7 @@ table()
     dig         client  dig              a name over UDP
     dnsmasq     client  dnsmasq          a forwarder for the host's name server
     dnsmasq     server  dnsmasq          a name over UDP and TCP
+    ping        client  ping             3 echo requests of each family
 END
 }
 
@@ -373,6 +374,12 @@ server_dnsmasq()
 {
     names_inside -A /example.org/192.0.2.7 && is_named $ask @127.0.0.1 -p "$port" &&
         is_named $ask +tcp @127.0.0.1 -p "$port"
+}
+
+client_ping()
+{
+    cp "$(command -v ping)" "$work/ping"        # without what the file may do more than others
+    run -- "$work/ping" -n -i 0.1 -c 3 "$host" && run -- "$work/ping" -n -i 0.1 -c 3 fd00::2
 }
 
 # ---- the cells ----

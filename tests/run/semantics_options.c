@@ -53,6 +53,10 @@ void checks_options(void)
     check("option set from nowhere", "%s", outcome(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, (void *)8, 4)));
     check("option got short", "%s %d", outcome(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len)), (int)len);
     struct linger l = {.l_onoff = 1, .l_linger = 5};
+    char device[16] = "none";
+    socklen_t device_len = sizeof(device);
+    check("option SO_BINDTODEVICE", "%s %d", outcome(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &device_len)),
+          (int)device_len);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
     l = (struct linger){0};
     len = sizeof(l);
