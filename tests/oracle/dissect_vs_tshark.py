@@ -18,6 +18,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIELDS_DEF = os.path.join(HERE, "..", "..", "lens", "fields.def")
 SEPARATOR = "\x1f"
+TSHARK_TIMEOUT = 60         # seconds: what hangs is named, not waited for
 
 # What tshark must be told so that it puts nothing together, as we do, and checks checksums.
 PREFERENCES = [
@@ -68,7 +69,7 @@ def tshark(pcap, names, preferences, more=()):
         command += ["-o", preference]
     for name in names:
         command += ["-e", name]
-    run = subprocess.run(command, capture_output=True, check=False)
+    run = subprocess.run(command, capture_output=True, check=False, timeout=TSHARK_TIMEOUT)
     if run.returncode != 0:
         sys.exit(run.stderr.decode())
     return run.stdout.decode("utf-8", "replace").splitlines()
