@@ -163,8 +163,8 @@ END
 # The server under oriel run, the client beside it.
 cat > "$tmp/server-run.sh" << 'END'
 ip link set lo up
-timeout 20 "$2" run -q -p 42181 -w "$1/server-run.pcapng" -- "$1/server-sys" > "$1/run-server.out" & server=$!
-for _ in $(seq 100); do
+timeout 40 "$2" run -q -p 42181 -w "$1/server-run.pcapng" -- "$1/server-sys" > "$1/run-server.out" & server=$!
+for _ in $(seq 400); do
     grep -q listens "$1/run-server.out" 2> /dev/null && break
     sleep 0.05
 done

@@ -72,7 +72,7 @@ trap 'kill $servers 2> /dev/null; wait; rm -rf "$tmp"' EXIT
 as_user()   # as_user COMMAND...: instead of this shell
 {
     # shellcheck disable=SC2086    # $user is several words
-    HOME=$tmp/var exec $user timeout 300 "$@" < /dev/null
+    HOME=$tmp/var TMPDIR=$tmp/var exec $user timeout 300 "$@" < /dev/null
 }
 
 # ports N: numbers that are free now
