@@ -285,14 +285,14 @@ static bool set_up(struct tap *t, const struct drv_spec *s, const struct tap_wis
         return say_no_change(name, "its MTU cannot be changed", err, error);
     t->d.caps.mtu = s->mtu ? s->mtu : mtu > 0 ? (uint32_t)mtu : 1500;
     set_queue(t, w);
-    for (unsigned i = 0; i < w->hosts_n; i++)
-        if ((err = kernif_add_addr(name, &w->hosts[i])) != 0)
-            return say_no_change(name, "the kernel's end gets no address", err, error);
     if (kernif_is_up(name) != 1 && (err = kernif_set_up(name)) != 0) {
         if (w->hosts_n > 0)
             return say_no_change(name, "it cannot be brought up", err, error);
         drv_note(&t->d, "the device is down: nothing passes before `ip link set %s up`", name);
     }
+    for (unsigned i = 0; i < w->hosts_n; i++)
+        if ((err = kernif_add_addr(name, &w->hosts[i])) != 0)
+            return say_no_change(name, "the kernel's end gets no address", err, error);
     return true;
 }
 

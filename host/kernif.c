@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static int ask(const char *name, unsigned long request, struct ifreq *r)
@@ -90,6 +91,8 @@ int kernif_set_queue(const char *name, uint32_t frames)
 
 /* ---- addresses ---- */
 
+#define LOCAL_WITHIN_MS 2000
+
 struct request {
     struct nlmsghdr n;
     union {
@@ -119,24 +122,60 @@ static size_t put_addr(struct wr *w, const struct oriel_addr *a)
     return 16;
 }
 
-/* The kernel's answer to one request. */
-static int talk(const struct request *q)
-{
-    struct {
-        struct nlmsghdr n;
+struct answer {
+    struct nlmsghdr n;
+    union {
         struct nlmsgerr e;
-        char more[512];
-    } answer = {0};
+        struct rtmsg r;
+        char bytes[600];
+    };
+};
+
+static int ask_kernel(const struct request *q, struct answer *out)
+{
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0)
         return -errno;
     int err = 0;
-    if (send(fd, q, q->n.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+    if (send(fd, q, q->n.nlmsg_len, 0) < 0 || recv(fd, out, sizeof(*out), 0) < 0)
         err = -errno;
     close(fd);
+    return err;
+}
+
+/* For requests that are answered with an errno. */
+static int talk(const struct request *q)
+{
+    struct answer a = {0};
+    int err = ask_kernel(q, &a);
     if (err)
         return err;
-    return answer.n.nlmsg_type == NLMSG_ERROR ? answer.e.error : -EPROTO;
+    return a.n.nlmsg_type == NLMSG_ERROR ? a.e.error : -EPROTO;
+}
+
+/* Would the kernel take a packet to that address for itself? */
+static bool is_local(const struct oriel_addr *to)
+{
+    uint8_t bytes[16];
+    struct wr w = wr_of(bytes, sizeof(bytes));
+    struct answer a = {0};
+    struct request q = {
+        .n = {.nlmsg_len = NLMSG_LENGTH(sizeof(q.r)), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST},
+        .r = {.rtm_family = AF_INET6, .rtm_dst_len = 128},
+    };
+    add_attr(&q, RTA_DST, bytes, put_addr(&w, to));
+    return ask_kernel(&q, &a) == 0 && a.n.nlmsg_type == RTM_NEWROUTE && a.r.rtm_type == RTN_LOCAL;
+}
+
+/*
+ * An address of IPv6 is there before its route is, which a worker of the kernel makes: what comes in between
+ * is dropped. Of an interface that is down nothing will come.
+ */
+static void wait_until_local(const char *name, const struct oriel_addr *a)
+{
+    const struct timespec ms = {.tv_nsec = 1000000};
+    for (int i = 0; i < LOCAL_WITHIN_MS && kernif_is_up(name) > 0 && !is_local(a); i++)
+        (void)nanosleep(&ms, NULL);
 }
 
 int kernif_add_addr(const char *name, const struct drv_addr *a)
@@ -158,6 +197,8 @@ int kernif_add_addr(const char *name, const struct drv_addr *a)
     add_attr(&q, IFA_LOCAL, bytes, n);
     add_attr(&q, IFA_ADDRESS, bytes, n);
     int err = talk(&q);
+    if (err == 0 && !v4)
+        wait_until_local(name, &a->addr);
     return err == -EEXIST ? 0 : err;
 }
 

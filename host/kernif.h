@@ -19,7 +19,10 @@ int kernif_set_up(const char *name);
 int kernif_queue(const char *name);             /* frames that wait to be sent, at most */
 int kernif_set_queue(const char *name, uint32_t frames);
 
-/* The kernel takes it as its own at once: IPv6 addresses are not probed. -EEXIST is no error. */
+/*
+ * The kernel takes it as its own at once: IPv6 addresses are not probed, and where the interface is up it is
+ * waited for that packets to it are taken. -EEXIST is no error.
+ */
 int kernif_add_addr(const char *name, const struct drv_addr *a);
 
 /* Everything of that family goes by this gateway, an address on the interface's link. */

@@ -104,9 +104,9 @@ int netns_settle(const struct netns_config *cfg)
     (void)kernif_set_queue(NETNS_DEVICE, QUEUE);
     if (!err && cfg->mtu)
         err = kernif_set_mtu(NETNS_DEVICE, cfg->mtu);
+    err = err ? err : kernif_set_up(NETNS_DEVICE);
     for (unsigned i = 0; i < cfg->addrs_n && !err; i++)
         err = kernif_add_addr(NETNS_DEVICE, &cfg->addrs[i]);
-    err = err ? err : kernif_set_up(NETNS_DEVICE);
     for (unsigned i = 0; i < cfg->gateways_n && !err; i++)
         err = kernif_add_gateway(NETNS_DEVICE, &cfg->gateways[i]);
     return err ? err : set_resolver(cfg);

@@ -334,7 +334,7 @@ static int unprivileged(void *arg)
         return 2;                       /* it was made for us */
     drv_close(d);
     (void)snprintf(spec, sizeof(spec), "tap:t9,host=10.0.0.1/24,dev=%s2", path);
-    REFUSED(spec, "t9", "address", "CAP_NET_ADMIN");
+    REFUSED(spec, "t9", "brought up", "CAP_NET_ADMIN");
     return 0;
 }
 
