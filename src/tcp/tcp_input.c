@@ -200,6 +200,13 @@ static enum rx check_syn(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
     return drop(t, g, DROP_TCP_SYN_CHALLENGED);
 }
 
+/* The connection ends here, and its acknowledgement of the peer's FIN cannot wait for its turn. */
+static void ack_fin(struct tcp *t, struct tcp_conn *c)
+{
+    if (tcp_emit_segment(t, c, c->snd.nxt, 0, TCP_ACK, WHY_ACK_FIN) != 0)
+        t->acks_lost++;                     /* the FIN comes again, for the record to answer */
+}
+
 /* What follows from our FIN's acknowledgement. */
 static enum rx fin_acked(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
 {
@@ -213,6 +220,8 @@ static enum rx fin_acked(struct tcp *t, struct tcp_conn *c, struct tcp_seg *g)
         return RX_NEXT;
     pkt_free(g->p);
     g->p = NULL;
+    if (c->state == TCP_CLOSING && c->out.ack_why != WHY_NONE)
+        ack_fin(t, c);
     if (c->state == TCP_CLOSING)
         tcp_end_time_wait(t, c);
     else
@@ -278,8 +287,7 @@ static void on_fin(struct tcp *t, struct tcp_conn *c)
         tcp_set_state(t, c, TCP_CLOSING);
         return;
     case ORIEL_TCP_FIN_WAIT_2:
-        if (tcp_emit_segment(t, c, c->snd.nxt, 0, TCP_ACK, WHY_ACK_FIN) != 0)
-            t->acks_lost++;                     /* the FIN comes again, for the record to answer */
+        ack_fin(t, c);
         tcp_end_time_wait(t, c);
         return;
     case ORIEL_TCP_CLOSED:

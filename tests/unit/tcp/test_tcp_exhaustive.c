@@ -71,7 +71,7 @@ static void collect(void)
     }
 }
 
-static void send_seg(uint16_t port, const struct seg *g)
+static struct pkt *make_seg(uint16_t port, const struct seg *g)
 {
     uint8_t bytes[2048];
     struct wr w = wr_of(bytes, sizeof(bytes));
@@ -88,9 +88,21 @@ static void send_seg(uint16_t port, const struct seg *g)
     tcp_patch_csum(bytes + 20, csum_finish(sum));
     struct pkt *p = oriel_pkt_new(stack, nif, bytes, 40u + g->len);
     EXPECT(p != NULL);
-    struct pkt_batch rx = {.pkts = &p, .n = 1};
+    return p;
+}
+
+/* They arrive at one moment, and what is said to them is in `out`. */
+static void give(struct pkt *p[], unsigned n)
+{
+    struct pkt_batch rx = {.pkts = p, .n = n};
     oriel_step(stack, stack->env.now, &rx);
     collect();
+}
+
+static void send_seg(uint16_t port, const struct seg *g)
+{
+    struct pkt *p = make_seg(port, g);
+    give(&p, 1);
 }
 
 static void start(void)
@@ -697,4 +709,21 @@ TEST("TIME-WAIT: every segment, as 3.10.7.4 says")
 {
     COVERS("1337-1");
     check(ORIEL_TCP_TIME_WAIT);
+}
+
+TEST("a FIN is acknowledged though the connection is over by the end of the batch it came in")
+{
+    for (unsigned fast = 0; fast < 2; fast++) {
+        fast_path = fast != 0;
+        enter(ORIEL_TCP_FIN_WAIT_1);
+        const struct seg text = from_peer(TCP_ACK, GOT, SENT, 1000);
+        const struct seg fin = from_peer(TCP_FIN | TCP_ACK, GOT + 1000, SENT, 1000);
+        const struct seg ack = from_peer(TCP_ACK, GOT + 2001, SENT + 1, 0);
+        struct pkt *all[] = {make_seg(port, &text), make_seg(port, &fin), make_seg(port, &ack)};
+        give(all, 3);
+        EXPECT_EQ(out_n, 1);
+        EXPECT_EQ(out[0].flags, TCP_ACK);
+        EXPECT_EQ(out[0].ack, GOT + 2001);
+        EXPECT_EQ(out[0].seq, SENT + 1);
+    }
 }
