@@ -14,6 +14,7 @@
 
 #include "base/addr.h"
 #include "host/loop.h"
+#include "host/serial_frames.h"
 #include "wire/slip.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ struct serial {
     oriel_time redial_at;       /* PPP begins anew; ORIEL_NEVER: it need not */
     oriel_time since;           /* one network protocol works; 0: none does */
     struct ppp ppp;
+    struct serial_frames *frames;   /* NULL: nobody wants them */
     struct slip_rx slip;
     uint64_t bad;               /* frames that were counted as lost */
     uint8_t *memory;
@@ -131,6 +133,8 @@ static bool more_bytes(struct serial *s, oriel_time now)
         line_lost(s, now);
     else
         s->in = rd_of(span_of(s->bytes, (size_t)n));
+    if (n > 0)
+        serial_frames_see(s->frames, false, s->bytes, (size_t)n);
     return n > 0;
 }
 
@@ -190,6 +194,7 @@ static void write_out(struct serial *s, oriel_time now)
         line_lost(s, now);
         return;
     }
+    serial_frames_see(s->frames, true, bytes.p, (size_t)n);
     if (s->wish.slip) {
         s->out.n -= (size_t)n;
         memmove(s->out.p, s->out.p + n, s->out.n);
@@ -345,6 +350,7 @@ static void serial_close(struct drv *d)
         close(s->timer);
     if (d->fd >= 0)
         close(d->fd);
+    serial_frames_close(s->frames);
     free(s->memory);
     free(s);
 }
@@ -421,7 +427,9 @@ static bool begin_ppp(struct serial *s, char error[DRV_ERROR_MAX])
     c->in = s->memory;
     c->out = s->memory + ppp_in_bytes(c->mru);
     ppp_init(&s->ppp, c);
-    return true;
+    if (*s->wish.frames)
+        s->frames = serial_frames_open(s->wish.frames, s->path, error);
+    return !*s->wish.frames || s->frames;
 }
 
 static bool begin_slip(struct serial *s, const struct drv_spec *spec, char error[DRV_ERROR_MAX])

@@ -58,6 +58,7 @@ const struct drv_key serial_keys[] = {
     {"peer", "A", "the other end's address, given to it"},
     {"mru", "BYTES", "the largest packet that we take; 1500"},
     {"accm", "BITS", "control bytes that the line does not carry; 0"},
+    {"frames", "FILE", "a capture of the line, with what the two ends say to agree"},
     {"echo", "SECONDS", "between questions whether the other end is there; 10, 0 never"},
     {NULL, NULL, NULL},
 };
@@ -178,6 +179,7 @@ static bool read_ppp(struct serial_wish *w, const struct drv_spec *s, char error
     w->ppp.echo = echo * NS_PER_S;
     w->ppp.echoes_max = ECHOES_MAX;
     w->ppp.passive = has_flag(s, "passive");
+    (void)drv_spec_key(s, "frames", w->frames, sizeof w->frames);
     return read_auth(s, &w->ppp, error) && read_addrs(s, &w->ppp, error);
 }
 

@@ -11,6 +11,7 @@ struct serial_wish {
     bool slip;
     bool persist;               /* a line or a peer that is gone is waited for */
     unsigned wait_s;            /* for the link to work; 0: for ever */
+    char frames[DRV_NAME_MAX];  /* a capture of the line; "": none */
     struct tty_config tty;
     struct ppp_config ppp;      /* without memory and seed */
 };

@@ -306,6 +306,8 @@ static void dissect_link(struct lens *l, uint32_t link, struct rd r)
     case LENS_ETHERNET: dissect_eth(l, r); break;
     case LENS_RAW:      dissect_raw(l, r); break;
     case LENS_NULL:     dissect_null(l, r); break;
+    case LENS_PPP:
+    case LENS_PPP_HDLC: dissect_ppp(l, r); break;
     default:            dissect_data(l, r); break;
     }
 }

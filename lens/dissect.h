@@ -23,6 +23,8 @@
 enum lens_link {            /* pcap link types */
     LENS_NULL = 0,          /* 4 bytes of address family in the writer's byte order, then IP */
     LENS_ETHERNET = 1,
+    LENS_PPP = 9,           /* from the address on, or from the protocol on */
+    LENS_PPP_HDLC = 50,     /* from the address on */
     LENS_RAW = 101,         /* IPv4 or IPv6 by the version field */
 };
 

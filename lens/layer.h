@@ -130,6 +130,7 @@ const char *lens_name_of(const struct lens_name *list, uint32_t value);
 void dissect_eth(struct lens *l, struct rd r);
 void dissect_null(struct lens *l, struct rd r);
 void dissect_raw(struct lens *l, struct rd r);
+void dissect_ppp(struct lens *l, struct rd r);
 void dissect_ethertype(struct lens *l, uint16_t type, struct rd r);
 void dissect_arp(struct lens *l, struct rd r);
 void dissect_ip4(struct lens *l, struct rd r);

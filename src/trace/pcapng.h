@@ -63,6 +63,7 @@ enum pcapng_opt {               /* the same code means different things in diffe
 
 enum linktype {
     LINKTYPE_ETHERNET = 1,      /* a frame from its destination address on */
+    LINKTYPE_PPP = 9,           /* a frame from its address or its protocol on */
     LINKTYPE_RAW = 101,         /* a packet from its IPv4 or IPv6 header on */
 };
 

@@ -9,23 +9,23 @@ head -c 300000 /dev/urandom > "$tmp/file"
 printf 'sesame\n' > "$tmp/good"
 printf 'guess\n' > "$tmp/bad"
 
+# there TEST FILE: within ten seconds
+there()
+{
+    for _ in $(seq 100); do
+        [ "$1" "$2" ] && return
+        sleep 0.1
+    done
+    return 1
+}
+
 # far ARGUMENT...: a program that makes the line and is there when somebody comes, its pid in $far_pid
 far()
 {
     timeout 60 "$ORIEL" "$@" > "$tmp/far.out" 2> "$tmp/far.err" < /dev/null &
     far_pid=$!
     pids="$pids $far_pid"
-    await_line
-}
-
-# waits for the line that another program makes
-await_line()
-{
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-        [ -e "$line" ] && return
-        sleep 0.1
-    done
-    return 1
+    there -e "$line"
 }
 answered()
 {
@@ -71,6 +71,39 @@ check "a transfer over PPP, by its digest" over_ppp
 check "a transfer over IPv6 and PPP" over_ipv6
 check "a transfer over SLIP" over_slip
 check "with a password, by CHAP" proven
+
+# seen: how the two ends agreed is in a capture of the line, and is what tshark sees there
+seen()
+{
+    transfer addr=10.9.0.2,peer=10.9.0.1 "frames=$tmp/line.pcapng" 10.9.0.2 &&
+        exits 0 dump -r "$tmp/line.pcapng" 'lcp or ipcp' &&
+        says "$tmp/out" "Configuration Request id 1 <ACCM 0x00000000,Magic" &&
+        says "$tmp/out" "Configuration Nak id 2 <Address 10.9.0.1>" &&
+        says "$tmp/out" "Termination Request"
+}
+same_as_tshark()
+{
+    fields="ppp.protocol ppp.code ppp.identifier ppp.length lcp.opt.asyncmap lcp.opt.magic_number
+        ipcp.opt.ip_address ip.src ip.len tcp.len"
+    set --
+    for f in $fields; do set -- "$@" -e "$f"; done
+    tshark -r "$tmp/line.pcapng" -T fields "$@" > "$tmp/theirs" 2> /dev/null &&
+        exits 0 dump -r "$tmp/line.pcapng" --json -V && python3 - "$tmp/out" "$tmp/theirs" $fields << 'END'
+import json, sys
+theirs = open(sys.argv[2]).read().splitlines()
+frames = [json.loads(line)["fields"] for line in open(sys.argv[1])]
+assert len(frames) == len(theirs) > 20
+for frame, line in zip(frames, theirs):
+    values = [",".join(f["value"] for f in frame if f["name"] == name) for name in sys.argv[3:]]
+    assert values == line.split("\t"), (values, line)
+END
+}
+check "the line's own frames are captured: how the two ends agreed, and their goodbye" seen
+if have tshark; then
+    check "tshark sees the same in that capture" same_as_tshark
+else
+    skip "tshark sees the same in that capture" "there is no tshark"
+fi
 check "a wrong password is refused, and both ends say so" refused
 
 # ---- slirp: another's SLIP and PPP, which need no kernel ----
@@ -82,7 +115,7 @@ beside()
     shift 2
     rm -f "$line"
     (
-        await_line && sleep 0.2
+        there -e "$line" && sleep 0.2
         exec setsid timeout 30 slirp-fullbolt ${kind:+"$kind"} <> "$line" >&0 2> "$tmp/slirp.err"
     ) &
     pids="$pids $!"
@@ -115,10 +148,7 @@ s = http.server.HTTPServer(("127.0.0.1", 0), h)
 print(s.server_port, flush=True)
 s.serve_forever()' "$tmp" > "$tmp/port" 2> /dev/null &
     pids="$pids $!"
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ -s "$tmp/port" ] && break
-        sleep 0.1
-    done
+    there -s "$tmp/port"
     http=$(cat "$tmp/port")
     check "slirp by SLIP: ping" with_slirp "" "$slip"
     check "slirp by SLIP: a page of its host" page "" "$slip"
@@ -134,7 +164,7 @@ with_pppd()
 {
     rm -f "$line"
     (
-        await_line && sleep 0.2
+        there -e "$line" && sleep 0.2
         exec timeout 30 pppd "$(readlink "$line")" 115200 nodetach noauth local nodefaultroute \
             10.9.0.2:10.9.0.1 ms-dns 10.9.0.53 +ipv6 > "$tmp/pppd.log" 2>&1
     ) &
