@@ -305,7 +305,8 @@ bool ppp_can_send(const struct ppp *l)
 enum ppp_sent ppp_send(struct ppp *l, struct ppp_packet p)
 {
     struct wr w = wr_of(l->out.p + l->out.n, l->out.cap - l->out.n);
-    if (!ppp_can_send(l))
+    const struct ppp_neg *g = p.v6 ? &l->ipv6cp : &l->ipcp;
+    if (!ppp_can_send(l) || (g->worked && !is_decided(g)))
         return PPP_LATER;
     if (p.bytes.n > ppp_mtu(l) || !(p.v6 ? ppp_has_ip6(l) : ppp_has_ip4(l)))
         return PPP_NEVER;

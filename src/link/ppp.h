@@ -132,6 +132,7 @@ struct ppp_neg {
     uint16_t facts;                 /* PPP_TLU, TLD, TLS, TLF that nobody has looked at */
     bool answered;                  /* the last Configure-Request: once is enough */
     bool heard;                     /* the peer has spoken */
+    bool worked;                    /* it was open, at some time */
     oriel_time deadline;            /* ORIEL_NEVER: the restart timer stands */
     uint8_t own_n;
     struct ppp_value own[PPP_OWN_MAX];
@@ -197,11 +198,11 @@ oriel_time ppp_run(struct ppp *l, oriel_time now);
 
 enum ppp_sent {
     PPP_SENT,
-    PPP_LATER,                      /* there is no room, or the link is being agreed on anew */
+    PPP_LATER,                      /* there is no room, or what worked is being agreed on anew */
     PPP_NEVER,                      /* too long, or of a protocol that the peer does not speak */
 };
 enum ppp_sent ppp_send(struct ppp *l, struct ppp_packet p);
-/* A packet of whatever length would be PPP_SENT or PPP_NEVER. */
+/* There is room for a packet, and a network protocol is open. */
 bool ppp_can_send(const struct ppp *l);
 void ppp_written(struct ppp *l, size_t n);
 

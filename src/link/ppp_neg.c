@@ -114,6 +114,7 @@ static void act(struct ppp *l, struct ppp_neg *g, enum ppp_event e, const struct
         ppp_put(l, g->kind->proto, &(struct ppp_cp){.code = PPP_TERM_ACK, .id = in->id});
     if ((actions & PPP_SER) && in)
         ppp_lcp_on_echo(l, in);
+    g->worked = g->worked || (actions & PPP_TLU);
     g->facts |= actions & (PPP_TLD | PPP_TLU | PPP_TLS | PPP_TLF);
     g->state = step.next;
     if (!ppp_fsm_is_timed(g->state))

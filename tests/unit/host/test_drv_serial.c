@@ -335,6 +335,30 @@ TEST("PPP: what the other end gave is told, packets pass, and its goodbye is the
     fx_env_fini(&f.base);
 }
 
+TEST("PPP: an other end that is gone is waited for, and who comes then is agreed with anew")
+{
+    static const char far[] = "addr=10.0.0.2,peer=10.0.0.7,dns=9.9.9.9";
+    struct fx f;
+    struct pkt *none[1];
+    (void)line_path();
+    fx_env_init(&f.base);
+    pid_t child = fork_end(far);
+    f.a = open_line("pty,wait=20,persist");
+    for (unsigned i = 0; i < 2; i++) {
+        pass(&f, f.a, f.a, 20, 1000);
+        EXPECT_EQ(kill(child, SIGKILL), 0);
+        EXPECT_EQ(status_of(child), -1);
+        EXPECT_EQ(f.a->kind->rx(f.a, &f.base.env, none, 1), 0);
+        child = fork_end(far);
+    }
+    pass(&f, f.a, f.a, 20, 1000);
+    EXPECT_EQ(f.a->error, 0);
+    EXPECT_EQ(kill(child, SIGKILL), 0);
+    EXPECT_EQ(status_of(child), -1);
+    drv_close(f.a);
+    fx_env_fini(&f.base);
+}
+
 TEST("PPP: a wrong password, and none, are said at both ends")
 {
     char more[300];

@@ -418,6 +418,22 @@ TEST("a peer that begins anew is followed, and keeps the address it was given")
     expect_packets_pass(&fx, false);
 }
 
+TEST("while an address is agreed on anew, its packets wait and those of the other family pass")
+{
+    static const uint8_t request[] = {1, 99, 0, 10, 3, 6, 10, 0, 0, 2};
+    const struct ppp_packet v4 = {false, span_of("4", 1)}, v6 = {true, span_of("6", 1)};
+    fx_init(&fx);
+    fx_begin(&fx);
+    fx_run(&fx, NS_PER_S);
+    fx_inject(&fx, 0, PPP_IPCP, request, sizeof request);
+    EXPECT_EQ(fx.end[0].l.ipcp.state, PPP_ACK_SENT);
+    EXPECT_EQ(ppp_send(&fx.end[0].l, v4), PPP_LATER);
+    EXPECT_EQ(ppp_send(&fx.end[0].l, v6), PPP_SENT);
+    fx_run(&fx, 10 * NS_PER_S);
+    expect_open(&fx);
+    EXPECT_EQ(ppp_send(&fx.end[0].l, v4), PPP_SENT);
+}
+
 TEST("a packet that the peer does not take is never sent, and one without room later")
 {
     uint8_t packet[PPP_MRU] = {0x45};
