@@ -7,8 +7,9 @@
  *     control_close(c);
  *
  * Whoever asks connects and writes one line of snapshot.h, "ss json info states=12"; what that verb
- * prints of the world comes back, and the end of the file. Answers are snapshots, made between two steps. The other end's user is
- * asked of the kernel (SO_PEERCRED); the directory belongs to the user and to nobody else.
+ * prints of the world comes back, and the end of the file. Answers are snapshots, made between two
+ * steps. The other end's user is asked of the kernel (SO_PEERCRED); the directory belongs to the user
+ * and to nobody else.
  */
 #ifndef ORIEL_CLI_CONTROL_H
 #define ORIEL_CLI_CONTROL_H

@@ -27,17 +27,18 @@
 
 static const struct opt opts[] = {
     {.name = "mode", .type = OPT_CHOICE, .arg = "MODE", .choices = "notify|preload|ns", .def = "notify",
-     .help = "How the program is served. notify: its socket calls are answered by this stack, whatever program "
-             "it is. preload: the same through a shim in the program, where the kernel has no user notification; "
-             "static and Go programs are refused. ns: it has a network namespace of its own, where the kernel's TCP speaks to this stack over a "
-             "TAP device; no call of the program is touched."},
+     .help = "How the program is served. notify: its socket calls are answered by this stack, whatever "
+             "program it is. preload: the same through a shim in the program, where the kernel has no user "
+             "notification; static and Go programs are refused. ns: it has a network namespace of its own, "
+             "where the kernel's TCP speaks to this stack over a TAP device; no call of the program is "
+             "touched."},
     {.name = "mtu", .type = OPT_UINT, .arg = "BYTES", .min = 1280, .max = 65520, .def = "1500",
      .help = "With --mode=ns: the largest packet of the program's device."},
     {.name = "tun", .type = OPT_FILE, .arg = "FILE", .def = "/dev/net/tun",
      .help = "With --mode=ns: the device file that makes TAP devices, which must be yours to open."},
     {.name = "publish", .letter = 'p', .type = OPT_TEXT, .arg = "[ADDR:]PORT[:PORT][/udp]", .repeats = true,
-     .help = "Let a port of the host lead to one of the program: of ADDR or of all its addresses, to the same "
-             "port or to another."},
+     .help = "Let a port of the host lead to one of the program: of ADDR or of all its addresses, to the "
+             "same port or to another."},
     {.name = "no-host-loopback", .type = OPT_FLAG,
      .help = "Do not let 127.0.0.1 and ::1 lead to the host's own services."},
     {.name = "quiet", .letter = 'q', .type = OPT_FLAG, .help = "Say nothing on standard error but errors."},
@@ -54,12 +55,14 @@ static const struct verb_example examples[] = {
     {"oriel run -- curl -s http://example.org/", "curl, over this stack instead of the kernel's."},
     {"oriel run --impair 'loss 2%, delay 40ms' -w run.pcapng -- wget http://127.0.0.1:8080/file",
      "A bad wire between the program and a server on the host; what happened is told and captured."},
-    {"oriel run --publish 8080 -- python3 -m http.server 8080", "A server that the host reaches at its port 8080."},
+    {"oriel run --publish 8080 -- python3 -m http.server 8080",
+     "A server that the host reaches at its port 8080."},
 };
 
 static const struct verb_exit exits[] = {
     {(enum exit_status)RUN_EXIT_OURS, "Oriel failed."},
-    {(enum exit_status)RUN_EXIT_CANNOT, "The program cannot be served, or not be executed; the message says what to do."},
+    {(enum exit_status)RUN_EXIT_CANNOT,
+     "The program cannot be served, or not be executed; the message says what to do."},
     {(enum exit_status)RUN_EXIT_NOT_FOUND, "There is no such program."},
 };
 
@@ -179,7 +182,7 @@ static int check_mode(const struct runner *u)
     return EXIT_OK;
 }
 
-/* What the shim does not get into would be ended at its first socket: said now, while something can be done. */
+/* What the shim does not get into would be ended at its first socket: said while something can be done. */
 static int check_program(const struct runner *u)
 {
     char path[PATH_MAX];
@@ -195,8 +198,8 @@ static int check_program(const struct runner *u)
     const char *why = program_shuts_out(&p);
     if (!why)
         return EXIT_OK;
-    out_error("run", "cannot be served: %s %s: the shim does not get into it; --mode=notify or --mode=ns serves it",
-              p.path, why);
+    out_error("run", "cannot be served: %s %s: the shim does not get into it; --mode=notify or --mode=ns "
+              "serves it", p.path, why);
     return RUN_EXIT_CANNOT;
 }
 
@@ -239,7 +242,8 @@ static int open_world(struct runner *u)
     const struct args *a = u->args;
     const struct live_config live = {.seed = opt_u64(a, "seed"), .quiet = !observe_is_asked(a)};
     const struct user_config user = {.publish = u->publish, .publish_n = u->publish_n,
-                                     .no_loopback = opt_on(a, "no-host-loopback"), .connections = RUN_SOCKS_MAX,
+                                     .no_loopback = opt_on(a, "no-host-loopback"),
+                                     .connections = RUN_SOCKS_MAX,
                                      .congestion = opt_text(a, "cc")};
     struct wire_params wire = {.direct = !observe_is_asked(a)};
     int status = observe_impair(a, &wire);
@@ -344,7 +348,8 @@ static int start(struct runner *u)
     int status = u->ns ? EXIT_OK : serve(u);
     if (status != EXIT_OK)
         return status;
-    u->signals = (struct loop_source){.fd = u->child.signals, .events = EPOLLIN, .on_ready = on_signal, .ctx = u};
+    u->signals = (struct loop_source){.fd = u->child.signals, .events = EPOLLIN, .on_ready = on_signal,
+                                      .ctx = u};
     if (loop_add(live_loop(u->live), &u->signals) < 0)
         return fails("out of descriptors");
     status = run_child_go(&u->child, u->argv, error);
@@ -399,8 +404,9 @@ static int turn(struct runner *u)
         after_turn(u);
     }
     if (u->shim && u->child.status == RUN_EXIT_SIGNAL + SIGSYS) {
-        out_error("run", "cannot be served: the program was stopped at an Internet socket (SIGSYS): it is one that "
-                  "the shim does not get into, or it got rid of that; --mode=notify or --mode=ns serves it");
+        out_error("run", "cannot be served: the program was stopped at an Internet socket (SIGSYS): it is "
+                  "one that the shim does not get into, or it got rid of that; --mode=notify or --mode=ns "
+                  "serves it");
         return RUN_EXIT_CANNOT;
     }
     return u->child.status;
@@ -448,9 +454,9 @@ static int run(const struct args *a)
 const struct verb verb_run = {
     .name = "run",
     .summary = "run a program on this stack",
-    .text = "Runs PROGRAM with its Internet sockets on a stack of its own, as an ordinary user; it knows nothing "
-            "of that. What it sends goes over a wire to a gateway and from there through sockets of the host. "
-            "127.0.0.1 and ::1 are the program's own listeners first, then the host's services.\n\n"
+    .text = "Runs PROGRAM with its Internet sockets on a stack of its own, as an ordinary user; it knows "
+            "nothing of that. What it sends goes over a wire to a gateway and from there through sockets of "
+            "the host. 127.0.0.1 and ::1 are the program's own listeners first, then the host's services.\n\n"
             "The exit status is the program's own; 128 and the signal's number when a signal ended it. "
             "docs/run.md tells how it is done and where it differs from the kernel.",
     VERB_LIST(opts, opts),

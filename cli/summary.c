@@ -78,7 +78,8 @@ static const struct summary_lost *find_lost_ack(const struct summary *s, const s
 {
     for (uint32_t i = s->lost_n; i-- > first_lost(s);) {
         const struct summary_lost *l = &s->lost[i % SUMMARY_LOST_MAX];
-        if (l->acks && same_end(&l->src, &x->dst) && same_end(&l->dst, &x->src) && (int32_t)(l->ack - x->end) >= 0)
+        if (l->acks && same_end(&l->src, &x->dst) && same_end(&l->dst, &x->src) &&
+            (int32_t)(l->ack - x->end) >= 0)
             return l;
     }
     return NULL;
