@@ -21,6 +21,7 @@
 #define SAMPLE        256       /* frames that decide the widths */
 #define NO_W          5
 #define ADDR_W_MIN    9
+#define ADDR_W_LIVE   15        /* what comes is not known */
 #define PROTO_W_MIN   5
 #define LEN_W         5
 #define INFO_W_MIN    36        /* of the column before the reasons */
@@ -32,7 +33,8 @@
 #define FIELD_NAME_W  30
 
 static const struct opt opts[] = {
-    FRAMES_OPTS,
+    FRAMES_OPTS(false),
+    LISTEN_OPTS,
     {.name = "count", .letter = 'c', .type = OPT_UINT, .arg = "COUNT", .min = 1,
      .help = "Stop after COUNT packets that match."},
     {.name = "time", .letter = 't', .type = OPT_CHOICE, .arg = "FORMAT", .choices = "r|a|d|e",
@@ -57,6 +59,8 @@ static const struct verb_example examples[] = {
     {"oriel dump -r run.pcapng 'arp or icmp'", "Only these two protocols."},
     {"oriel dump -r run.pcapng -V -x -c 1 'why == \"UDP_DATA\"'",
      "The first datagram that an application sent, field by field and byte by byte."},
+    {"oriel dump --link packet:eth0 -w run.pcapng 'tcp.port == 80'",
+     "What passes on an interface, until Ctrl-C."},
     {"oriel dump -q -r run.pcapng 'frame.comment contains \"LOST\"' && echo lossy",
      "Was anything lost?"},
 };
@@ -64,6 +68,7 @@ static const struct verb_example examples[] = {
 static const struct verb_exit exits[] = {
     {EXIT_NEGATIVE, "The file is damaged or cannot be read: what stands before the fault was "
                     "printed. Or, with -q, no packet matches."},
+    {EXIT_SETUP, "The link cannot be opened, or is gone; FILE cannot be written."},
 };
 
 enum why_place {
@@ -458,12 +463,23 @@ static void place_why(struct dump *d, bool any)
         d->info_w = room;
 }
 
+static void measure_live(struct dump *d)
+{
+    d->addr_w = ADDR_W_LIVE;
+    d->info_w = INFO_W_MAX;
+    d->why = WHY_NOWHERE;
+}
+
 /* A first look: how wide things are, and whether there are reasons at all. */
 static void measure(struct dump *d, bool want_why)
 {
     d->time_w = d->time_format == 'a' ? 15 : d->time_format == 'e' ? 20 : 10;
     d->addr_w = ADDR_W_MIN;
     d->proto_w = PROTO_W_MIN;
+    if (d->f->link) {
+        measure_live(d);
+        return;
+    }
     bool reasons = false;
     for (unsigned i = 0; i < SAMPLE && frames_next(d->f); i++) {
         at_least(&d->addr_w, (unsigned)strlen(d->f->d.src));
@@ -492,6 +508,30 @@ static void dump_one(const struct dump *d, bool json)
         put_hex(d->f->frame.bytes);
 }
 
+/* A file or a link, and nothing that is about the other. */
+static int open_source(struct dump *d, const struct args *a)
+{
+    bool file = opt_given(a, "read"), link = opt_given(a, "link");
+    const char *wrong = file && link    ? "-r and --link are both given"
+                        : !file && !link ? "-r FILE is missing, or --link SPEC"
+                        : file && opt_given(a, "write") ? "-w is about links; --link SPEC is missing"
+                                                        : NULL;
+    if (!wrong && opt_given(a, "write") && strcmp(opt_text(a, "write"), "-") == 0 && !opt_on(a, "quiet"))
+        wrong = "-w - and the list would both write to standard output: -q leaves the list out";
+    if (!wrong)
+        return link ? frames_listen(&d->f, a) : frames_open(&d->f, a);
+    out_error("dump", "%s", wrong);
+    return EXIT_USAGE;
+}
+
+/* Whether there is any; what is written is more than one. */
+static int dump_quietly(struct dump *d, bool writes, uint64_t most)
+{
+    while (frames_next(d->f) && writes && d->f->matched < most) {
+    }
+    return frames_close(d->f, d->f->matched > 0 ? EXIT_OK : EXIT_NEGATIVE);
+}
+
 static int run(const struct args *a)
 {
     struct dump d = {
@@ -501,16 +541,13 @@ static int run(const struct args *a)
         .fields = opt_on(a, "fields"),
     };
     d.ascii = d.term.tty && !d.term.utf8;
-    int status = frames_open(&d.f, a);
+    int status = open_source(&d, a);
     if (status != EXIT_OK)
         return status;
-    bool quiet = opt_on(a, "quiet");
     bool json = opt_on(a, "json");
     uint64_t most = opt_given(a, "count") ? opt_u64(a, "count") : UINT64_MAX;
-    if (quiet) {
-        bool any = frames_next(d.f);
-        return frames_close(d.f, any ? EXIT_OK : EXIT_NEGATIVE);
-    }
+    if (opt_on(a, "quiet"))
+        return dump_quietly(&d, opt_given(a, "write"), most);
     measure(&d, opt_on(a, "why"));
     if (d.term.tty && !json)
         put_head(&d);
@@ -521,12 +558,15 @@ static int run(const struct args *a)
 
 const struct verb verb_dump = {
     .name = "dump",
-    .summary = "list the packets of a capture, and why each was sent",
+    .summary = "list the packets of a capture or a link, and why each was sent",
     .text = "Prints a line per packet: its number, the time, source, destination, protocol, length "
             "and what it says. Captures written by Oriel also hold the reason why each packet was "
             "sent; it stands in a last column, or underneath where the page is narrow.\n\n"
             "A damaged or cut-off file is printed up to the fault; the fault and its offset go to "
-            "standard error, and the exit status is 1.",
+            "standard error, and the exit status is 1.\n\n"
+            "With --link what passes there is listed as it comes. Nothing is answered: no stack is on the "
+            "link. Of packet:INTERFACE it is all that the interface sends and receives. At the end "
+            "standard error says how many packets there were, and how many were lost and why.",
     VERB_LIST(opts, opts),
     VERB_LIST(operands, operands),
     VERB_LIST(examples, examples),

@@ -72,7 +72,13 @@ static int open_file(struct frames *f)
     return EXIT_OK;
 }
 
-int frames_open(struct frames **out, const struct args *a)
+static int open_link(struct frames *f, const struct args *a)
+{
+    conversations_init(&f->conversations);
+    return listen_open(&f->link, a);
+}
+
+static int open_frames(struct frames **out, const struct args *a, bool of_link)
 {
     char text[FRAMES_FILTER_MAX];
     int status = filter_of(a, text);
@@ -84,13 +90,13 @@ int frames_open(struct frames **out, const struct args *a)
         return EXIT_SETUP;
     }
     f->verb = a->verb->name;
-    f->path = opt_text(a, "read");
+    f->path = of_link ? NULL : opt_text(a, "read");
     struct syntax_error e;
     f->filtered = text[0] != '\0';
     if (f->filtered && !filter_compile(span_str(text), &f->filter, &e))
         status = filter_fails(f->verb, text, &e);
     if (status == EXIT_OK)
-        status = open_file(f);
+        status = of_link ? open_link(f, a) : open_file(f);
     if (status != EXIT_OK) {
         file_close(&f->file);
         free(f);
@@ -100,8 +106,20 @@ int frames_open(struct frames **out, const struct args *a)
     return EXIT_OK;
 }
 
+int frames_open(struct frames **out, const struct args *a)
+{
+    return open_frames(out, a, false);
+}
+
+int frames_listen(struct frames **out, const struct args *a)
+{
+    return open_frames(out, a, true);
+}
+
 int frames_close(struct frames *f, int status)
 {
+    if (f->link)
+        status = listen_close(f->link, status);
     if (f->step == CAPTURE_FAULT)
         status = capture_fails(f);
     file_close(&f->file);
@@ -136,11 +154,18 @@ static void dissect_frame(struct frames *f)
     dissect(&in, &f->d);
 }
 
+static enum capture_step take_next(struct frames *f)
+{
+    if (f->link)
+        return listen_next(f->link, &f->frame) ? CAPTURE_FRAME : CAPTURE_END;
+    return capture_next(&f->capture, &f->frame);
+}
+
 bool frames_next(struct frames *f)
 {
     for (;;) {
         oriel_time before = f->frame.time;
-        f->step = capture_next(&f->capture, &f->frame);
+        f->step = take_next(f);
         if (f->step != CAPTURE_FRAME)
             return false;
         if (f->frame.number == 1)
@@ -150,6 +175,8 @@ bool frames_next(struct frames *f)
         if (f->filtered && !filter_match(&f->filter, &f->d))
             continue;
         f->matched++;
+        if (f->link)
+            listen_keep(f->link, &f->frame);
         return true;
     }
 }

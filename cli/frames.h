@@ -13,14 +13,15 @@
 #ifndef ORIEL_CLI_FRAMES_H
 #define ORIEL_CLI_FRAMES_H
 
+#include "cli/listen.h"
 #include "cli/verbs.h"
 #include "host/file.h"
 #include "lens/capture.h"
 #include "lens/filter.h"
 
 /* The options that such a verb has: -r FILE and -Y FILTER. FRAMES_OPTS stands in its table. */
-#define FRAMES_OPTS                                                                                \
-    {.name = "read", .letter = 'r', .type = OPT_FILE, .arg = "FILE", .required = true,             \
+#define FRAMES_OPTS(required_)                                                                     \
+    {.name = "read", .letter = 'r', .type = OPT_FILE, .arg = "FILE", .required = (required_),      \
      .help = "Read the capture FILE, pcapng or pcap; - is standard input."},                       \
     {.name = "filter", .letter = 'Y', .type = OPT_TEXT, .arg = "FILTER",                           \
      .help = "The same as the operand FILTER."}
@@ -35,6 +36,7 @@
 struct frames {
     const char *verb;           /* for messages */
     const char *path;
+    struct listen *link;        /* NULL: a file */
     struct file file;
     struct capture capture;
     struct filter filter;
@@ -54,8 +56,11 @@ struct frames {
  */
 int frames_open(struct frames **out, const struct args *a);
 
+/* The same of a link, for a verb with LISTEN_OPTS. */
+int frames_listen(struct frames **out, const struct args *a);
+
 bool frames_next(struct frames *f);         /* false at the end and at a fault */
-void frames_rewind(struct frames *f);       /* from the start again */
+void frames_rewind(struct frames *f);       /* from the start of the file again */
 
 /* Releases; says on standard error what was wrong with the file. `status`, or EXIT_NEGATIVE. */
 int frames_close(struct frames *f, int status);

@@ -24,7 +24,7 @@
 #define LABEL_MAX 512
 
 static const struct opt opts[] = {
-    FRAMES_OPTS,
+    FRAMES_OPTS(true),
     {.name = "count", .letter = 'c', .type = OPT_UINT, .arg = "COUNT", .min = 1,
      .help = "Stop after COUNT packets that match."},
     {.name = "width", .type = OPT_UINT, .arg = "N", .min = LADDER_WIDTH_MIN,

@@ -2,12 +2,11 @@
 #define _GNU_SOURCE
 #include "cli/netrun.h"
 
+#include "cli/interrupt.h"
 #include "cli/out.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define CONNECTIONS  4096
@@ -15,20 +14,6 @@
 #define LAST_FRAMES  (2 * NS_PER_S)     /* that they have at most */
 
 /* ---- signals ---- */
-
-static volatile sig_atomic_t signals_seen;
-static int signals_fd = -1;
-
-static void note_signal(int sig)
-{
-    const uint64_t one = 1;
-    int kept = errno;
-    if (signals_seen++ > 0)
-        _exit(128 + sig);
-    if (write(signals_fd, &one, sizeof one) < 0)
-        _exit(128 + sig);
-    errno = kept;
-}
 
 static void signal_came(void *ctx, uint32_t events)
 {
@@ -39,21 +24,12 @@ static void signal_came(void *ctx, uint32_t events)
 
 static int watch_signals(struct netrun *n)
 {
-    const struct sigaction note = {.sa_handler = note_signal};
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    n->signals = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    n->signals = interrupt_open();
     if (n->signals < 0)
-        return -errno;
-    signals_fd = n->signals;
+        return n->signals;
     n->on_signal = (struct loop_source){.fd = n->signals, .events = EPOLLIN, .ctx = n,
                                         .on_ready = signal_came};
-    int err = loop_add(netrun_loop(n), &n->on_signal);
-    if (err < 0)
-        return err;
-    (void)sigaction(SIGINT, &note, NULL);
-    (void)sigaction(SIGTERM, &note, NULL);
-    (void)sigaction(SIGPIPE, &ignore, NULL);
-    return 0;
+    return loop_add(netrun_loop(n), &n->on_signal);
 }
 
 /* ---- a link ---- */
@@ -201,11 +177,7 @@ static int open_lab(struct netrun *n, oriel_time otherwise)
 
 static void release(struct netrun *n)
 {
-    if (n->signals >= 0) {
-        (void)signal(SIGINT, SIG_DFL);
-        (void)signal(SIGTERM, SIG_DFL);
-        close(n->signals);
-    }
+    interrupt_close(n->signals);
     live_svc_close(n->svc);
     if (n->gateway)
         gateway_close(n->gateway);

@@ -62,6 +62,7 @@ struct drv_spec {
     uint32_t mtu;                   /* 0: the link's own */
     bool dhcp;
     bool plain;                     /* no offloads: every frame as it stands on a wire */
+    bool listens;                   /* nobody is there: all that passes is wanted, not what is for us */
     char rest[256];                 /* "KEY=VALUE,KEY=VALUE": drv_spec_key reads it */
 };
 

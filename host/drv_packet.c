@@ -29,6 +29,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@
 struct packet {
     struct drv d;
     bool plain, shared;                 /* shared: the link address is the interface's own */
+    bool all;                           /* whatever passes is taken, both ways */
     int index;                          /* of the interface */
     uint8_t *ring;
     unsigned slots, slot_bytes, at;
@@ -157,6 +159,8 @@ static void take_ours(struct program *g, const struct packet *t, const struct dr
 static int set_filter(struct packet *t, const struct drv_addr *a, unsigned n)
 {
     struct program g = {.n = 0};
+    if (t->all)
+        return 0;
     take_groups(&g, a, n);
     take_ours(&g, t, a, n);
     finish_with(&g, false);
@@ -221,13 +225,13 @@ static bool make_ring(struct packet *t, char error[DRV_ERROR_MAX])
 /* Frames to our link address and to groups reach the interface; ours do not come back. */
 static bool listen_for(struct packet *t, char error[DRV_ERROR_MAX])
 {
-    struct packet_mreq groups = {.mr_ifindex = t->index, .mr_type = PACKET_MR_ALLMULTI};
+    struct packet_mreq groups = {.mr_ifindex = t->index, .mr_type = t->all ? PACKET_MR_PROMISC : PACKET_MR_ALLMULTI};
     struct packet_mreq ours = {.mr_ifindex = t->index, .mr_type = PACKET_MR_UNICAST, .mr_alen = 6};
     memcpy(ours.mr_address, t->d.caps.mac, 6);
     if (setsockopt(t->d.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof(groups)) != 0 ||
-        (!t->shared && setsockopt(t->d.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &ours, sizeof(ours)) != 0))
+        (!t->shared && !t->all && setsockopt(t->d.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &ours, sizeof(ours)) != 0))
         return fail(t, "it does not listen for another link address", errno, error);
-    if (!option(t, PACKET_IGNORE_OUTGOING, 1))
+    if (!t->all && !option(t, PACKET_IGNORE_OUTGOING, 1))
         drv_note(&t->d, "this kernel shows us our own frames as well (before 4.20): they are thrown away");
     struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = t->index};
     return bind(t->d.fd, (struct sockaddr *)(void *)&at, sizeof(at)) == 0 || fail(t, "cannot be used", errno, error);
@@ -252,10 +256,11 @@ static void choose_mac(struct packet *t, const struct drv_spec *s)
     (void)kernif_mac(t->d.name, own);
     drv_choose_mac(&t->d, s);
     t->shared = memcmp(t->d.caps.mac, own, 6) == 0;
-    drv_note(&t->d, t->shared ? "the interface's own link address is shared: only frames to our addresses are taken"
-                              : "a link address beside the interface's own; where the network accepts no other, "
-                                "mac=%02x:%02x:%02x:%02x:%02x:%02x shares it",
-             own[0], own[1], own[2], own[3], own[4], own[5]);
+    if (!t->all)
+        drv_note(&t->d, t->shared ? "the interface's own link address is shared: only frames to our addresses are taken"
+                                  : "a link address beside the interface's own; where the network accepts no other, "
+                                    "mac=%02x:%02x:%02x:%02x:%02x:%02x shares it",
+                 own[0], own[1], own[2], own[3], own[4], own[5]);
 }
 
 static void set_caps(struct packet *t, int mtu)
@@ -315,6 +320,7 @@ static struct drv *packet_open(const struct drv_spec *s, char error[DRV_ERROR_MA
     t->d.kind = s->kind;
     t->d.fd = -1;
     t->plain = s->plain;
+    t->all = s->listens;
     memcpy(t->d.name, s->where, strlen(s->where) + 1);
     if (set_up(t, s, error))
         return &t->d;
@@ -385,12 +391,12 @@ static void count_losses(struct packet *t)
         drv_lost(&t->d, DRV_LOST_KERNEL, st.tp_drops);
 }
 
-/* One that we sent, on a kernel that shows it. */
-static bool came_back(const struct tpacket2_hdr *s)
+/* One that we sent, on a kernel that shows it; for who listens, one that loopback will show again. */
+static bool came_back(const struct packet *t, const struct tpacket2_hdr *s)
 {
     const size_t behind = (sizeof(*s) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT * TPACKET_ALIGNMENT;
     const struct sockaddr_ll *from = (const void *)((const uint8_t *)s + behind);
-    return from->sll_pkttype == PACKET_OUTGOING;
+    return from->sll_pkttype == PACKET_OUTGOING && (!t->all || from->sll_hatype == ARPHRD_LOOPBACK);
 }
 
 /* The slot is the kernel's again afterwards. NULL: dropped, and counted where it was meant for us. */
@@ -405,10 +411,10 @@ static struct pkt *take_slot(struct packet *t, struct env *env, struct tpacket2_
     bool cut = s->tp_snaplen < s->tp_len;
     if (queued)
         p = read_queue(t, env, &h);
-    else if (!cut && !came_back(s))
+    else if (!cut && !came_back(t, s))
         p = copy_slot(env, s, status);
     if (!p) {
-        drv_lost(&t->d, queued || !cut ? DRV_LOST_MEMORY : DRV_LOST_SENSE, !came_back(s));
+        drv_lost(&t->d, queued || !cut ? DRV_LOST_MEMORY : DRV_LOST_SENSE, !came_back(t, s));
     } else if ((queued && tagged) || !told(t, env, p, &h, tagged)) {     /* a tag was taken out of it */
         pkt_free(p);
         p = NULL;

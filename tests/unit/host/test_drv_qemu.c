@@ -78,6 +78,8 @@ static uint64_t there_and_back(struct drv *d, unsigned count)
         if (out) {
             sent += d->kind->tx(d, &out, 1);
             pkt_free(out);
+        } else if (d->unsent) {
+            EXPECT_EQ(d->kind->tx(d, NULL, 0), 0);
         }
         unsigned n = d->kind->rx(d, &fx.env, in, DRV_BATCH);
         for (unsigned i = 0; i < n; i++, got++) {
