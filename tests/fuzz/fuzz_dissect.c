@@ -3,7 +3,7 @@
 
 #include "lens/dissect.h"
 
-static const uint32_t links[] = {LENS_ETHERNET, LENS_RAW, LENS_NULL, 9999};
+static const uint32_t links[] = {LENS_ETHERNET, LENS_RAW, LENS_NULL, 9999, LENS_PPP};
 
 static void check_field(const struct dissection *d, const struct field *f)
 {
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *bytes = fuzz_alloc(n);
     memcpy(bytes, data + 1, n);
     struct lens_frame f = {
-        .link = links[data[0] & 3],
+        .link = links[data[0] % ARRAY_LEN(links)],
         .bytes = span_of(bytes, n),
         .wire_len = data[0] & 4 ? (uint32_t)n + 100 : 0,
         .comments_n = data[0] & 8 ? 1 : 0,
