@@ -312,11 +312,13 @@ END
     transactions 800 run -- sh "$work/both.sh"
 }
 
-# Its server does one test at a time, and may be busy with the last one still, or with that of another cell.
+# Its server does one test at a time, and may be busy with the last one still, or with that of another cell; who
+# only looked whether it is there counts as one, after which it begins to listen anew and resets who came meanwhile.
 iperf()         # iperf COMMAND...
 {
     until "$@" > "$work/got" 2>&1; do
-        grep -q busy "$work/got" || { cat "$work/got"; return 1; }
+        grep -q 'busy\|\(control message\|cookie to server\): Connection reset' "$work/got" ||
+            { cat "$work/got"; return 1; }
         sleep 0.2
     done
 }
