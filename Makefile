@@ -15,10 +15,11 @@ B := $(if $(filter release,$(V)),build,build-$(V))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 BASE := -std=c11 -g -MMD -MP -fPIC -fvisibility=hidden -Iinclude -Isrc -I. -Itests/unit $(WARN) \
         $(if $(WERROR),-Werror)
-OPT_release := -O2 -fno-tree-slp-vectorize  # two counters cost less apart than as a vector
+OPT_release := -O2 -fno-tree-slp-vectorize -ffunction-sections  # two counters cost less apart than as a vector
 OPT_debug   := -O0
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT_cov     := -O0 --coverage
+LD_release  := -Wl,-T,tools/busy.ld     # what is busy together lies together
 LD_asan     := -fsanitize=address,undefined
 LD_cov      := --coverage
 CFLAGS ?=
