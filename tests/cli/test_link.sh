@@ -223,10 +223,22 @@ check "nobody runs: status 1" none
 
 in_lab() { exits 0 ss -ti --lab hello --on client --at 130ms && says "$tmp/out" "now limited by:"; }
 lab_link() { exits 0 ping --link lab:two-hosts,node=a -c 1 b && says "$tmp/out" "1 received"; }
+lab_nc()
+{
+    exits 0 nc --link lab:hello,node=client 10.0.2.1 42181 && [ "$(cat "$tmp/out")" = "Hello Client" ]
+}
+ack_lost()
+{
+    exits 0 nc -v --link lab:hello,node=client --seed 27 --impair "loss 25%" 10.0.2.1 42181 &&
+        grep -q 'FIN,ACK Seq=1 .*; its acknowledgement was lost at .* by draw 7$' "$tmp/err" &&
+        ! grep -q 'lost elsewhere' "$tmp/err"
+}
 kinds() { exits 0 link list && says "$tmp/out" "udp:" && says "$tmp/out" "vxlan:" && exits 0 link list --json && all_json; }
 one_kind() { exits 0 link list vxlan && ! grep -q '^udp' "$tmp/out" && exits 1 link list vxlam && says "$tmp/err" "did you mean 'vxlan'"; }
 check "ss of a node of a lab" in_lab
 check "--link lab:NAME,node=NODE is a node of a lab" lab_link
+check "nc from there hears a server of the lab" lab_nc
+check "a summary names the lost acknowledgement that made a segment be sent again" ack_lost
 keys()
 {
     exits 0 link list --json && python3 - "$tmp/out" docs/links.md <<'END' &&
