@@ -189,7 +189,12 @@ enum link_verdict link_input(struct link *l, struct pkt *p)
         return input_any(l, nif, p);
     nif->stats.rx_pkts++;
     nif->stats.rx_bytes += n;
-    doubt(nif, p);
+    if (oriel_unlikely(nif->vouches)) {
+        doubt(nif, p);
+    } else {
+        p->csum = CSUM_NONE;
+        p->gso = GSO_NONE;
+    }
     pkt_unwrap(p, ETH_HDR_LEN);
     return LINK_TO_IP4;
 }
