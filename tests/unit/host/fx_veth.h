@@ -36,6 +36,7 @@ static inline int hold(void *arg)
     const int *ready = arg;
     if (unshare(CLONE_NEWNET) != 0 || kernif_set_up("lo") != 0 || write(*ready, "r", 1) != 1)
         return 1;
+    alarm(6 * LINK_PATIENCE);           /* it outlives everything that may take long */
     for (;;)
         pause();
 }

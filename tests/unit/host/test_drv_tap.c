@@ -52,25 +52,12 @@ static void all_ways(const char *kind, unsigned mtu, bool v6, bool plain)
     link_close(f);
 }
 
-TEST("TAP, IPv4, with offloads: pings, datagrams and TCP both ways at every MTU")
+TEST("TAP: pings, datagrams in fragments and TCP both ways, both families, with offloads and plain")
 {
-    static const unsigned mtu[] = {576, 1280, 1500, 9000};
-    for (unsigned i = 0; i < 4; i++)
-        all_ways("tap", mtu[i], false, false);
-}
-
-TEST("TAP, IPv4, every frame plain")
-{
-    static const unsigned mtu[] = {576, 1280, 1500, 9000};
-    for (unsigned i = 0; i < 4; i++)
-        all_ways("tap", mtu[i], false, true);
-}
-
-TEST("TAP, IPv6, with offloads and plain")
-{
-    static const unsigned mtu[] = {1280, 1500, 9000};
-    for (unsigned i = 0; i < 6; i++)
-        all_ways("tap", mtu[i / 2], true, i % 2);
+    all_ways("tap", 576, false, false);
+    all_ways("tap", 1500, false, true);
+    all_ways("tap", 1280, true, false);
+    all_ways("tap", 9000, true, true);
 }
 
 TEST("TUN: bare packets of both families, with offloads and plain")
