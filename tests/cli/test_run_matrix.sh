@@ -461,6 +461,21 @@ done
 # shellcheck disable=SC2086
 wait $pids
 
+# curl from the host's web server over a bad wire: every line of what was sent again has the draw that lost it.
+lossy()
+{
+    head -c 400000 "$large" > "$tmp/www/part"
+    (as_user "$tmp/oriel" run --seed 5 --impair "loss 2%, delay 40ms" -- curl -s "$url/part") > "$tmp/got" 2> "$tmp/err"
+    again=$(sed -n 's/ segments\{0,1\} sent again:.*//p' "$tmp/err" | awk '{ n += $1 } END { print n + 0 }')
+    others=$(sed -n 's/ of them were lost elsewhere.*//p' "$tmp/err" | awk '{ print $1 + 0 }')
+    cat "$tmp/err"
+    cmp "$tmp/got" "$tmp/www/part" && [ "$again" -gt "${others:-0}" ] &&
+        [ "$(grep -c ' by draw ' "$tmp/err")" -eq $((again - ${others:-0})) ]
+}
+if have curl && [ ! -s "$tmp/cells/notify.no" ]; then
+    check "curl over a wire that loses: what was sent again names its draw" lossy
+fi
+
 judge()     # judge CELL
 {
     [ -s "$1" ] && return
