@@ -87,21 +87,11 @@ static void try_preload(struct finding *f, const struct program *p)
     preload_close(shim);
 }
 
-static int enter_ns(const void *ctx)
-{
-    return netns_enter(ctx);
-}
-
-static void explain_ns(const void *ctx, int err, char error[DRV_ERROR_MAX])
-{
-    netns_explain(ctx, err, error);
-}
-
 static void try_ns(struct finding *f, const char *tun)
 {
     char error[DRV_ERROR_MAX];
     const struct netns_config cfg = {.tun = tun};
-    const struct run_way way = {.enter = enter_ns, .explain = explain_ns, .ctx = &cfg};
+    const struct run_way way = ns_way(&cfg);
     *f = (struct finding){.mode = "ns", .needs = "namespaces and a TAP device", .works = true};
     (void)try_way(f, &way, error);
 }

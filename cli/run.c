@@ -279,21 +279,6 @@ static void on_signal(void *ctx, uint32_t events)
         (void)notify_sweep(u->notify);
 }
 
-static int enter_ns(const void *ctx)
-{
-    return netns_enter(ctx);
-}
-
-static int settle_ns(const void *ctx)
-{
-    return netns_settle(ctx);
-}
-
-static void explain_ns(const void *ctx, int err, char error[DRV_ERROR_MAX])
-{
-    netns_explain(ctx, err, error);
-}
-
 /* The child, up to where it waits for us; in a namespace it will have the addresses of host/user.h. */
 static int start_child(struct runner *u)
 {
@@ -306,10 +291,9 @@ static int start_child(struct runner *u)
         .gateways = {addr_v4(USER_NET4 + 2), addr_v6(USER_NET6, 2)}, .gateways_n = 2,
         .dns = {addr_v4(USER_NET4 + 3)}, .dns_n = 1,
     };
-    const struct run_way ns_way = {enter_ns, settle_ns, explain_ns, &u->netns};
     if (u->shim && !(u->preload = preload_prepare(error)))
         return fails(error);
-    u->way = u->ns ? ns_way : u->shim ? preload_way(u->preload) : notify_way;
+    u->way = u->ns ? ns_way(&u->netns) : u->shim ? preload_way(u->preload) : notify_way;
     u->argv = calloc(u->args->operands_n + 1, sizeof(*u->argv));
     if (!u->argv)
         return fails("out of memory");

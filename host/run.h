@@ -175,6 +175,10 @@ struct run_way {
 
 extern const struct run_way notify_way;         /* enter: the filter; the descriptor is its listener */
 
+/* Namespaces of its own (netns.h); the descriptor is that of the device file. */
+struct netns_config;
+struct run_way ns_way(const struct netns_config *cfg);
+
 /* Can it be entered on this machine? A child tries. False: a sentence in `error`. */
 bool run_way_works(const struct run_way *way, char error[DRV_ERROR_MAX]);
 
