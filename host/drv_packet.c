@@ -55,6 +55,7 @@ struct packet {
     uint8_t *ring;
     unsigned slots, slot_bytes, at;
     struct blk *blk;                    /* for a frame that is read from the queue */
+    struct vnet_cut cut;                /* datagrams that came as one, of which some were handed up */
 };
 
 /* ---- the filter ---- */
@@ -277,6 +278,8 @@ static void packet_close(struct drv *d)
     struct packet *t = (struct packet *)(void *)d;
     if (t->ring)
         (void)munmap(t->ring, RING_BYTES);
+    if (t->cut.whole)
+        pkt_free(t->cut.whole);
     if (t->blk)
         blk_put(t->blk);
     if (d->fd >= 0)
@@ -438,10 +441,24 @@ static void packet_trouble(struct drv *d)
         d->error = -ENODEV;
 }
 
+/* Of datagrams that came as one, as many as there are and fit. */
+static unsigned rx_cut(struct packet *t, struct env *env, struct pkt *out[], unsigned max)
+{
+    unsigned n = 0;
+    while (t->cut.whole && n < max) {
+        out[n] = vnet_cut_next(&t->cut, env);
+        if (out[n])
+            n++;
+        else
+            drv_lost(&t->d, DRV_LOST_MEMORY, t->cut.lost);
+    }
+    return n;
+}
+
 static unsigned packet_rx(struct drv *d, struct env *env, struct pkt *out[], unsigned max)
 {
     struct packet *t = (struct packet *)(void *)d;
-    unsigned n = 0;
+    unsigned n = rx_cut(t, env, out, max);
     for (unsigned seen = 0; n < max && seen < t->slots; seen++) {
         struct tpacket2_hdr *s = slot_at(t);
         _Atomic uint32_t *status = (_Atomic uint32_t *)(void *)&s->tp_status;
@@ -455,7 +472,12 @@ static unsigned packet_rx(struct drv *d, struct env *env, struct pkt *out[], uns
             continue;
         d->rx_pkts++;
         d->rx_bytes += pkt_len(p);
-        out[n++] = p;
+        if (oriel_likely(p->gso != GSO_UDP))
+            out[n++] = p;
+        else if (vnet_cut_begin(&t->cut, p))
+            n += rx_cut(t, env, out + n, max - n);
+        else
+            drv_lost(d, DRV_LOST_SENSE, 1);
     }
     return n;
 }

@@ -6,8 +6,9 @@
  *
  * One read or write moves one frame, and costs much the same whatever its size. So the device is asked
  * to pass super-segments of up to 64 KiB, with sums that nobody has filled in, both ways
- * (IFF_VNET_HDR, TUNSETOFFLOAD): each is left out in turn where the kernel refuses it. Datagrams that are to be
- * cut (USO) are not asked for: nobody above takes several as one, so the kernel cuts them.
+ * (IFF_VNET_HDR, TUNSETOFFLOAD): each is left out in turn where the kernel refuses it. Datagrams that a program sent
+ * as one (USO) are read as one and cut here, which is one call of the kernel for all of them; ours are sent one by
+ * one, since the stack makes no such packets.
  *
  * A frame's length is known only after it was read. It is read into a block that holds the largest there
  * may be; the packet is that block, or a copy in the smallest that holds it, so that what a frame holds is
@@ -46,6 +47,9 @@
 #define TAP_TXQ_MAX    1000000
 #define TAP_HOSTS_MAX  8
 
+/* Of both families, which the kernel passes together or not; headers before Linux 6.2 do not name them. */
+#define USO (0x20u | 0x40u)
+
 #define RX_HEADROOM 88              /* before the frame, for headers of where it may go on to */
 
 /* What the user asked for beside what all links have. */
@@ -68,6 +72,8 @@ struct tap {
     enum blk_class class;           /* of blocks that frames are read into, */
     size_t room;                    /* and the frame that fits */
     struct blk *blk;                /* for the next */
+    bool uso;                       /* the kernel passes datagrams that were sent as one */
+    struct vnet_cut cut;            /* such ones, of which some were handed up */
 };
 
 /* ---- what the user said ---- */
@@ -225,7 +231,8 @@ static void ask_offloads(struct tap *t)
         unsigned flags;
         const char *without;
     } tries[] = {
-        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, NULL},
+        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | USO, NULL},
+        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, "datagrams that were sent as one are cut by the kernel"},
         {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, "super-segments with congestion marks are cut by the kernel"},
         {TUN_F_CSUM | TUN_F_TSO4, "the kernel has no super-segments for IPv6"},
         {TUN_F_CSUM, "the kernel has no super-segments: each frame is read by itself"},
@@ -241,6 +248,7 @@ static void ask_offloads(struct tap *t)
             if (tries[i].without)
                 drv_note(&t->d, "%s", tries[i].without);
         }
+    t->uso = got & USO;
     t->d.caps.csum = got & TUN_F_CSUM;
     t->d.caps.gso4 = got & TUN_F_TSO4;
     t->d.caps.gso6 = got & TUN_F_TSO6;
@@ -254,8 +262,9 @@ static void note_offloads(struct tap *t, bool plain)
     else if (!c->csum)
         drv_note(&t->d, "the kernel does not leave sums and segments to us (no vnet_hdr): all frames are plain");
     else
-        drv_note(&t->d, "sums are left to whoever needs them%s",
-                 c->gso4 ? ", TCP segments of up to 64 KiB pass whole, both ways" : "");
+        drv_note(&t->d, "sums are left to whoever needs them%s%s",
+                 c->gso4 ? ", TCP segments of up to 64 KiB pass whole, both ways" : "",
+                 t->uso ? "; datagrams that were sent as one come as one" : "");
 }
 
 /* The queue of a device that somebody else made is left alone unless we are asked. */
@@ -325,6 +334,8 @@ static void set_class(struct tap *t)
 static void tap_close(struct drv *d)
 {
     struct tap *t = (struct tap *)(void *)d;
+    if (t->cut.whole)
+        pkt_free(t->cut.whole);
     if (t->blk)
         blk_put(t->blk);
     if (t->queues_n > 1 && t->d.fd >= 0)
@@ -435,16 +446,41 @@ static bool is_gone(int err)
     return err == EBADFD || err == ENODEV || err == ENXIO || err == EBADF;
 }
 
+/* The next of datagrams that came as one. */
+static struct pkt *next_datagram(struct tap *t, struct env *env)
+{
+    struct pkt *p = vnet_cut_next(&t->cut, env);
+    if (!p)
+        drv_lost(&t->d, DRV_LOST_MEMORY, t->cut.lost);
+    return p;
+}
+
+/* A frame, or the first of datagrams that came as one. */
+static struct pkt *one_of(struct tap *t, struct env *env, struct pkt *p)
+{
+    if (oriel_likely(p->gso != GSO_UDP))
+        return p;
+    if (vnet_cut_begin(&t->cut, p))
+        return next_datagram(t, env);
+    drv_lost(&t->d, DRV_LOST_SENSE, 1);
+    return NULL;
+}
+
+/* Nothing of what was cut is kept behind when none are returned: the descriptor would not tell of it. */
 static unsigned rx_queue(struct tap *t, int fd, struct env *env, struct pkt *out[], unsigned max)
 {
     unsigned n = 0;
-    for (unsigned reads = 0; reads < max; reads++) {
-        ssize_t len = read_one(t, fd, env);
-        if (len < 0) {
-            t->d.error = is_gone(errno) ? -errno : t->d.error;
-            break;
+    for (unsigned turns = 0; turns < max; turns++) {
+        struct pkt *p = t->cut.whole ? next_datagram(t, env) : NULL;
+        if (!p) {
+            ssize_t len = read_one(t, fd, env);
+            if (len < 0) {
+                t->d.error = is_gone(errno) ? -errno : t->d.error;
+                break;
+            }
+            p = finish(t, env, (size_t)len);
+            p = p ? one_of(t, env, p) : NULL;
         }
-        struct pkt *p = finish(t, env, (size_t)len);
         if (p)
             out[n++] = p;
     }

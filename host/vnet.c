@@ -2,6 +2,7 @@
 #include "host/vnet.h"
 
 #include "pkt/seal.h"
+#include "wire/cut.h"
 #include "wire/eth.h"
 #include "wire/tcp.h"
 
@@ -41,6 +42,9 @@ static bool take_gso(struct pkt *p, const struct virtio_net_hdr *h)
     case VIRTIO_NET_HDR_GSO_TCPV6:
         p->gso = GSO_TCP6;
         break;
+    case VIRTIO_NET_HDR_GSO_UDP_L4:
+        p->gso = GSO_UDP;
+        break;
     default:
         return false;
     }
@@ -56,6 +60,76 @@ bool vnet_to_pkt(struct env *env, struct pkt *p, const struct virtio_net_hdr *h)
         return pkt_on_offload(env, p, h->csum_start, h->csum_offset);
     p->csum = h->flags & VIRTIO_NET_HDR_F_DATA_VALID ? CSUM_VERIFIED : CSUM_NONE;
     return true;
+}
+
+/* ---- datagrams that came as one ---- */
+
+#define UDP_HDR    8
+#define UDP_AT_LEN 4
+#define HEADROOM   88               /* before a datagram, for headers of where it may go on to */
+
+bool vnet_cut_begin(struct vnet_cut *c, struct pkt *p)
+{
+    struct transport t;
+    size_t net_len = p->head.len - p->l3;
+    bool good = p->more_n == 0 && p->csum == CSUM_PARTIAL && p->gso_size > 0 &&
+                transport_find(span_of(pkt_data(p) + p->l3, net_len), &t) && t.proto == IP_UDP &&
+                net_len > (size_t)t.at + UDP_HDR;
+    *c = (struct vnet_cut){0};
+    if (!good) {
+        pkt_free(p);
+        return false;
+    }
+    c->whole = p;
+    c->hdr_len = (uint16_t)(p->l3 + t.at + UDP_HDR);
+    c->at = c->hdr_len;
+    return true;
+}
+
+/* Headers of the whole become those of a piece with so much data: lengths, identification, sums. */
+static void make_headers(uint8_t *net, size_t net_len, unsigned piece, uint32_t data)
+{
+    struct transport t;
+    bool found = transport_find(span_of(net, net_len), &t);
+    ORIEL_ASSERT(found);
+    uint32_t total = t.at + UDP_HDR + data;
+    if (t.v4) {
+        store_be16(net + IP4_AT_TOTAL_LEN, (uint16_t)total);
+        store_be16(net + IP4_AT_ID, (uint16_t)(load_be16(net + IP4_AT_ID) + piece));
+        store_be16(net + IP4_AT_CSUM, 0);
+        store_be16(net + IP4_AT_CSUM, csum_finish(csum_small(net, t.at)));
+    } else {
+        store_be16(net + IP6_AT_PAYLOAD_LEN, (uint16_t)(total - IP6_HDR_LEN));
+    }
+    store_be16(net + t.at + UDP_AT_LEN, (uint16_t)(UDP_HDR + data));
+    transport_put_csum(net, &t, transport_partial(&t, UDP_HDR + data));
+}
+
+static void cut_end(struct vnet_cut *c)
+{
+    pkt_free(c->whole);
+    c->whole = NULL;
+}
+
+struct pkt *vnet_cut_next(struct vnet_cut *c, struct env *env)
+{
+    const struct pkt *p = c->whole;
+    uint32_t left = p->head.len - c->at, n = left < p->gso_size ? left : p->gso_size;
+    struct pkt *q = pkt_new(env, HEADROOM, c->hdr_len + n);
+    if (!q) {
+        c->lost = (left + p->gso_size - 1) / p->gso_size;
+        cut_end(c);
+        return NULL;
+    }
+    memcpy(pkt_data(q), pkt_data(p), c->hdr_len);
+    memcpy(pkt_data(q) + c->hdr_len, pkt_data(p) + c->at, n);
+    q->l3 = p->l3;
+    q->csum = CSUM_PARTIAL;
+    make_headers(pkt_data(q) + q->l3, q->head.len - q->l3, c->pieces++, n);
+    c->at += n;
+    if (c->at == p->head.len)
+        cut_end(c);
+    return q;
 }
 
 uint8_t vnet_eth_len(const struct pkt *p)

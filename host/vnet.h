@@ -9,6 +9,10 @@
 
 #include <linux/virtio_net.h>
 
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5         /* headers before Linux 6.2 do not name it */
+#endif
+
 /* Of a packet that leaves, p->l3 where its network header is. */
 void vnet_of_pkt(struct virtio_net_hdr *h, const struct pkt *p);
 
@@ -17,6 +21,24 @@ void vnet_of_pkt(struct virtio_net_hdr *h, const struct pkt *p);
  * False: it makes no sense, or is of a kind that nobody asked for.
  */
 bool vnet_to_pkt(struct env *env, struct pkt *p, const struct virtio_net_hdr *h);
+
+/*
+ * Datagrams that came as one (GSO_UDP): the stack wants them one by one.
+ *
+ *     if (p->gso == GSO_UDP && !vnet_cut_begin(&c, p)) ...      takes p; false: nobody can cut it, and it is freed
+ *     while (c.whole)
+ *         q = vnet_cut_next(&c, env);             NULL: no memory, and c.lost of them went with the rest
+ */
+struct vnet_cut {
+    struct pkt *whole;              /* NULL: nothing is left */
+    uint16_t hdr_len;               /* of all headers */
+    uint16_t pieces;                /* given so far */
+    uint32_t at;                    /* where the next one's data begins */
+    unsigned lost;
+};
+
+bool vnet_cut_begin(struct vnet_cut *c, struct pkt *p);
+struct pkt *vnet_cut_next(struct vnet_cut *c, struct env *env);
 
 /* Bytes of Ethernet's header, tags included, at the beginning of a frame. */
 uint8_t vnet_eth_len(const struct pkt *p);

@@ -1,6 +1,8 @@
 #include "fx_link.h"
 
 #include "fixture.h"
+#include "pkt/seal.h"
+#include "wire/cut.h"
 
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -165,6 +167,71 @@ TEST("what the kernel did not sum is told apart from what it did")
     b = bare_with(",plain");
     bare_get(b, 100, 3);
     EXPECT_EQ(b->p[2]->csum, CSUM_NONE);
+    bare_close(b);
+}
+
+#define SENT_AS_ONE 103                 /* UDP_SEGMENT */
+
+/* So many bytes in one call, in datagrams of `each`. */
+static void send_as_one(const char *to, size_t bytes, int each)
+{
+    static uint8_t data[60000];
+    struct sockaddr_storage s;
+    socklen_t n = link_sockaddr(&s, to, 9);
+    int fd = socket(s.ss_family, SOCK_DGRAM, 0);
+    for (size_t i = 0; i < bytes; i++)
+        data[i] = (uint8_t)(i * 7);
+    EXPECT_EQ(setsockopt(fd, IPPROTO_UDP, SENT_AS_ONE, &each, sizeof(each)), 0);
+    EXPECT_EQ(sendto(fd, data, bytes, 0, (struct sockaddr *)&s, n), bytes);
+    close(fd);
+}
+
+/* Its headers, and where its data stands in what was sent. */
+static void is_datagram(struct env *env, struct pkt *p, size_t hdr, size_t from, size_t size)
+{
+    EXPECT_EQ(pkt_len(p), hdr + size);
+    EXPECT(p->csum == CSUM_PARTIAL && p->gso == GSO_NONE && p->l3 == 14);
+    EXPECT(pkt_seal(env, p));
+    struct transport t;
+    const uint8_t *net = pkt_data(p) + 14;
+    EXPECT(transport_find(span_of(net, pkt_len(p) - 14), &t) && t.proto == IP_UDP);
+    EXPECT_EQ(load_be16(net + t.at + 4), size + 8);
+    uint32_t sum = csum_add(transport_partial(&t, (uint32_t)size + 8), csum_small(net + t.at, size + 8));
+    EXPECT_EQ(csum_finish(sum), 0);
+    EXPECT_EQ(t.v4 ? load_be16(net + 2) : load_be16(net + 4) + 40u, pkt_len(p) - 14);
+    EXPECT(!t.v4 || csum_finish(csum_small(net, 20)) == 0);
+    for (size_t i = 0; i < size; i++)
+        EXPECT_EQ(pkt_data(p)[hdr + i], (uint8_t)((from + i) * 7));
+}
+
+TEST("datagrams that a program sent as one come one by one, whole")
+{
+    struct bare *b = bare_with(",host=10.77.1.1/24");
+    link_run("sysctl -qw net.ipv6.conf.t0.disable_ipv6=0 && ip addr add " THEIRS6 "/64 dev t0 nodad && "
+             "ip neigh replace " OURS6 " lladdr 02:00:00:00:00:02 dev t0 nud permanent");
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        size_t from = 0;
+        do {                                    /* what the kernel says of its own goes by */
+            bare_free(b);
+            b->n = b->d->kind->rx(b->d, &b->fx.env, b->p, 1);
+        } while (b->n > 0);
+        uint64_t frames = b->d->rx_pkts;
+        send_as_one(v6 ? OURS6 : OURS4, 9500, 1000);
+        for (unsigned i = 0; i < 10; i++, from += 1000) {
+            bare_free(b);
+            b->n = b->d->kind->rx(b->d, &b->fx.env, b->p, 1);
+            EXPECT_EQ(b->n, 1);
+            is_datagram(&b->fx.env, b->p[0], v6 ? 62 : 42, from, i < 9 ? 1000 : 500);
+        }
+        EXPECT(!strstr(b->d->notes[0], "come as one") || b->d->rx_pkts == frames + 1);
+    }
+    send_as_one(OURS4, 9500, 1000);
+    bare_free(b);
+    b->n = b->d->kind->rx(b->d, &b->fx.env, b->p, 3);
+    EXPECT_EQ(b->n, 3);
+    b->fx.budget.max = b->fx.budget.used;
+    EXPECT_EQ(b->d->kind->rx(b->d, &b->fx.env, b->p + 3, 20), 0);
+    EXPECT_EQ(b->d->rx_lost[DRV_LOST_MEMORY], 7);
     bare_close(b);
 }
 
