@@ -126,6 +126,17 @@ static bool something_waits(const struct oriel_stack *k)
     return false;
 }
 
+/*
+ * Of those that have ended nothing is expected any more: a cookie that is still good makes the same connection
+ * again, numbers and all, of a segment that comes late.
+ */
+static void forget_the_ended(struct sim *s, unsigned who, const struct tcp *t)
+{
+    for (uint32_t i = 0; i < t->conns.fresh && i < WATCHED_AT_MOST; i++)
+        if (!pool_is_live(&t->conns, i))
+            s->watch[who][i].used = false;
+}
+
 /* A step is over, or an application has called. */
 void watch_step(struct sim *s, unsigned who)
 {
@@ -136,6 +147,7 @@ void watch_step(struct sim *s, unsigned who)
     const char *wrong = tcp_check_lists(t);
     if (wrong)
         sim_wrong(s, "%s: %s", n->name, wrong);
+    forget_the_ended(s, who, t);
     EACH_CONN(t, c, i)
         look(s, who, n, c);
 }
