@@ -20,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define JUNK          65536         /* makes a socket with the default buffer of 208 KiB unwritable */
+#define JUNK          32768         /* one buffer of the kernel's: read, it wakes once */
+#define JUNK_SNDBUF   65536         /* that little room (the kernel doubles it) has none beside the junk */
 #define BACKLOG_MAX   4096
 #define UNDELIVERED_MAX 64          /* connections that wait for room in a listener's queue */
 #define KNOCKS_MAX    16            /* tries to get through a door that others crowd */
@@ -119,15 +120,25 @@ static int join(struct run *n, int dup)
     return err ? err : let_in(n, &own, own_len);
 }
 
+/*
+ * With junk towards us. The buffer is made smaller afterwards: it says that there is room, if there is any,
+ * whenever it changes.
+ */
+static void stuff(struct rsock *s, int dup)
+{
+    const int size = JUNK_SNDBUF;
+    ssize_t k = send(dup, s->run->buf, JUNK, MSG_DONTWAIT | MSG_NOSIGNAL);
+    s->junk = k > 0 ? (size_t)k : 0;
+    (void)setsockopt(dup, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 /* 0, or a negative errno: there is no connection then, and the descriptor is good for none. */
 static int attach(struct rsock *s, int dup, bool pending)
 {
     struct run *n = s->run;
     int end = join(n, dup);
-    if (end >= 0 && pending) {
-        ssize_t k = send(dup, n->buf, JUNK, MSG_DONTWAIT | MSG_NOSIGNAL);
-        s->junk = k > 0 ? (size_t)k : 0;
-    }
+    if (end >= 0 && pending)
+        stuff(s, dup);
     int err = end < 0 ? end : relay_start(s, end);
     if (err) {
         rsock_drop_handle(s, true);

@@ -18,7 +18,8 @@ void checks_fresh(void)
     check("fresh protocol", "%ld", get_int(fd, SOL_SOCKET, SO_PROTOCOL));
     check("fresh acceptconn", "%ld", get_int(fd, SOL_SOCKET, SO_ACCEPTCONN));
     check("fresh error", "%ld", get_int(fd, SOL_SOCKET, SO_ERROR));
-    check("fresh is a socket", "%d %d", fstat(fd, &st), S_ISSOCK(st.st_mode));
+    int err = fstat(fd, &st);
+    check("fresh is a socket", "%d %d", err, err == 0 && S_ISSOCK(st.st_mode));
     check("fresh port", "%d", port_of(fd));
     socklen_t len = sizeof(a);
     check("fresh getpeername", "%s", outcome(getpeername(fd, (struct sockaddr *)&a, &len)));
