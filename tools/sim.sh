@@ -16,18 +16,19 @@ trap 'rm -rf "$work"' EXIT
 
 # Two at a time; the first that fails ends it.
 # shellcheck disable=SC2016    # the inner shell's
-xargs -P 2 -n 1 sh -c '
-    if timeout 120 "$0" "$2" > "$1/$2.out" 2>&1; then
-        rm "$1/$2.out"
-    else
-        echo "seed $2 ended with status $?" >> "$1/$2.out"
+xargs -P 2 -n 20 sh -c '
+    sim=$0 work=$1
+    shift
+    "$sim" all "$@" > "$work/$1.out" 2>&1 || {
+        status=$?
+        [ $status = 1 ] || echo "status $status, by the seed after the last that is ok, of: $*" >> "$work/$1.out"
         exit 255
-    fi' "$sim" "$work" < "$work/seeds" 2> /dev/null || true
+    }
+    rm "$work/$1.out"' "$sim" "$work" < "$work/seeds" 2> /dev/null || true
 
 for out in "$work"/*.out; do
     [ -f "$out" ] || continue
     tail -n 20 "$out"
-    echo "again with: $sim $(basename "$out" .out) -v"
     exit 1
 done
 echo "sim: $(wc -l < "$work/seeds") worlds, all is well"

@@ -22,6 +22,7 @@ PREFS = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", 
 
 JUDGED = 4000
 LARGE = 2 << 20             # bytes of a capture that is judged by itself
+LARGE_MAX = 6               # of those; what is forwarded looks the same everywhere
 ALL = "all"
 
 done = 0
@@ -72,7 +73,7 @@ def captures(where, together):
             if name not in large:
                 with open(name, "rb") as f:
                     out.write(f.read())
-    return large + ([together] if os.path.getsize(together) > 0 else [])
+    return large[:LARGE_MAX] + ([together] if os.path.getsize(together) > 0 else [])
 
 
 def twice(oriel, lab, first, second):

@@ -1,6 +1,6 @@
 /*
  * sim SEED [-v|-w]: one random world and what happens in it, twice; what was seen must be the same.
- * -v shows the first time, -w the second. sim transfer: see transfer.c.
+ * -v shows the first time, -w the second. sim all SEED...: until one fails. sim transfer: see transfer.c.
  *
  *   build -> traffic -> heal -> two minutes -> quiet -> everybody reaches everybody -> quiet -> end
  *
@@ -13,9 +13,11 @@
 #include "lens/dissect.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define MEMORY        ((size_t)56 << 20)
 #define QUIET_AFTER   (125 * NS_PER_S)      /* reassembly takes 60 s, reports of groups a while */
@@ -24,6 +26,7 @@
 #define SWEEPS_AT_MOST 20
 #define TRIES         20
 #define TRY_TAKES     (3 * NS_PER_S)
+#define SECONDS_MAX   120                   /* for one of many */
 #define STEPS_AT_MOST 200000                /* at one moment: more, and time does not go on */
 
 static struct sim *running;                 /* for what is said when an assertion fails */
@@ -390,15 +393,12 @@ static void run(struct sim *s)
     running = NULL;
 }
 
-int main(int argc, char **argv)
+/* One seed, twice: the second time in memory that is not where it was, nor zero. 0: all is well. */
+static int play(uint64_t seed, bool verbose, bool second)
 {
     static struct sim s;
-    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1, hash[2] = {0};
-    bool verbose = argc > 2 && strcmp(argv[2], "-v") == 0;
-    bool second = argc > 2 && strcmp(argv[2], "-w") == 0;
+    uint64_t hash[2] = {0};
     size_t used = 0;
-    if (argc > 1 && strcmp(argv[1], "transfer") == 0)
-        return sim_transfer();
     for (unsigned i = 0; i < 2; i++) {
         if (!make(&s, seed, used)) {
             puts("sim: no memory");
@@ -422,4 +422,35 @@ int main(int argc, char **argv)
     printf("sim %" PRIu64 ": ok, %" PRIu64 " events, %" PRIu64 " frames, %u datagrams and %u answers "
            "delivered\n", seed, s.events, s.frames, s.delivered, s.answered);
     return 0;
+}
+
+static void too_long(int sig)
+{
+    (void)sig;
+    printf("sim %" PRIu64 ": no end within %d seconds\n", running ? running->seed : 0, SECONDS_MAX);
+    (void)fflush(stdout);
+    _exit(1);
+}
+
+/* all SEED...: until one fails. */
+static int play_all(char **seeds)
+{
+    (void)signal(SIGALRM, too_long);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);     /* should one crash, the one before it is known */
+    for (; *seeds; seeds++) {
+        (void)alarm(SECONDS_MAX);
+        if (play(strtoull(*seeds, NULL, 0), false, false) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *how = argc > 2 ? argv[2] : "";
+    if (argc > 1 && strcmp(argv[1], "transfer") == 0)
+        return sim_transfer();
+    if (argc > 1 && strcmp(argv[1], "all") == 0)
+        return play_all(argv + 2);
+    return play(argc > 1 ? strtoull(argv[1], NULL, 0) : 1, strcmp(how, "-v") == 0, strcmp(how, "-w") == 0);
 }
