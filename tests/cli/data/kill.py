@@ -7,7 +7,7 @@ import concurrent.futures, os, random, signal, socket, subprocess, sys, threadin
 
 whom, rounds, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 flags, command = sys.argv[4].split(), sys.argv[5:]
-PATIENCE = 10
+PATIENCE = 20       # seconds; Oriel itself waits ten for what was written to arrive
 
 # The program: a child that talks to it, one that talks to the peer on the host, and one that has left its
 # parent and its session. Whose peer has gone ends.
