@@ -64,7 +64,9 @@ static struct tcp_conn *next(struct tcp *t)
 
 void tcp_shortage_on_timer(struct tcp *t)
 {
-    uint64_t portions = tcp_memory_to_write(t, 0) / PORTION;
+    uint64_t bytes = tcp_memory_to_write(t, 0), portions = bytes / PORTION;
+    if (portions == 0 && bytes > 0)
+        portions = 1;           /* of a small stack all that is left may be less, for good */
     for (uint32_t i = 0; i < LOOKED_AT && i < t->conns.fresh && portions > 0 && t->shortage.n > 0; i++) {
         struct tcp_conn *c = next(t);
         if (!c || !(c->is & TCP_IS_STARVED))

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "lab/world.h"
+#include "stack/stack.h"
 
 /* Ends that do something only when they are told that they can, as every event loop does. */
 struct told {
@@ -141,7 +142,7 @@ static void step_short(void *ctx, struct node *n)
         x->opened++;
 }
 
-static void open_many(struct short_of *x)
+static void open_many(struct short_of *x, unsigned n)
 {
     struct told *f = &x->f;
     struct oriel_endpoint e = {.port = 7};
@@ -157,13 +158,13 @@ static void open_many(struct short_of *x)
     EXPECT_EQ(oriel_bind(f->b->stack, f->listener, &e), 0);
     EXPECT_EQ(oriel_listen(f->b->stack, f->listener, NULL), 0);
     EXPECT_EQ(oriel_addr_parse("10.0.0.2", &e.addr), 0);
-    for (unsigned i = 0; i < MANY; i++) {
+    for (unsigned i = 0; i < n; i++) {
         EXPECT_EQ(oriel_tcp_open(f->a->stack, ORIEL_DUAL, &x->from[i]), 0);
         EXPECT_EQ(oriel_connect(f->a->stack, x->from[i], &e), 0);
         world_poke(&f->w, f->a);
         world_run(&f->w, f->w.env.now + 10 * NS_PER_MS);
     }
-    EXPECT_EQ(x->opened, MANY);
+    EXPECT_EQ(x->opened, n);
 }
 
 /* Until one has nothing under way and is refused all the same. */
@@ -194,7 +195,7 @@ static void read_all_of(struct short_of *x)
 TEST("who was refused for want of memory is not writable until there is some, and is told then")
 {
     struct short_of *x = calloc(1, sizeof(*x));
-    open_many(x);
+    open_many(x, MANY);
     struct told *f = &x->f;
     write_until_short(x);
     x->named = 0;
@@ -208,6 +209,29 @@ TEST("who was refused for want of memory is not writable until there is some, an
     EXPECT(oriel_ready(f->a->stack, x->hungry) & ORIEL_WRITABLE);
     EXPECT(x->named < 4 * MANY);
     EXPECT_EQ(oriel_send(f->a->stack, x->hungry, "x", 1, NULL), 1);
+    world_fini(&f->w);
+    free(f->memory);
+    free(x);
+}
+
+TEST("the same where all that is to be had is little: others keep the rest of a small stack")
+{
+    struct short_of *x = calloc(1, sizeof(*x));
+    open_many(x, 1);
+    struct told *f = &x->f;
+    struct budget *b = &f->a->stack->budget, was = *b;
+    b->max = 40000;
+    b->used += 30000;
+    x->hungry = x->from[0];
+    EXPECT_EQ(oriel_send(f->a->stack, x->hungry, "x", 1, NULL), ORIEL_ENOBUFS);
+    world_run(&f->w, f->w.env.now + 100 * NS_PER_MS);
+    EXPECT(!(oriel_ready(f->a->stack, x->hungry) & ORIEL_WRITABLE));
+    b->used -= 6000;
+    world_run(&f->w, f->w.env.now + 100 * NS_PER_MS);
+    EXPECT(x->fed);
+    EXPECT_EQ(oriel_send(f->a->stack, x->hungry, "x", 1, NULL), 1);
+    b->used -= 24000;
+    b->max = was.max;
     world_fini(&f->w);
     free(f->memory);
     free(x);
