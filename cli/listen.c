@@ -221,7 +221,7 @@ static bool take_batch(struct listen *l)
     } while (l->drv->error == 0 && wait_for_some(l));
     l->gone = l->drv->error != 0;
     if (l->gone)
-        out_error(l->verb, "the link %s is gone: %s", l->drv->name, strerror(-l->drv->error));
+        out_error(l->verb, "the link %s is gone: %s", l->drv->name, drv_gone(l->drv));
     return false;
 }
 

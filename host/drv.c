@@ -332,3 +332,15 @@ const char *drv_spec_key(const struct drv_spec *s, const char *key, char *buf, s
     }
     return NULL;
 }
+
+bool drv_spec_has(const struct drv_spec *s, const char *key)
+{
+    char v[sizeof(s->rest)];
+    return drv_spec_key(s, key, v, sizeof(v)) != NULL;
+}
+
+bool drv_spec_either(const struct drv_spec *s, const char *one, const char *other, char error[DRV_ERROR_MAX])
+{
+    return !drv_spec_has(s, one) || !drv_spec_has(s, other) ||
+           drv_error(error, "link options '%s' and '%s': only one of them can be", one, other);
+}

@@ -71,6 +71,9 @@ bool drv_spec_parse(struct drv_spec *s, const char *text, char error[DRV_ERROR_M
 
 /* The value of a key in `rest` ("" for a flag), or NULL; copied to buf. */
 const char *drv_spec_key(const struct drv_spec *s, const char *key, char *buf, size_t cap);
+bool drv_spec_has(const struct drv_spec *s, const char *key);
+/* Flags of which only one may stand. False: both do, after a sentence in `error`. */
+bool drv_spec_either(const struct drv_spec *s, const char *one, const char *other, char error[DRV_ERROR_MAX]);
 
 /* ---- an open link ---- */
 

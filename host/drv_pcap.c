@@ -146,8 +146,7 @@ static bool open_capture(struct replay *r, const char *path, char error[DRV_ERRO
 static bool set_up(struct replay *r, const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
     static const uint8_t none[6];
-    char v[8];
-    r->fast = drv_spec_key(s, "fast", v, sizeof(v)) != NULL;
+    r->fast = drv_spec_has(s, "fast");
     if (!open_capture(r, s->where, error))
         return false;
     r->has_mac = memcmp(s->mac, none, 6) != 0;

@@ -171,7 +171,7 @@ static bool read_keys(const struct drv_spec *s, bool *connects, int *seconds, ch
     if (wait && (*wait < '0' || *wait > '9' || *end || n > WAIT_MAX_S))
         return drv_error(error, "wait '%s': expected seconds, 0 to 3600", wait);
     *seconds = (int)n;
-    *connects = drv_spec_key(s, "connect", v, sizeof(v)) != NULL;
+    *connects = drv_spec_has(s, "connect");
     return true;
 }
 

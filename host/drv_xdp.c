@@ -384,12 +384,6 @@ static bool leaves_sums(const char *name)
     return false;
 }
 
-static bool has_flag(const struct drv_spec *s, const char *key)
-{
-    char v[2];
-    return drv_spec_key(s, key, v, sizeof(v)) != NULL;
-}
-
 static bool read_keys(struct xdp *t, const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
     char v[32] = "0";
@@ -399,12 +393,15 @@ static bool read_keys(struct xdp *t, const struct drv_spec *s, char error[DRV_ER
     unsigned queues = queues_of(t->d.name);
     if (v[0] < '0' || v[0] > '9' || *end || queue >= queues)
         return drv_error(error, "queue '%s': %s has %u, numbered from 0", v, t->d.name, queues);
+    if (!drv_spec_either(s, "native", "generic", error) || !drv_spec_either(s, "copy", "zerocopy", error) ||
+        !drv_spec_either(s, "generic", "zerocopy", error))
+        return false;
     t->want = (struct xdp_want){
         .device = t->d.name,
         .queue = (unsigned)queue,
         .frame = t->d.caps.mtu + HEADERS_MAX,
-        .mode = has_flag(s, "native") ? XDP_NATIVE : has_flag(s, "generic") ? XDP_GENERIC : XDP_ANY,
-        .copies = has_flag(s, "zerocopy") ? XDP_NO_COPIES : has_flag(s, "copy") ? XDP_COPIES : XDP_MAYBE,
+        .mode = drv_spec_has(s, "native") ? XDP_NATIVE : drv_spec_has(s, "generic") ? XDP_GENERIC : XDP_ANY,
+        .copies = drv_spec_has(s, "zerocopy") ? XDP_NO_COPIES : drv_spec_has(s, "copy") ? XDP_COPIES : XDP_MAYBE,
     };
     if (queues > 1)
         drv_note(&t->d, "queue %u of %u is read; what arrives at others comes as on packet:", t->want.queue,

@@ -33,12 +33,6 @@ static bool read_number(const struct drv_spec *s, const char *key, unsigned long
            drv_error(error, "%s '%s': expected %lu to %lu", key, v, least, most);
 }
 
-static bool has_flag(const struct drv_spec *s, const char *key)
-{
-    char v[DRV_NAME_MAX];
-    return drv_spec_key(s, key, v, sizeof v) != NULL;
-}
-
 const struct drv_key serial_keys[] = {
     {"ppp", NULL, "the Point-to-Point Protocol; the default"},
     {"slip", NULL, "RFC 1055 instead: nothing is agreed on, addr= says all"},
@@ -131,7 +125,7 @@ static bool read_auth(const struct drv_spec *s, struct ppp_config *c, char error
             c->auth = (enum ppp_auth_kind)i;
             known = true;
         }
-    c->no_pap = has_flag(s, "no-pap");
+    c->no_pap = drv_spec_has(s, "no-pap");
     return (known || says(error, "auth", v, "pap, chap or none")) &&
            read_secret(s, "user", "password-file", &c->own, error) &&
            read_secret(s, "peer-user", "peer-password-file", &c->peer, error) && check_secrets(c, error);
@@ -178,7 +172,7 @@ static bool read_ppp(struct serial_wish *w, const struct drv_spec *s, char error
     w->ppp.accm = (uint32_t)accm;
     w->ppp.echo = echo * NS_PER_S;
     w->ppp.echoes_max = ECHOES_MAX;
-    w->ppp.passive = has_flag(s, "passive");
+    w->ppp.passive = drv_spec_has(s, "passive");
     (void)drv_spec_key(s, "frames", w->frames, sizeof w->frames);
     return read_auth(s, &w->ppp, error) && read_addrs(s, &w->ppp, error);
 }
@@ -186,15 +180,17 @@ static bool read_ppp(struct serial_wish *w, const struct drv_spec *s, char error
 bool serial_wish_read(struct serial_wish *w, const struct drv_spec *s, char error[DRV_ERROR_MAX])
 {
     unsigned long speed = SPEED, wait = WAIT_S;
-    *w = (struct serial_wish){.slip = has_flag(s, "slip"), .persist = has_flag(s, "persist")};
+    *w = (struct serial_wish){.slip = drv_spec_has(s, "slip"), .persist = drv_spec_has(s, "persist")};
     if (!read_number(s, "speed", 1, 4000000, &speed, error) ||
         !read_number(s, "wait", 0, WAIT_MAX_S, &wait, error))
         return false;
     w->wait_s = (unsigned)wait;
-    w->tty = (struct tty_config){.path = s->where, .pty = has_flag(s, "pty"), .speed = (unsigned)speed,
-                                 .rtscts = has_flag(s, "rtscts"), .modem = has_flag(s, "modem")};
+    w->tty = (struct tty_config){.path = s->where, .pty = drv_spec_has(s, "pty"), .speed = (unsigned)speed,
+                                 .rtscts = drv_spec_has(s, "rtscts"), .modem = drv_spec_has(s, "modem")};
     if (!tty_speed_is_known(w->tty.speed))
         return drv_error(error, "speed '%lu': expected one that lines have: 9600, 115200 ...", speed);
+    if (!drv_spec_either(s, "ppp", "slip", error))
+        return false;
     if (!*s->where)
         return drv_error(error, "serial: which line? serial:/dev/ttyS0, or serial:PATH,pty to make one");
     if (w->slip && s->addrs_n == 0)

@@ -165,6 +165,17 @@ static inline struct drv *link_driver(struct drv_spec *s, const char *text, char
     return drv_spec_parse(s, text, error) ? drv_open(s, error) : NULL;
 }
 
+/* That description is refused, in a sentence that has both words. */
+static inline void link_refused(const char *spec, const char *a, const char *b)
+{
+    struct drv_spec s;
+    char error[DRV_ERROR_MAX];
+    struct drv *d = link_driver(&s, spec, error);
+    EXPECT(d == NULL);
+    if (!strstr(error, a) || !strstr(error, b))
+        fail_msg("%s: '%s' does not say '%s' and '%s'", spec, error, a, b);
+}
+
 static inline struct fxl *link_open_with(struct drv_spec *s, struct drv *d)
 {
     struct fxl *f = calloc(1, sizeof(*f));

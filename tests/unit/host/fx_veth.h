@@ -104,4 +104,17 @@ static inline void far_is_plain(void)
     EXPECT_EQ(status, 0);
 }
 
+/* The end of f's link, and of the test: its interface is deleted, and nothing is sent. */
+static inline void v0_goes_away(struct fxl *f)
+{
+    link_ping(f, OURS4, THEIRS4, 100);
+    link_run("ip link del v0");
+    for (unsigned i = 0; i < 10 && f->d->error == 0; i++)
+        link_turn(f, 5 * NS_PER_MS);
+    EXPECT_EQ(f->d->error, -ENODEV);
+    EXPECT(world_next(live_world(f->v)) > live_now(f->v));      /* it sleeps */
+    link_close(f);
+    far_end();
+}
+
 #endif

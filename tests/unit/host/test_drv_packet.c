@@ -125,25 +125,15 @@ TEST("two links of one fanout group share what comes")
     far_end();
 }
 
-static void refused(const char *spec, const char *a, const char *b)
-{
-    struct drv_spec s;
-    char error[DRV_ERROR_MAX];
-    struct drv *d = link_driver(&s, spec, error);
-    EXPECT(d == NULL);
-    if (!strstr(error, a) || !strstr(error, b))
-        fail_msg("%s: '%s' does not say '%s' and '%s'", spec, error, a, b);
-}
-
 TEST("an address that the kernel has, an interface that is not there, words that nobody knows: refused")
 {
     two_namespaces(1500);
-    refused("packet:v0,addr=" HOST4 "/24", HOST4, "kernel's own (on v0)");
-    refused("packet:v0,addr=127.0.0.1/8", "127.0.0.1", "(on lo)");
-    refused("packet:nowhere", "nowhere", "no such interface");
-    refused("packet:v0,colour=red", "colour", "fanout=");
-    refused("packet:v0,fanout=x", "fanout", "0 to 65535");
-    refused("packet:v0,mtu=9000", "9000", "1500");
+    link_refused("packet:v0,addr=" HOST4 "/24", HOST4, "kernel's own (on v0)");
+    link_refused("packet:v0,addr=127.0.0.1/8", "127.0.0.1", "(on lo)");
+    link_refused("packet:nowhere", "nowhere", "no such interface");
+    link_refused("packet:v0,colour=red", "colour", "fanout=");
+    link_refused("packet:v0,fanout=x", "fanout", "0 to 65535");
+    link_refused("packet:v0,mtu=9000", "9000", "1500");
     far_end();
 }
 
@@ -152,7 +142,7 @@ static int unprivileged(void *arg)
     (void)arg;
     if (setgid(65534) != 0 || setuid(65534) != 0)
         return 1;
-    refused("packet:v0", "CAP_NET_RAW", "--link user");
+    link_refused("packet:v0", "CAP_NET_RAW", "--link user");
     return 0;
 }
 
@@ -193,14 +183,7 @@ TEST("an interface that goes away ends the link, though nothing is sent")
 {
     two_namespaces(1500);
     struct fxl *f = open_packet("");
-    link_ping(f, OURS4, THEIRS4, 100);
-    link_run("ip link del v0");
-    for (unsigned i = 0; i < 10 && f->d->error == 0; i++)
-        link_turn(f, 5 * NS_PER_MS);
-    EXPECT_EQ(f->d->error, -ENODEV);
-    EXPECT(world_next(live_world(f->v)) > live_now(f->v));      /* it sleeps */
-    link_close(f);
-    far_end();
+    v0_goes_away(f);
 }
 
 TEST("what is sent by an interface that has gone ends the link as well")

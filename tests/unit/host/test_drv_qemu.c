@@ -67,8 +67,8 @@ static struct pkt *frame(struct fx_env *fx, unsigned i)
     return p;
 }
 
-/* So many frames there and back; how often the socket was full. */
-static uint64_t there_and_back(struct drv *d, unsigned count)
+/* So many frames there and back; how often the socket was full. `asleep`: goes on when it was once. */
+static uint64_t there_and_back(struct drv *d, unsigned count, pid_t asleep)
 {
     struct fx_env fx;
     fx_env_init(&fx);
@@ -80,6 +80,10 @@ static uint64_t there_and_back(struct drv *d, unsigned count)
             pkt_free(out);
         } else if (d->unsent) {
             EXPECT_EQ(d->kind->tx(d, NULL, 0), 0);
+        }
+        if (asleep && d->tx_full > 0) {
+            EXPECT_EQ(kill(asleep, SIGCONT), 0);
+            asleep = 0;
         }
         unsigned n = d->kind->rx(d, &fx.env, in, DRV_BATCH);
         for (unsigned i = 0; i < n; i++, got++) {
@@ -113,7 +117,7 @@ TEST("frames of every size come back whole, in whatever pieces the stream has th
         struct drv *d = open_link("", error);
         if (!d)
             fail_msg("%s", error);
-        (void)there_and_back(d, i == 2 ? 100 : 600);
+        (void)there_and_back(d, i == 2 ? 100 : 600, 0);
         EXPECT(access(path, F_OK) != 0);        /* the socket's name is gone once it is taken */
         drv_close(d);
         end(pid);
@@ -128,7 +132,9 @@ TEST("a socket that is full keeps what was begun of a frame before all others")
     EXPECT(d != NULL);
     int little = 4608;
     EXPECT_EQ(setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), 0);
-    EXPECT(there_and_back(d, 300) > 0);
+    EXPECT_EQ(kill(pid, SIGSTOP), 0);
+    EXPECT(waitpid(pid, NULL, WUNTRACED) == pid);
+    EXPECT(there_and_back(d, 300, pid) > 0);
     drv_close(d);
     end(pid);
 }

@@ -91,6 +91,7 @@ TEST("what makes no sense is named, with what was expected")
 {
     static const char *const wrong[][2] = {
         {"speed=9601", "speed '9601'"},
+        {"ppp,slip", "only one"},
         {"auth=eap", "auth 'eap': expected pap, chap or none"},
         {"auth=chap", "peer-user= and peer-password-file= are missing"},
         {"user=bob", "user= and password-file= belong together"},

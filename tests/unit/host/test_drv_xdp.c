@@ -161,14 +161,7 @@ TEST("an interface that goes away ends the link")
 {
     xdp_namespaces(1500);
     struct fxl *f = open_xdp("");
-    link_ping(f, OURS4, THEIRS4, 100);
-    link_run("ip link del v0");
-    for (unsigned i = 0; i < 10 && f->d->error == 0; i++)
-        link_turn(f, 5 * NS_PER_MS);
-    EXPECT_EQ(f->d->error, -ENODEV);
-    EXPECT(world_next(live_world(f->v)) > live_now(f->v));      /* it sleeps */
-    link_close(f);
-    far_end();
+    v0_goes_away(f);
 }
 
 static int killed(void *arg)
@@ -193,27 +186,19 @@ TEST("a process that is killed leaves no program on the interface")
     far_end();
 }
 
-static void refused(const char *spec, const char *a, const char *b)
-{
-    struct drv_spec s;
-    char error[DRV_ERROR_MAX];
-    struct drv *d = link_driver(&s, spec, error);
-    EXPECT(d == NULL);
-    if (!strstr(error, a) || !strstr(error, b))
-        fail_msg("%s: '%s' does not say '%s' and '%s'", spec, error, a, b);
-}
-
 TEST("an address that the kernel has, a queue that is not there, one that is taken, no zero-copy: refused")
 {
     xdp_namespaces(1500);
-    refused("xdp:v0,addr=" HOST4 "/24", HOST4, "kernel's own (on v0)");
-    refused("xdp:nowhere", "nowhere", "no such interface");
-    refused("xdp:v0,queue=1", "queue '1'", "v0 has 1");
-    refused("xdp:v0,queue=x", "queue 'x'", "v0 has 1");
-    refused("xdp:v0,zerocopy", "v0", "no zero-copy here");
-    refused("xdp:v0,mtu=9000", "9000", "1500");
+    link_refused("xdp:v0,addr=" HOST4 "/24", HOST4, "kernel's own (on v0)");
+    link_refused("xdp:nowhere", "nowhere", "no such interface");
+    link_refused("xdp:v0,queue=1", "queue '1'", "v0 has 1");
+    link_refused("xdp:v0,queue=x", "queue 'x'", "v0 has 1");
+    link_refused("xdp:v0,zerocopy", "v0", "no zero-copy here");
+    link_refused("xdp:v0,mtu=9000", "9000", "1500");
+    link_refused("xdp:v0,native,generic", "native", "generic");
+    link_refused("xdp:v0,generic,zerocopy", "zerocopy", "only one");
     struct fxl *f = open_xdp("");
-    refused("xdp:v0,addr=10.78.0.9/24", "v0", "another");
+    link_refused("xdp:v0,addr=10.78.0.9/24", "v0", "another");
     link_close(f);
     far_end();
 }
@@ -234,7 +219,7 @@ static int raw_alone(void *arg)
 {
     (void)arg;
     keep_capabilities(1ull << CAP_NET_RAW);
-    refused("xdp:v0", "CAP_BPF", "--link packet:v0");
+    link_refused("xdp:v0", "CAP_BPF", "--link packet:v0");
     return 0;
 }
 
@@ -244,7 +229,7 @@ static int no_locking(void *arg)
     (void)arg;
     (void)setrlimit(RLIMIT_MEMLOCK, &little);
     keep_capabilities(1ull << CAP_NET_RAW | 1ull << CAP_NET_ADMIN | 1ull << CAP_BPF);
-    refused("xdp:v0", "CAP_IPC_LOCK", "ulimit -l");
+    link_refused("xdp:v0", "CAP_IPC_LOCK", "ulimit -l");
     return 0;
 }
 
@@ -253,7 +238,7 @@ static int unprivileged(void *arg)
     (void)arg;
     if (setgid(65534) != 0 || setuid(65534) != 0)
         return 1;
-    refused("xdp:v0", "CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF", "--link user");
+    link_refused("xdp:v0", "CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF", "--link user");
     return 0;
 }
 
