@@ -238,11 +238,11 @@ struct tcp_flight *tcp_flight_make(struct tcp *t, struct tcp_conn *c)
 static bool flight_is_idle(const struct tcp_conn *c)
 {
     const struct tcp_flight *f = c->flight;
-    bool fin_to_come = (c->out.want & TCP_WANT_FIN) && !(c->is & TCP_IS_FIN_SENT);
+    bool may_send = !(c->is & TCP_IS_FIN_SENT), fin_to_come = (c->out.want & TCP_WANT_FIN) && may_send;
+    bool keeps_model = cc_ops_of((enum cc_kind)f->cc.kind)->keeps_priv;
     return f->sent.tree.n == 0 && f->ooo.tree.n == 0 && !f->ooo.has_fin && f->sndq.len == 0 &&
            !c->out.dsack && !fin_to_come && !(c->is & (TCP_IS_READY | TCP_IS_PACED | TCP_IS_ACCECN)) &&
-           tcp_recovery_state(c) == ORIEL_CA_OPEN &&
-           !cc_ops_of((enum cc_kind)f->cc.kind)->keeps_priv;
+           tcp_recovery_state(c) == ORIEL_CA_OPEN && !(keeps_model && may_send);
 }
 
 static void flight_free(struct tcp *t, struct tcp_conn *c)
