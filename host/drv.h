@@ -162,6 +162,14 @@ static inline void drv_lost(struct drv *d, enum drv_lost why, uint64_t n)
     d->rx_lost[why] += n;
 }
 
+/* For drivers: these have left. */
+static inline void drv_sent(struct drv *d, struct pkt *const pkts[], unsigned n)
+{
+    d->tx_pkts += n;
+    for (unsigned i = 0; i < n; i++)
+        d->tx_bytes += pkt_len(pkts[i]);
+}
+
 /* "the kernel's queue was full" */
 const char *drv_lost_text(enum drv_lost why);
 

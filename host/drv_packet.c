@@ -55,6 +55,7 @@ struct packet {
     uint8_t *ring;
     unsigned slots, slot_bytes, at;
     struct blk *blk;                    /* for a frame that is read from the queue */
+    bool uso;                           /* datagrams may leave as one */
     struct vnet_cut cut;                /* datagrams that came as one, of which some were handed up */
 };
 
@@ -323,6 +324,7 @@ static struct drv *packet_open(const struct drv_spec *s, char error[DRV_ERROR_MA
     t->d.kind = s->kind;
     t->d.fd = -1;
     t->plain = s->plain;
+    t->uso = !s->plain;
     t->all = s->listens;
     memcpy(t->d.name, s->where, strlen(s->where) + 1);
     if (set_up(t, s, error))
@@ -486,31 +488,45 @@ static unsigned packet_rx(struct drv *d, struct env *env, struct pkt *out[], uns
 
 struct batch {
     struct mmsghdr m[DRV_BATCH];
-    struct iovec v[DRV_BATCH][1 + DRV_IOV_MAX];
-    struct virtio_net_hdr h[DRV_BATCH];
+    uint8_t packets[DRV_BATCH];         /* of each of them */
+    struct vnet_join h[DRV_BATCH];
+    struct iovec v[DRV_BATCH * (1 + DRV_IOV_MAX)];
 };
 
-static void prepare(struct batch *b, unsigned i, const struct pkt *p)
+/* One packet, or several datagrams as one: how many pieces they are in. */
+static unsigned pieces_of(struct vnet_join *j, struct iovec v[], struct pkt *const pkts[], unsigned n)
 {
-    struct iovec *v = b->v[i];
-    vnet_of_pkt(&b->h[i], p);
-    v[0] = (struct iovec){&b->h[i], VNET_LEN};
-    b->m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = v, .msg_iovlen = 1 + drv_iov(v + 1, p)}};
+    if (n > 1)
+        return vnet_join(j, v, pkts, n);
+    vnet_of_pkt(&j->h, pkts[0]);
+    v[0] = (struct iovec){&j->h, VNET_LEN};
+    return 1 + drv_iov(v + 1, pkts[0]);
+}
+
+/* How many messages n packets are. */
+static unsigned prepare(const struct packet *t, struct batch *b, struct pkt *const pkts[], unsigned n)
+{
+    struct iovec *v = b->v;
+    unsigned made = 0;
+    for (unsigned i = 0, k; i < n; i += k) {
+        k = t->uso ? vnet_alike(pkts + i, n - i) : 1;
+        unsigned pieces = pieces_of(&b->h[made], v, pkts + i, k);
+        b->m[made] = (struct mmsghdr){.msg_hdr = {.msg_iov = v, .msg_iovlen = pieces}};
+        b->packets[made++] = (uint8_t)k;
+        v += pieces;
+    }
+    return made;
 }
 
 static unsigned packet_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
 {
+    struct packet *t = (struct packet *)(void *)d;
     struct batch b;
-    unsigned done = 0;
-    n = n < DRV_BATCH ? n : DRV_BATCH;
-    for (unsigned i = 0; i < n; i++)
-        prepare(&b, i, pkts[i]);
-    while (done < n) {
-        int sent = sendmmsg(d->fd, b.m + done, n - done, MSG_DONTWAIT);
-        for (int i = 0; i < sent; i++) {
-            d->tx_pkts++;
-            d->tx_bytes += pkt_len(pkts[done++]);
-        }
+    unsigned done = 0, all = prepare(t, &b, pkts, n = n < DRV_BATCH ? n : DRV_BATCH);
+    for (unsigned at = 0; at < all;) {
+        int sent = sendmmsg(d->fd, b.m + at, all - at, MSG_DONTWAIT);
+        for (int i = 0; i < sent; i++, done += b.packets[at++])
+            drv_sent(d, pkts + done, b.packets[at]);
         if (sent > 0)
             continue;
         if (errno == EAGAIN) {
@@ -521,8 +537,12 @@ static unsigned packet_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
             d->error = -errno;
             break;
         }
-        d->tx_dropped++;                /* down, or too large, or its queue is full: as a wire would lose it */
-        done++;
+        if (errno == EINVAL && b.packets[at] > 1) {
+            t->uso = false;             /* before Linux 6.2 */
+            return done + packet_tx(d, pkts + done, n - done);
+        }
+        d->tx_dropped += b.packets[at];     /* down, or too large, or its queue is full: as a wire would lose it */
+        done += b.packets[at++];
     }
     return done;
 }

@@ -7,8 +7,8 @@
  * One read or write moves one frame, and costs much the same whatever its size. So the device is asked
  * to pass super-segments of up to 64 KiB, with sums that nobody has filled in, both ways
  * (IFF_VNET_HDR, TUNSETOFFLOAD): each is left out in turn where the kernel refuses it. Datagrams that a program sent
- * as one (USO) are read as one and cut here, which is one call of the kernel for all of them; ours are sent one by
- * one, since the stack makes no such packets.
+ * as one (USO) are read as one and cut here, which is one call of the kernel for all of them; and those of ours that are
+ * one behind the other are written as one.
  *
  * A frame's length is known only after it was read. It is read into a block that holds the largest there
  * may be; the packet is that block, or a copy in the smallest that holds it, so that what a frame holds is
@@ -72,7 +72,7 @@ struct tap {
     enum blk_class class;           /* of blocks that frames are read into, */
     size_t room;                    /* and the frame that fits */
     struct blk *blk;                /* for the next */
-    bool uso;                       /* the kernel passes datagrams that were sent as one */
+    bool uso;                       /* datagrams that were sent as one pass as one, both ways */
     struct vnet_cut cut;            /* such ones, of which some were handed up */
 };
 
@@ -264,7 +264,7 @@ static void note_offloads(struct tap *t, bool plain)
     else
         drv_note(&t->d, "sums are left to whoever needs them%s%s",
                  c->gso4 ? ", TCP segments of up to 64 KiB pass whole, both ways" : "",
-                 t->uso ? "; datagrams that were sent as one come as one" : "");
+                 t->uso ? "; datagrams that were sent as one pass as one" : "");
 }
 
 /* The queue of a device that somebody else made is left alone unless we are asked. */
@@ -524,21 +524,28 @@ static int send_one(struct tap *t, const struct pkt *p)
     return sent < 0 ? errno : 0;
 }
 
+static int send_joined(struct tap *t, struct pkt *const pkts[], unsigned n)
+{
+    struct vnet_join j;
+    struct iovec v[VNET_IOV_MAX];
+    unsigned pieces = vnet_join(&j, v, pkts, n);
+    return writev(t->queues[0], v, (int)pieces) < 0 ? errno : 0;
+}
+
 static unsigned tap_tx(struct drv *d, struct pkt *const pkts[], unsigned n)
 {
     struct tap *t = (struct tap *)(void *)d;
-    for (unsigned i = 0; i < n; i++) {
-        int err = send_one(t, pkts[i]);
+    for (unsigned i = 0, k; i < n; i += k) {
+        k = t->uso ? vnet_alike(pkts + i, n - i) : 1;
+        int err = k > 1 ? send_joined(t, pkts + i, k) : send_one(t, pkts[i]);
         if (err == EAGAIN) {
             d->tx_full++;
             return i;
         }
-        if (err == 0) {
-            d->tx_pkts++;
-            d->tx_bytes += pkt_len(pkts[i]);
-            continue;
-        }
-        d->tx_dropped++;
+        if (err == 0)
+            drv_sent(d, pkts + i, k);
+        else
+            d->tx_dropped += k;
         d->error = is_gone(err) ? -err : d->error;
     }
     return n;

@@ -5,6 +5,7 @@
 #include "wire/cut.h"
 #include "wire/eth.h"
 #include "wire/tcp.h"
+#include "wire/udp.h"
 
 static uint8_t gso_type(const struct pkt *p, const struct pkt_offload *at)
 {
@@ -64,9 +65,9 @@ bool vnet_to_pkt(struct env *env, struct pkt *p, const struct virtio_net_hdr *h)
 
 /* ---- datagrams that came as one ---- */
 
-#define UDP_HDR    8
-#define UDP_AT_LEN 4
-#define HEADROOM   88               /* before a datagram, for headers of where it may go on to */
+#define UDP_AT_LEN  4
+#define UDP_AT_CSUM 6
+#define HEADROOM    88              /* before a datagram, for headers of where it may go on to */
 
 bool vnet_cut_begin(struct vnet_cut *c, struct pkt *p)
 {
@@ -74,25 +75,25 @@ bool vnet_cut_begin(struct vnet_cut *c, struct pkt *p)
     size_t net_len = p->head.len - p->l3;
     bool good = p->more_n == 0 && p->csum == CSUM_PARTIAL && p->gso_size > 0 &&
                 transport_find(span_of(pkt_data(p) + p->l3, net_len), &t) && t.proto == IP_UDP &&
-                net_len > (size_t)t.at + UDP_HDR;
+                net_len > (size_t)t.at + UDP_HDR_LEN;
     *c = (struct vnet_cut){0};
     if (!good) {
         pkt_free(p);
         return false;
     }
     c->whole = p;
-    c->hdr_len = (uint16_t)(p->l3 + t.at + UDP_HDR);
+    c->hdr_len = (uint16_t)(p->l3 + t.at + UDP_HDR_LEN);
     c->at = c->hdr_len;
     return true;
 }
 
-/* Headers of the whole become those of a piece with so much data: lengths, identification, sums. */
+/* Headers of the whole become those of a piece with so much data, or of pieces those of the whole. */
 static void make_headers(uint8_t *net, size_t net_len, unsigned piece, uint32_t data)
 {
     struct transport t;
     bool found = transport_find(span_of(net, net_len), &t);
     ORIEL_ASSERT(found);
-    uint32_t total = t.at + UDP_HDR + data;
+    uint32_t total = t.at + UDP_HDR_LEN + data;
     if (t.v4) {
         store_be16(net + IP4_AT_TOTAL_LEN, (uint16_t)total);
         store_be16(net + IP4_AT_ID, (uint16_t)(load_be16(net + IP4_AT_ID) + piece));
@@ -101,8 +102,8 @@ static void make_headers(uint8_t *net, size_t net_len, unsigned piece, uint32_t 
     } else {
         store_be16(net + IP6_AT_PAYLOAD_LEN, (uint16_t)(total - IP6_HDR_LEN));
     }
-    store_be16(net + t.at + UDP_AT_LEN, (uint16_t)(UDP_HDR + data));
-    transport_put_csum(net, &t, transport_partial(&t, UDP_HDR + data));
+    store_be16(net + t.at + UDP_AT_LEN, (uint16_t)(UDP_HDR_LEN + data));
+    transport_put_csum(net, &t, transport_partial(&t, UDP_HDR_LEN + data));
 }
 
 static void cut_end(struct vnet_cut *c)
@@ -130,6 +131,86 @@ struct pkt *vnet_cut_next(struct vnet_cut *c, struct env *env)
     if (c->at == p->head.len)
         cut_end(c);
     return q;
+}
+
+/* ---- datagrams that leave as one ---- */
+
+#define WHOLE4 0x4000               /* not to be fragmented, and no fragment */
+
+/* A datagram that might be one of several: bytes of all its headers; 0: it is something else. */
+static uint32_t headers_of(const struct pkt *p)
+{
+    const uint8_t *net = pkt_data(p) + p->l3;
+    uint32_t n = p->head.len - p->l3, at = IP4_HDR_LEN;
+    if (p->csum != CSUM_PARTIAL || p->gso != GSO_NONE || n < IP4_HDR_LEN + UDP_HDR_LEN)
+        return 0;
+    if (net[0] >> 4 == 6 && net[IP6_AT_NEXT] == IP_UDP && n >= IP6_HDR_LEN + UDP_HDR_LEN)
+        at = IP6_HDR_LEN;
+    else if (net[0] != 0x45 || net[IP4_AT_PROTO] != IP_UDP || load_be16(net + IP4_AT_FRAGMENT) != WHOLE4)
+        return 0;
+    bool whole = pkt_len(p) == p->l3 + at + load_be16(net + at + UDP_AT_LEN);
+    return whole ? p->l3 + at + UDP_HDR_LEN : 0;
+}
+
+static bool same(const struct pkt *p, const struct pkt *q, uint32_t from, uint32_t to)
+{
+    return memcmp(pkt_data(p) + from, pkt_data(q) + from, to - from) == 0;
+}
+
+/* Are all headers of both the same, but for lengths and sums? */
+static bool same_headers(const struct pkt *p, const struct pkt *q, uint32_t hdr)
+{
+    uint32_t net = p->l3, udp_len = hdr - UDP_HDR_LEN + UDP_AT_LEN;
+    if (p->l3 != q->l3 || headers_of(q) != hdr)
+        return false;
+    if (pkt_data(p)[net] >> 4 == 6)
+        return same(p, q, 0, net + IP6_AT_PAYLOAD_LEN) && same(p, q, net + IP6_AT_NEXT, udp_len);
+    return same(p, q, 0, net + IP4_AT_TOTAL_LEN) && same(p, q, net + IP4_AT_ID, net + IP4_AT_CSUM) &&
+           same(p, q, net + IP4_AT_SRC, udp_len);
+}
+
+unsigned vnet_alike(struct pkt *const p[], unsigned n)
+{
+    uint32_t hdr = headers_of(p[0]);
+    size_t each = pkt_len(p[0]) - hdr, left = IP4_LEN_MAX - (hdr - p[0]->l3), pieces = VNET_IOV_MAX - 2, last = each;
+    unsigned k = 0;
+    if (hdr == 0 || each == 0 || hdr > sizeof((struct vnet_join){0}.head))
+        return 1;
+    for (; k < n && k < VNET_ALIKE_MAX && last == each; k++) {
+        last = pkt_len(p[k]) - hdr;
+        if ((k > 0 && !same_headers(p[0], p[k], hdr)) || last == 0 || last > each || last > left || 1u + p[k]->more_n > pieces)
+            break;
+        left -= last;
+        pieces -= 1u + p[k]->more_n;
+    }
+    return k > 0 ? k : 1;
+}
+
+unsigned vnet_join(struct vnet_join *j, struct iovec v[], struct pkt *const p[], unsigned n)
+{
+    uint32_t hdr = headers_of(p[0]), data = 0;
+    unsigned m = 2;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t here = p[i]->head.len - hdr;
+        if (here > 0)
+            v[m++] = (struct iovec){pkt_data(p[i]) + hdr, here};
+        for (unsigned s = 0; s < p[i]->more_n; s++)
+            v[m++] = (struct iovec){p[i]->more[s].blk->bytes + p[i]->more[s].off, p[i]->more[s].len};
+        data += (uint32_t)pkt_len(p[i]) - hdr;
+    }
+    memcpy(j->head, pkt_data(p[0]), hdr);
+    make_headers(j->head + p[0]->l3, hdr - p[0]->l3, 0, data);
+    j->h = (struct virtio_net_hdr){
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
+        .hdr_len = (uint16_t)hdr,
+        .gso_size = (uint16_t)(pkt_len(p[0]) - hdr),
+        .csum_start = (uint16_t)(hdr - UDP_HDR_LEN),
+        .csum_offset = UDP_AT_CSUM,
+    };
+    v[0] = (struct iovec){&j->h, sizeof(j->h)};
+    v[1] = (struct iovec){j->head, hdr};
+    return m;
 }
 
 uint8_t vnet_eth_len(const struct pkt *p)

@@ -8,6 +8,7 @@
 #include "pkt/pkt.h"
 
 #include <linux/virtio_net.h>
+#include <sys/uio.h>
 
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5         /* headers before Linux 6.2 do not name it */
@@ -39,6 +40,26 @@ struct vnet_cut {
 
 bool vnet_cut_begin(struct vnet_cut *c, struct pkt *p);
 struct pkt *vnet_cut_next(struct vnet_cut *c, struct env *env);
+
+/*
+ * And the other way: datagrams behind each other that are equal but for their data, all as long as the first (the last
+ * may be shorter), leave as one and are cut where they arrive. Only such as are not to be fragmented, whose identification
+ * means nothing then, and whose sums are left to the link.
+ *
+ *     unsigned k = vnet_alike(pkts, n);           so many of n, from the first; 1: none but itself
+ *     if (k > 1)
+ *         m = vnet_join(&j, iov, pkts, k);        pieces, the header of struct virtio_net_hdr the first
+ */
+#define VNET_ALIKE_MAX 64                   /* more of them no kernel takes */
+#define VNET_IOV_MAX   (2 + 2 * VNET_ALIKE_MAX)
+
+struct vnet_join {
+    struct virtio_net_hdr h;
+    uint8_t head[88];               /* all headers of the whole */
+};
+
+unsigned vnet_alike(struct pkt *const p[], unsigned n);
+unsigned vnet_join(struct vnet_join *j, struct iovec v[], struct pkt *const p[], unsigned n);
 
 /* Bytes of Ethernet's header, tags included, at the beginning of a frame. */
 uint8_t vnet_eth_len(const struct pkt *p);

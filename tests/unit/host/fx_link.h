@@ -52,8 +52,9 @@ struct fxl {
     oriel_handle listener, h;
     uint64_t want, sent, got;
     bool bad, closed, eof;
-    /* datagrams come back as they came */
+    /* datagrams come back as they came, or in several of so many bytes */
     oriel_handle udp;
+    size_t each;
 };
 
 /* A namespace of our own, with loopback up. */
@@ -154,7 +155,10 @@ static inline void link_step(void *ctx)
     }
     while (f->udp && (n = oriel_recv(f->n->stack, f->udp, data, sizeof(data), &m)) >= 0) {
         struct oriel_msg back = {.peer = m.peer};
-        EXPECT_EQ(oriel_send(f->n->stack, f->udp, data, (size_t)n, &back), n);
+        for (size_t at = 0, len = (size_t)n, part; at < len; at += part) {
+            part = f->each && f->each < len - at ? f->each : len - at;
+            EXPECT_EQ(oriel_send(f->n->stack, f->udp, data + at, part, &back), part);
+        }
     }
 }
 
@@ -276,7 +280,10 @@ struct link_peer {
     const char *at;                     /* its own */
     uint16_t port;
     uint64_t bytes;
-    size_t size;                        /* of a ping or a datagram */
+    size_t size;                        /* of a ping or a datagram, */
+    int each;                           /* of datagrams of so many bytes, in one call; 0: it is one */
+    size_t back;                        /* and each that comes back */
+    bool as_one;                        /* those that come as one are read as one */
 };
 
 /* 0, or the number of what was wrong. */
@@ -461,31 +468,68 @@ static inline void link_ping(struct fxl *f, const char *ours, const char *theirs
     link_ping_ours(f, theirs, size);
 }
 
+#define LINK_UDP_SEGMENT 103            /* what headers before Linux 5.0 do not name */
+#define LINK_UDP_GRO     104
+
+static inline int link_udp_socket(const struct link_peer *k)
+{
+    const int on = 1;
+    struct sockaddr_storage s;
+    socklen_t n = link_sockaddr(&s, k->to, k->port);
+    int fd = socket(s.ss_family, SOCK_DGRAM, 0);
+    bool good = fd >= 0 && connect(fd, (struct sockaddr *)&s, n) == 0 &&
+                (!k->each || setsockopt(fd, IPPROTO_UDP, LINK_UDP_SEGMENT, &k->each, sizeof(k->each)) == 0) &&
+                (!k->as_one || setsockopt(fd, IPPROTO_UDP, LINK_UDP_GRO, &on, sizeof(on)) == 0);
+    return good ? fd : -1;
+}
+
 static inline int link_udp_child(void *arg)
 {
     const struct link_peer *k = arg;
     uint8_t out[9000], in[9000];
-    struct sockaddr_storage s;
     link_enter(k);
-    socklen_t n = link_sockaddr(&s, k->to, k->port);
-    int fd = socket(s.ss_family, SOCK_DGRAM, 0);
+    int fd = link_udp_socket(k);
     link_fill(out, 0, k->size, LINK_THEIRS);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&s, n) != 0 || send(fd, out, k->size, 0) < 0)
+    if (fd < 0 || send(fd, out, k->size, 0) < 0)
         return 1;
-    ssize_t len = recv(fd, in, sizeof(in), 0);
-    return len == (ssize_t)k->size && memcmp(in, out, k->size) == 0 ? 0 : 2;
+    for (size_t at = 0, want; at < k->size; at += want) {
+        want = k->back && k->back < k->size - at ? k->back : k->size - at;
+        if (recv(fd, in, sizeof(in), 0) != (ssize_t)want || memcmp(in, out + at, want) != 0)
+            return 2;
+    }
+    return 0;
 }
 
-/* The kernel sends a datagram and Oriel sends it back. */
-static inline void link_datagram(struct fxl *f, const char *ours, size_t size)
+/* The kernel's side sends, and Oriel sends it back. */
+static inline void link_echo(struct fxl *f, struct link_peer k)
 {
-    struct link_peer k = {.enter = f->enter, .to = ours, .port = 77, .size = size};
-    struct oriel_endpoint at = link_at(ours, k.port);
+    struct oriel_endpoint at = link_at(k.to, k.port = 77);
+    k.enter = f->enter;
     EXPECT_EQ(oriel_udp_open(f->n->stack, ORIEL_DUAL, &f->udp), 0);
     EXPECT_EQ(oriel_bind(f->n->stack, f->udp, &at), 0);
     EXPECT_EQ(link_wait(f, link_child(link_udp_child, &k)), 0);
     EXPECT_EQ(oriel_close(f->n->stack, f->udp), 0);
     f->udp = 0;
+}
+
+static inline void link_datagram(struct fxl *f, const char *ours, size_t size)
+{
+    link_echo(f, (struct link_peer){.to = ours, .size = size});
+}
+
+/* Datagrams in one call, each of which comes back; and several at once of Oriel's, which `whole` says may be read as one. */
+static inline void link_datagrams(struct fxl *f, const char *ours, bool whole)
+{
+    uint64_t before = f->d->tx_pkts;
+    link_echo(f, (struct link_peer){.to = ours, .size = 8500, .each = 1000, .back = 1000});
+    f->each = 1000;
+    link_echo(f, (struct link_peer){.to = ours, .size = 8500, .back = 1000});
+    if (whole)
+        link_echo(f, (struct link_peer){.to = ours, .size = 8500, .as_one = true});
+    f->each = 0;
+    EXPECT_EQ(f->d->tx_pkts - before, whole ? 27 : 18);
+    EXPECT_EQ(f->d->rx_dropped, 0);
+    EXPECT_EQ(f->d->tx_dropped, 0);
 }
 
 #endif

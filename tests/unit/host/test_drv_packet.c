@@ -75,37 +75,14 @@ TEST("the host's own traffic is left alone: it is answered by the kernel, and we
     far_end();
 }
 
-/* Three datagrams in one call, each of which comes back. */
-static int send_as_one(void *arg)
-{
-    uint8_t data[2500] = {0};
-    struct sockaddr_storage s;
-    int each = 1000;
-    (void)arg;
-    into_far();
-    socklen_t n = link_sockaddr(&s, OURS4, 77);
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (setsockopt(fd, IPPROTO_UDP, 103, &each, sizeof(each)) != 0 ||          /* UDP_SEGMENT */
-        sendto(fd, data, sizeof(data), 0, (struct sockaddr *)&s, n) != sizeof(data))
-        return 1;
-    for (unsigned i = 0; i < 3; i++)
-        if (recv(fd, data, sizeof(data), 0) != (i < 2 ? 1000 : 500))
-            return 2;
-    return 0;
-}
-
-TEST("datagrams that the other end sent as one come one by one")
+TEST("datagrams that are sent as one come one by one, and leave as one")
 {
     two_namespaces(1500);
     struct fxl *f = open_packet("");
     link_ping(f, OURS4, THEIRS4, 100);
-    struct oriel_endpoint at = link_at(OURS4, 77);
-    EXPECT_EQ(oriel_udp_open(f->n->stack, ORIEL_DUAL, &f->udp), 0);
-    EXPECT_EQ(oriel_bind(f->n->stack, f->udp, &at), 0);
-    EXPECT_EQ(link_wait(f, link_child(send_as_one, NULL)), 0);
-    EXPECT_EQ(f->d->rx_dropped, 0);
-    EXPECT_EQ(oriel_close(f->n->stack, f->udp), 0);
-    f->udp = 0;
+    link_datagrams(f, OURS4, true);
+    link_ping(f, OURS6, THEIRS6, 100);
+    link_datagrams(f, OURS6, true);
     link_close(f);
     far_end();
 }
