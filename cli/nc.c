@@ -229,7 +229,7 @@ static int converse(struct netrun *n, const struct plan *p)
     struct plan known = *p;
     known.host = c.listens ? NULL : p->host;
     int status = choose_family(&c, a, &known);
-    if (status == EXIT_OK)
+    if (status == EXIT_OK && (own || !c.listens))       /* at all addresses one listens before there are any */
         status = netrun_ready(n, c.family != ORIEL_IP6, 3 * NS_PER_S);
     if (status != EXIT_OK)
         return status;
