@@ -61,7 +61,7 @@ static bool init_layers(struct oriel_stack *s, const struct oriel_config *cfg)
         !init_trace(s, cfg))
         return false;
     size_t left = s->arena.size - s->arena.used;
-    size_t packets = l->packet_bytes < left ? l->packet_bytes : left;
+    size_t packets = l->packet_bytes < left ? (size_t)l->packet_bytes : left;
     return cfg->shared_packets || pkt_mem_init(&s->own_mem, &s->arena, packets / 100 * 85);
 }
 
