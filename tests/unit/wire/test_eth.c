@@ -217,6 +217,26 @@ TEST("the frame check sequence is the CRC-32 that everybody has")
     EXPECT_EQ(eth_fcs(span_str("a")), 0xe8b7be43);
 }
 
+/* As the standard has it: a bit at a time. */
+static uint32_t by_bits(const uint8_t *b, size_t n)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < 8 * n; i++) {
+        bool out = (crc ^ (uint32_t)b[i / 8] >> i % 8) & 1;
+        crc = crc >> 1 ^ (out ? 0xedb88320 : 0);
+    }
+    return ~crc;
+}
+
+TEST("the frame check sequence of any bytes, of any length, is what it is bit by bit")
+{
+    uint8_t b[300];
+    for (size_t i = 0; i < sizeof(b); i++)
+        b[i] = (uint8_t)(i * 167 + 13);
+    for (size_t n = 0; n < 300; n++)
+        EXPECT_EQ(eth_fcs(span_of(b + 300 - n, n)), by_bits(b + 300 - n, n));
+}
+
 TEST("the frame check sequence leaves least significant byte first")
 {
     uint8_t b[13] = "123456789";
