@@ -49,7 +49,7 @@ for topic in tests/script/*/; do
     row "script:asan:$topic" 600 "build-asan/oriel $play"
 done
 for t in tests/cli/test_*.sh; do
-    row "$t" 300 "ORIEL=$root/build/oriel $t"
+    row "waits:$t" 300 "ORIEL=$root/build/oriel $t"
 done
 for t in tests/tools/*.py; do
     row "$t" 300 "$t"
@@ -57,7 +57,7 @@ done
 row tests/oracle/dissect_vs_tshark.py 300 "tests/oracle/dissect_vs_tshark.py build/oracle/crafted"
 for f in build-fuzz-quick/fuzz_*; do
     case $f in *.d) continue ;; esac
-    row "exit:fuzz:$(basename "$f")" 60 "$f -max_total_time=${FUZZ_SECONDS:-2} -rss_limit_mb=4096 -verbosity=0 -artifact_prefix=build-fuzz-quick/"
+    row "exit:fuzz:$(basename "$f")" 60 "$f -max_total_time=${FUZZ_SECONDS:-1} -rss_limit_mb=4096 -verbosity=0 -artifact_prefix=build-fuzz-quick/"
 done
 row "exit:sim" 900 "tools/sim.sh build/sim/sim ${SEEDS:-2000}"
 row "exit:sim:transfer" 300 "build/sim/sim transfer"
@@ -67,6 +67,5 @@ row "exit:docs:rfc" 60 "tools/rfc.py --check"
 row "exit:docs:reasons" 60 "tools/reasons.py --check"
 
 status=0
-# Some wait more than they compute.
-tools/testrun.py -j $((jobs + 1)) --times build/test-times.txt --then "exit:reasons gate	60	tools/reasons.py --gate $reasons" "$plan" || status=$?
+tools/testrun.py -j $jobs --times build/test-times.txt --then "exit:reasons gate	60	tools/reasons.py --gate $reasons" "$plan" || status=$?
 exit $status

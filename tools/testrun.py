@@ -11,7 +11,8 @@ Empty lines and lines that begin with # are passed over. A command prints TAP on
 its tests are counted one by one. It fails as a whole when it prints no plan, runs another number of
 tests than planned, is killed by a signal, runs out of time, or ends with an error although every
 test passed. A command whose name begins with "exit:" is one test, judged by its exit status alone:
-0 passed, 77 skipped (the first line it printed says why), anything else failed.
+0 passed, 77 skipped (the first line it printed says why), anything else failed. One whose name begins
+with "waits:" waits more than it computes: such commands run one by one beside the N others.
 
 Commands run side by side, and those of --then (lines like the plan's) one by one after all others.
 Each has a session and a TMPDIR of its own; what it leaves running is ended with it. Failures are
@@ -45,7 +46,8 @@ class Group:
 
     def __init__(self, name, timeout, command):
         self.is_single = name.startswith("exit:")
-        self.name = name[len("exit:"):] if self.is_single else name
+        self.waits = name.startswith("waits:")
+        self.name = re.sub("^(exit|waits):", "", name)
         self.timeout = timeout
         self.command = command
 
@@ -293,9 +295,9 @@ def write_times(path, outcomes):
 def run_all(groups, jobs, screen, stop):
     """Outcomes of all groups, in the order in which they ended; fewer when interrupted."""
     outcomes = []
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
+    with ThreadPoolExecutor(max_workers=jobs) as pool, ThreadPoolExecutor(max_workers=1) as beside:
         try:
-            for future in as_completed([pool.submit(run_group, g, stop) for g in groups]):
+            for future in as_completed([(beside if g.waits else pool).submit(run_group, g, stop) for g in groups]):
                 outcome = future.result()
                 outcomes.append(outcome)
                 screen.show(outcome)
@@ -303,6 +305,7 @@ def run_all(groups, jobs, screen, stop):
             signal.signal(signal.SIGINT, signal.SIG_IGN)    # once is enough; commands end first
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             stop.set()
+            beside.shutdown(wait=False, cancel_futures=True)
             pool.shutdown(cancel_futures=True)
     return outcomes
 

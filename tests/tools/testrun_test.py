@@ -188,6 +188,16 @@ def _():
     assert r.last == "4 passed, 0 failed" and time.monotonic() - began < 3.5
 
 
+@test("those that wait run one by one, beside the others")
+def _():
+    with tempfile.TemporaryDirectory() as d:
+        log = os.path.join(d, "log")
+        r = run(*[f"waits:w{i}|9|echo begin >> {log}; sleep 0.2; echo end >> {log}; echo ok 1; echo 1..1" for i in range(3)],
+                f"exit:x|9|until grep -q begin {log}; do sleep 0.01; done; ! grep -q end {log}", args=("-j", "1"))
+        assert r.last == "4 passed, 0 failed", r.out
+        assert open(log, encoding="utf-8").read().split() == ["begin", "end"] * 3
+
+
 @test("only groups that match the filter are run")
 def _():
     r = run("exit:unit/ip|5|true", "exit:unit/tcp|5|false", args=("--filter", "ip$"))
