@@ -23,6 +23,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -75,13 +76,36 @@ static int listener(uint16_t *port)
     return fd;
 }
 
+/* Those that have been ready since they last were not, in a ring: each has a turn a round. */
+static int *ring;
+static uint32_t ring_first, ring_n, ring_max;
+static bool *on_ring;
+
+static void line_up(int c)
+{
+    if (on_ring[c])
+        return;
+    on_ring[c] = true;
+    ring[(ring_first + ring_n++) % ring_max] = c;
+}
+
+static int next_in_line(void)
+{
+    int c = ring[ring_first];
+    ring_first = (ring_first + 1) % ring_max;
+    ring_n--;
+    on_ring[c] = false;
+    return c;
+}
+
 static void accept_all(int epoll, int fd)
 {
     for (int c; (c = accept4(fd, NULL, NULL, SOCK_NONBLOCK)) >= 0;) {
-        const int size = 65536;             /* what a kernel may hold for one of so many */
+        const int size = 65536, on = 1;     /* what a kernel may hold for one of so many */
         (void)setsockopt(c, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         (void)setsockopt(c, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-        struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.fd = c};
+        (void)setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = c};
         (void)epoll_ctl(epoll, EPOLL_CTL_ADD, c, &e);
     }
 }
@@ -94,20 +118,19 @@ static void stop_sending(int sig)
     only_reads = 1;
 }
 
-/* A piece each way. */
-static void serve_one(int epoll, int c, uint32_t events)
+static uint8_t piece[CHUNK];
+
+/* A piece; who has no room for more, or nothing, comes back when that has changed. */
+static void turn(int c)
 {
-    static uint8_t piece[CHUNK];
-    struct epoll_event e = {.events = EPOLLIN, .data.fd = c};
-    if ((events & EPOLLIN) && recv(c, piece, sizeof(piece), 0) == 0)
+    ssize_t n = only_reads ? recv(c, piece, sizeof(piece), 0) : send(c, piece, sizeof(piece), MSG_NOSIGNAL);
+    if (n > 0)
+        line_up(c);
+    else if (n == 0)
         close(c);
-    else if (only_reads && (events & EPOLLOUT))
-        (void)epoll_ctl(epoll, EPOLL_CTL_MOD, c, &e);
-    else if (events & EPOLLOUT)
-        (void)send(c, piece, sizeof(piece), MSG_NOSIGNAL);
 }
 
-/* Each connection that is ready has one turn a round. Until its parent ends. */
+/* Until its parent ends. */
 _Noreturn static void serve(int fd)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.fd = fd}, ready[512];
@@ -116,19 +139,24 @@ _Noreturn static void serve(int fd)
     (void)signal(SIGUSR1, stop_sending);
     (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
     for (;;) {
-        int n = epoll_wait(epoll, ready, 512, -1);
+        int n = epoll_wait(epoll, ready, 512, ring_n > 0 ? 0 : -1);
         for (int i = 0; i < n; i++) {
             if (ready[i].data.fd == fd)
                 accept_all(epoll, fd);
             else
-                serve_one(epoll, ready[i].data.fd, ready[i].events);
+                line_up(ready[i].data.fd);
         }
+        for (unsigned i = 0; i < 512 && ring_n > 0; i++)
+            turn(next_in_line());
     }
 }
 
-static pid_t start_server(uint16_t *port)
+static pid_t start_server(uint32_t flows, uint16_t *port)
 {
     int fd = listener(port);
+    ring_max = flows + 1024;            /* descriptors that there can be */
+    ring = calloc(ring_max, sizeof(*ring));
+    on_ring = calloc(ring_max, sizeof(*on_ring));
     pid_t pid = fork();
     if (pid < 0)
         bench_skip("no process for the server");
@@ -363,7 +391,7 @@ int main(int argc, char **argv)
         bench_skip("the limit of descriptors is too low");
     most.rlim_cur = most.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &most);
-    pid_t server = start_server(&b.port);
+    pid_t server = start_server(b.n, &b.port);
     b.flows = calloc(b.n, sizeof(*b.flows));
     b.by_slot = calloc(2 * (size_t)b.n + 4096, sizeof(*b.by_slot));
     b.queue = calloc(b.n, sizeof(*b.queue));

@@ -255,7 +255,10 @@ struct gw_flow *gw_flow_new(struct gateway *g, enum gw_kind kind, int fd, enum g
     list_push_back(&g->ages[age], &f->aged);
     gw_flow_used(f, age);
     g->flows++;
-    g->streams += kind == GW_TCP;
+    if (kind == GW_TCP) {
+        g->streams++;
+        gw_share(g, f);
+    }
     return f;
 }
 
@@ -288,7 +291,10 @@ void gw_flow_free(struct gw_flow *f)
     if (list_on(&f->again))
         stop_waiting(f);
     g->flows--;
-    g->streams -= f->kind == GW_TCP;
+    if (f->kind == GW_TCP) {
+        g->streams--;
+        gw_share(g, NULL);
+    }
     free(f);
 }
 
@@ -428,6 +434,7 @@ struct gateway *gateway_open(struct live *v, struct node *node, int netif,
     for (unsigned i = 0; i < GATEWAY_PUBLISH_MAX; i++)
         g->publish[i].source.fd = -1;
     g->flows_max = within_limit(cfg->flows ? cfg->flows : FLOWS_DEFAULT);
+    gw_share_open(g);
     list_init(&g->again);
     for (unsigned i = 0; i < GW_AGES; i++)
         list_init(&g->ages[i]);

@@ -1,5 +1,7 @@
 #include "fx_gateway.h"
 
+#include "host/gateway_flow.h"
+
 #define MEMORY ((size_t)64 << 20)
 
 #define USUAL(...) fx_open(&(struct gateway_config){FX_USUAL, __VA_ARGS__}, MEMORY, 1024)
@@ -281,6 +283,60 @@ TEST("two hundred flows at once, each with its own bytes")
     }
     UNTIL(f, gateway_flows(f->g) == 0);
     free(w);
+    fx_close(f);
+}
+
+/* What the host may keep of all streams one way, as its kernel counts. They are alike. */
+static uint64_t host_keeps(const struct gateway *g, int option)
+{
+    uint64_t all = 0, first = 0;
+    for (struct list *l = g->ages[GW_AGE_TCP].next; l != &g->ages[GW_AGE_TCP]; l = l->next) {
+        int bytes = 0;
+        socklen_t n = sizeof(bytes);
+        EXPECT_EQ(getsockopt(CONTAINER_OF(l, struct gw_flow, aged)->source.fd, SOL_SOCKET, option, &bytes, &n), 0);
+        first = first ? first : (uint64_t)bytes;
+        EXPECT_EQ(bytes, first);
+        all += (uint64_t)bytes;
+    }
+    return all;
+}
+
+TEST("many flows share what the host has for them, and a few have what they had")
+{
+    NEEDS_NET();
+    enum { N = 60, SHARED = 6 << 20 };
+    struct fx *f = USUAL();
+    struct flow w[N];
+    EXPECT(f->g->host_memory > 0);
+    f->g->host_memory = SHARED;
+    for (unsigned i = 0; i < N; i++) {
+        w[i] = (struct flow){.p = connected(f, "10.0.2.2", "127.0.0.1"), .number = i, .want = 300000};
+        UNTIL(f, gateway_streams(f->g) == i + 1);
+        EXPECT_EQ(f->g->share < GW_SHARE_ENOUGH, i >= 13);
+        if (f->g->share < GW_SHARE_ENOUGH) {
+            uint64_t keeps = host_keeps(f->g, SO_RCVBUF);
+            EXPECT(keeps <= SHARED && keeps >= SHARED / 2);
+            EXPECT_EQ(host_keeps(f->g, SO_SNDBUF), keeps);
+        }
+    }
+    bool done = false;
+    for (oriel_time end = host_now() + 20 * NS_PER_S; !done && host_now() < end; fx_turn(f)) {
+        done = true;
+        for (unsigned i = 0; i < N; i++)
+            done = exchange(f, &w[i]) && done;
+    }
+    EXPECT(done);
+    for (unsigned i = 3; i < N; i++) {
+        close(w[i].p.fd);
+        fx_close_handle(f, w[i].p.h, false);
+    }
+    UNTIL(f, gateway_flows(f->g) == 3);
+    EXPECT_EQ(f->g->share, GW_SHARE_ENOUGH);
+    EXPECT(host_keeps(f->g, SO_RCVBUF) >= 3 * (uint64_t)200000);
+    for (unsigned i = 0; i < 3; i++) {
+        close(w[i].p.fd);
+        fx_close_handle(f, w[i].p.h, false);
+    }
     fx_close(f);
 }
 
