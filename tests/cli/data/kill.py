@@ -10,7 +10,8 @@ flags, command = sys.argv[4].split(), sys.argv[5:]
 PATIENCE = 20       # seconds; Oriel itself waits ten for what was written to arrive
 
 # The program: a child that talks to it, one that talks to the peer on the host, and one that has left its
-# parent and its session. Whose peer has gone ends.
+# parent and its session. Whose peer has gone ends. They pause between words: where a dozen of them never slept,
+# a kernel let one pair have a processor for twenty seconds, and who was killed did not come to die.
 PROGRAM = """
 import os, socket, sys, time
 l = socket.socket()
@@ -20,10 +21,12 @@ if os.fork() == 0:
     s = socket.create_connection(l.getsockname())
     while True:
         s.sendall(b"x" * 10000)
+        time.sleep(0.0005)
 if os.fork() == 0:
     s = socket.create_connection(("10.0.2.2", int(sys.argv[2])))
     while s.send(b"x" * 10000):
         s.recv(1000)
+        time.sleep(0.0005)
 if os.fork() == 0:
     if os.fork() == 0:
         os.setsid()
