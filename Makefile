@@ -15,6 +15,9 @@ B := $(if $(filter release,$(V)),build,build-$(V))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 BASE := -std=c11 -g -MMD -MP -fPIC -fvisibility=hidden -Iinclude -Isrc -I. -Itests/unit $(WARN) \
         $(if $(WERROR),-Werror)
+# What the two sides of --mode=preload say to each other, as a number: one of another build is refused.
+WIRE := oriel-preload-wire-$(shell cksum < host/preload/wire.h | tr ' ' -)
+BASE += -DORIEL_PRELOAD_WIRE='"$(WIRE)"'
 OPT_release := -O2 -fno-tree-slp-vectorize -ffunction-sections  # two counters cost less apart than as a vector
 OPT_debug   := -O0
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -398,6 +399,23 @@ struct run_way preload_way(struct preload *p)
     return (struct run_way){.enter = enter, .settle = settle, .explain = explain, .ctx = p};
 }
 
+/* Does it say to us what we understand? */
+static bool is_of_this_build(const char *path)
+{
+    bool found = false;
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) {
+        void *all = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        found = all != MAP_FAILED && memmem(all, (size_t)st.st_size, ORIEL_PRELOAD_WIRE, sizeof(ORIEL_PRELOAD_WIRE));
+        if (all != MAP_FAILED)
+            (void)munmap(all, (size_t)st.st_size);
+    }
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
 bool preload_find(char path[PATH_MAX], char error[DRV_ERROR_MAX])
 {
     static const char *const places[] = {"/" PRELOAD_SHIM, "/../lib/" PRELOAD_SHIM};
@@ -411,10 +429,12 @@ bool preload_find(char path[PATH_MAX], char error[DRV_ERROR_MAX])
         (void)snprintf(there, sizeof(there), "%s%s", self, places[i]);
         if (access(there, R_OK) != 0 || !realpath(there, path))
             continue;
-        if (!path[strcspn(path, " :")])
+        bool takes = !path[strcspn(path, " :")];
+        if (takes && is_of_this_build(path))
             return true;
-        (void)snprintf(error, DRV_ERROR_MAX, "the folder of " PRELOAD_SHIM " has a blank or a colon in its "
-                       "name, which LD_PRELOAD does not take");
+        (void)snprintf(error, DRV_ERROR_MAX, takes ? "the " PRELOAD_SHIM " there is of another build than this program"
+                                                   : "the folder of " PRELOAD_SHIM " has a blank or a colon in its "
+                                                     "name, which LD_PRELOAD does not take");
         return false;
     }
     (void)snprintf(error, DRV_ERROR_MAX,

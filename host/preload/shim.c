@@ -23,6 +23,9 @@
 
 struct shim shim;
 
+/* Looked for in the file (preload_find). */
+__attribute__((used)) static const char wire[] = ORIEL_PRELOAD_WIRE;
+
 /* What the program would have SIGSYS do; another filter, of its own, may send it. */
 static struct sigaction theirs;
 static int (*next_sigaction)(int, const struct sigaction *, struct sigaction *);

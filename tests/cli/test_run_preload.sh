@@ -320,7 +320,7 @@ check "it ends by the signal" [ $? -eq 143 ]
 
 # ---- where the shim is ----
 
-mkdir -p "$tmp/inst/bin" "$tmp/inst/lib" "$tmp/alone" "$tmp/a b"
+mkdir -p "$tmp/inst/bin" "$tmp/inst/lib" "$tmp/alone" "$tmp/other" "$tmp/a b"
 cp "$ORIEL" "$tmp/inst/bin/"
 cp "$build/$shim" "$tmp/inst/lib/"
 cp "$ORIEL" "$tmp/alone/"
@@ -337,6 +337,9 @@ missing()
     ended 125 && says "$tmp/err" "$2"
 }
 check "it is missing: 125" missing alone "neither beside this program nor in ../lib"
+cp "$ORIEL" "$tmp/other/"
+sed 's/oriel-preload-wire-/oriel-preload-wire+/' "$build/$shim" > "$tmp/other/$shim"
+check "it is of another build: 125" missing other "of another build than this program"
 check "a folder that LD_PRELOAD cannot name" missing "a b" "has a blank or a colon"
 
 old_semantics()
