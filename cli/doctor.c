@@ -81,6 +81,8 @@ static void try_preload(struct finding *f, const struct program *p)
     const char *why = program_shuts_out(p);
     *f = (struct finding){.mode = "preload", .needs = "filters of seccomp", .works = true};
     struct preload *shim = preload_prepare(error);
+    if (!shim)
+        f->needs = "the shim of this program";
     const struct run_way way = shim ? preload_way(shim) : (struct run_way){0};
     if (try_way(f, &way, error) && why)
         refuse(f, p->path, why);

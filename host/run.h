@@ -140,10 +140,9 @@ unsigned notify_sweep(struct notify *y);
 struct preload;
 struct run_way;
 
-/* The shim is found and the socket where it asks opened, before there is a child. NULL: a sentence in `error`. */
+/* The shim is found, beside us or in ../lib and of our build, and the socket where it asks opened, before there is a child.
+ * NULL: a sentence in `error`. */
 struct preload *preload_prepare(char error[DRV_ERROR_MAX]);
-/* The shim's file, beside us or in ../lib. False: a sentence in `error`. */
-bool preload_find(char path[PATH_MAX], char error[DRV_ERROR_MAX]);
 struct run_way preload_way(struct preload *p);      /* enter gives no descriptor */
 /* Requests arrive with the turns of the loop from now on. 0, or a negative errno. */
 int preload_serve(struct preload *p, struct run *n, struct loop *loop,

@@ -399,8 +399,8 @@ struct run_way preload_way(struct preload *p)
     return (struct run_way){.enter = enter, .settle = settle, .explain = explain, .ctx = p};
 }
 
-/* Does it say to us what we understand? */
-static bool is_of_this_build(const char *path)
+/* Does that shim say to us what we understand? */
+static bool speaks_with_us(const char *path)
 {
     bool found = false;
     struct stat st;
@@ -416,7 +416,7 @@ static bool is_of_this_build(const char *path)
     return found;
 }
 
-bool preload_find(char path[PATH_MAX], char error[DRV_ERROR_MAX])
+static bool find_shim(char path[PATH_MAX], char error[DRV_ERROR_MAX])
 {
     static const char *const places[] = {"/" PRELOAD_SHIM, "/../lib/" PRELOAD_SHIM};
     char self[PATH_MAX], there[PATH_MAX + 64];
@@ -429,17 +429,13 @@ bool preload_find(char path[PATH_MAX], char error[DRV_ERROR_MAX])
         (void)snprintf(there, sizeof(there), "%s%s", self, places[i]);
         if (access(there, R_OK) != 0 || !realpath(there, path))
             continue;
-        bool takes = !path[strcspn(path, " :")];
-        if (takes && is_of_this_build(path))
-            return true;
-        (void)snprintf(error, DRV_ERROR_MAX, takes ? "the " PRELOAD_SHIM " there is of another build than this program"
-                                                   : "the folder of " PRELOAD_SHIM " has a blank or a colon in its "
-                                                     "name, which LD_PRELOAD does not take");
-        return false;
+        if (path[strcspn(path, " :")])
+            return drv_error(error, "the folder of " PRELOAD_SHIM " has a blank or a colon in its name, which "
+                             "LD_PRELOAD does not take");
+        return speaks_with_us(path) ||
+               drv_error(error, PRELOAD_SHIM " is of another build than this program: install both together (%s)", path);
     }
-    (void)snprintf(error, DRV_ERROR_MAX,
-                   PRELOAD_SHIM " is neither beside this program nor in ../lib from there");
-    return false;
+    return drv_error(error, PRELOAD_SHIM " is neither beside this program nor in ../lib from there");
 }
 
 struct preload *preload_prepare(char error[DRV_ERROR_MAX])
@@ -458,7 +454,7 @@ struct preload *preload_prepare(char error[DRV_ERROR_MAX])
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
     p->source = (struct loop_source){.events = EPOLLIN, .on_ready = on_ready, .ctx = p};
     p->source.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (preload_find(p->shim, error)) {
+    if (find_shim(p->shim, error)) {
         if (p->source.fd >= 0 && bind(p->source.fd, (const struct sockaddr *)&u, len) == 0 &&
             setsockopt(p->source.fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) == 0)
             return p;

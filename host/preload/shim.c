@@ -23,7 +23,7 @@
 
 struct shim shim;
 
-/* Looked for in the file (preload_find). */
+/* Looked for in this file before a program is given it (run_preload.c). */
 __attribute__((used)) static const char wire[] = ORIEL_PRELOAD_WIRE;
 
 /* What the program would have SIGSYS do; another filter, of its own, may send it. */

@@ -339,7 +339,13 @@ missing()
 check "it is missing: 125" missing alone "neither beside this program nor in ../lib"
 cp "$ORIEL" "$tmp/other/"
 sed 's/oriel-preload-wire-/oriel-preload-wire+/' "$build/$shim" > "$tmp/other/$shim"
-check "it is of another build: 125" missing other "of another build than this program"
+check "it is of another build: 125" missing other "$shim is of another build than this program"
+foreseen()
+{
+    as_user "$tmp/other/oriel" doctor true
+    says "$tmp/out" "preload  no: $shim is of another build" && says "$tmp/out" "the shim of this program     no: "
+}
+check "doctor says so beforehand" foreseen
 check "a folder that LD_PRELOAD cannot name" missing "a b" "has a blank or a colon"
 
 old_semantics()
