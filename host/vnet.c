@@ -1,6 +1,7 @@
 /* struct virtio_net_hdr, in the machine's own byte order, to and from what a packet says of itself. */
 #include "host/vnet.h"
 
+#include "host/drv.h"
 #include "pkt/seal.h"
 #include "wire/cut.h"
 #include "wire/eth.h"
@@ -191,11 +192,9 @@ unsigned vnet_join(struct vnet_join *j, struct iovec v[], struct pkt *const p[],
     uint32_t hdr = headers_of(p[0]), data = 0;
     unsigned m = 2;
     for (unsigned i = 0; i < n; i++) {
-        uint32_t here = p[i]->head.len - hdr;
-        if (here > 0)
-            v[m++] = (struct iovec){pkt_data(p[i]) + hdr, here};
-        for (unsigned s = 0; s < p[i]->more_n; s++)
-            v[m++] = (struct iovec){p[i]->more[s].blk->bytes + p[i]->more[s].off, p[i]->more[s].len};
+        unsigned pieces = drv_iov(v + m, p[i]);
+        v[m] = (struct iovec){pkt_data(p[i]) + hdr, p[i]->head.len - hdr};
+        m += pieces;
         data += (uint32_t)pkt_len(p[i]) - hdr;
     }
     memcpy(j->head, pkt_data(p[0]), hdr);
