@@ -30,7 +30,7 @@
 #define GW_TURN_MIN  ((size_t)1 << 10)      /* what a flow counts that moves less */
 #define GW_DATAGRAMS 64                     /* datagrams of a socket in one turn */
 #define GW_BUFFER    65536
-#define GW_SHARE_ENOUGH ((uint64_t)416 << 10)   /* no ordinary user may ask a kernel for more (rmem_max, twice) */
+#define GW_SHARE_ENOUGH ((uint64_t)416 << 10)   /* bytes; no ordinary user may ask for more (rmem_max, which counts twice) */
 #define GW_SPARE     32                     /* descriptors that flows leave to others */
 #define GW_TICK      (250 * NS_PER_MS)
 #define GW_DNS_PORT  53
@@ -106,9 +106,9 @@ struct gateway {
     struct gw_flow **by_slot;       /* TCP flows by the slot of their handle */
     uint32_t slots;
     uint32_t flows, streams, flows_max;
-    uint64_t host_memory;           /* of the host's kernel, that streams share */
-    uint64_t share;                 /* of each, at most GW_SHARE_ENOUGH: that many have what they like */
-    uint32_t sharers;               /* for so many it was divided */
+    uint64_t host_memory;           /* bytes of the host's kernel that streams share, each way */
+    uint64_t share;                 /* of each; GW_SHARE_ENOUGH: they are left to the kernel */
+    uint32_t sharers;               /* by so many it was divided */
     struct loop_source kick;        /* an eventfd: flows wait for another turn */
     bool kicked;
     struct loop_source tick;        /* a timerfd: runs while something has an age */
@@ -157,7 +157,8 @@ void gw_tcp_set_up(int fd);                     /* options of a host's socket */
 /* ---- gateway_share.c ---- */
 
 void gw_share_open(struct gateway *g);
-void gw_share(struct gateway *g, const struct gw_flow *begun);      /* a stream has begun, or (NULL) ended */
+/* A stream has begun (it is on its list), or (NULL) ended, and g->streams says so: buffers of sockets follow. */
+void gw_share(struct gateway *g, const struct gw_flow *begun);
 
 /* ---- gateway_in.c ---- */
 

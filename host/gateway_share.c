@@ -3,8 +3,9 @@
  *
  * Its memory for TCP is one for all its sockets (tcp_mem). Once it economises, what has come is dropped, of whomever, and
  * waits for somebody's timeout: of ten thousand flows that all moved, a third moved a quarter less and some stood
- * still for seconds. So flows share the half of what there is before that. As long as a share is no smaller than
- * what a socket may be given, sockets are left to the kernel, which knows better; one that was set it lets alone from then on.
+ * still for seconds. So flows share what there is before that, one half for each way. As long as a share is no
+ * smaller than what a socket may be given, sockets are left to the kernel, which knows better. It lets a socket alone once
+ * it was set: a flow that outlives a crowd has GW_SHARE_ENOUGH from then on.
  */
 #include "host/gateway_flow.h"
 
