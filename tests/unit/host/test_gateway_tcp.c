@@ -260,27 +260,38 @@ TEST("without an address for it the host's loopback is out of reach")
     fx_close(f);
 }
 
+/* All of them to their end, within 20 seconds. */
+static void exchange_all(struct fx *f, struct flow w[], unsigned n)
+{
+    bool done = false;
+    for (oriel_time end = host_now() + 20 * NS_PER_S; !done && host_now() < end; fx_turn(f)) {
+        done = true;
+        for (unsigned i = 0; i < n; i++)
+            done = exchange(f, &w[i]) && done;
+    }
+    EXPECT(done);
+}
+
+static void close_all(struct fx *f, const struct flow w[], unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        close(w[i].p.fd);
+        fx_close_handle(f, w[i].p.h, false);
+    }
+}
+
 TEST("two hundred flows at once, each with its own bytes")
 {
     NEEDS_NET();
     enum { N = 200 };
     struct fx *f = USUAL();
     struct flow *w = calloc(N, sizeof(*w));
-    bool done = false;
     for (unsigned i = 0; i < N; i++)
         w[i] = (struct flow){.p = connected(f, i % 2 ? "10.0.2.2" : "fd00::2", i % 2 ? "127.0.0.1" : "::1"),
                              .number = i, .want = 20000 + 997 * i};
     EXPECT_EQ(gateway_flows(f->g), N);
-    for (oriel_time end = host_now() + 20 * NS_PER_S; !done && host_now() < end; fx_turn(f)) {
-        done = true;
-        for (unsigned i = 0; i < N; i++)
-            done = exchange(f, &w[i]) && done;
-    }
-    EXPECT(done);
-    for (unsigned i = 0; i < N; i++) {
-        close(w[i].p.fd);
-        fx_close_handle(f, w[i].p.h, false);
-    }
+    exchange_all(f, w, N);
+    close_all(f, w, N);
     UNTIL(f, gateway_flows(f->g) == 0);
     free(w);
     fx_close(f);
@@ -312,31 +323,19 @@ TEST("many flows share what the host has for them, and a few have what they had"
     for (unsigned i = 0; i < N; i++) {
         w[i] = (struct flow){.p = connected(f, "10.0.2.2", "127.0.0.1"), .number = i, .want = 300000};
         UNTIL(f, gateway_streams(f->g) == i + 1);
-        EXPECT_EQ(f->g->share < GW_SHARE_ENOUGH, i >= 13);
+        EXPECT_EQ(f->g->share < GW_SHARE_ENOUGH, i >= 13);       /* the 14th makes it be divided by 17 */
         if (f->g->share < GW_SHARE_ENOUGH) {
             uint64_t keeps = host_keeps(f->g, SO_RCVBUF);
             EXPECT(keeps <= SHARED && keeps >= SHARED / 2);
             EXPECT_EQ(host_keeps(f->g, SO_SNDBUF), keeps);
         }
     }
-    bool done = false;
-    for (oriel_time end = host_now() + 20 * NS_PER_S; !done && host_now() < end; fx_turn(f)) {
-        done = true;
-        for (unsigned i = 0; i < N; i++)
-            done = exchange(f, &w[i]) && done;
-    }
-    EXPECT(done);
-    for (unsigned i = 3; i < N; i++) {
-        close(w[i].p.fd);
-        fx_close_handle(f, w[i].p.h, false);
-    }
+    exchange_all(f, w, N);
+    close_all(f, w + 3, N - 3);
     UNTIL(f, gateway_flows(f->g) == 3);
     EXPECT_EQ(f->g->share, GW_SHARE_ENOUGH);
     EXPECT(host_keeps(f->g, SO_RCVBUF) >= 3 * (uint64_t)200000);
-    for (unsigned i = 0; i < 3; i++) {
-        close(w[i].p.fd);
-        fx_close_handle(f, w[i].p.h, false);
-    }
+    close_all(f, w, 3);
     fx_close(f);
 }
 
@@ -413,10 +412,7 @@ TEST("where the stack has no memory for all that hosts send flows wait, and none
         }
     }
     EXPECT(done);
-    for (unsigned i = 0; i < N; i++) {
-        close(w[i].p.fd);
-        fx_close_handle(f, w[i].p.h, false);
-    }
+    close_all(f, w, N);
     UNTIL(f, gateway_flows(f->g) == 0);
     free(w);
     fx_close(f);
